@@ -1,0 +1,1 @@
+"""Hand100M data preparation as Dagster assets over small domain rooms."""

@@ -1,0 +1,1 @@
+"""Annotation files to trusted tables: contract, streaming ingest, whole-table rules."""

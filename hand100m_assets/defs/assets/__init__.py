@@ -1,0 +1,1 @@
+"""One file a stage; each builds the assets of one source."""

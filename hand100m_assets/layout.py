@@ -1,0 +1,190 @@
+"""Every path on disk and every file name pattern: what differs between the two sources, and where outputs go."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal
+
+from hand100m_assets.errors import UnsafeIdError
+
+VIDEO_SUFFIX: Final = ".mp4"
+
+FRAME_FILE_PATTERN: Final = re.compile(r"frame_(?P<frame_index>\d{6,})\.(?:jpe?g|png)")
+"""Name of one frame file; the number is the decoded frame index. Source: the original extraction scripts."""
+
+SAFE_ID: Final = re.compile(r"[A-Za-z0-9_-]+")
+"""Ids that are safe as a folder name and as a Dagster partition key (which accepts any string unchecked)."""
+
+IN_PROGRESS_DIR: Final = ".in_progress"
+FAILURES_DIR: Final = ".failures"
+"""Folders beside the finished frame folders; the leading dot keeps them apart from every video id."""
+
+MANIFEST_FILE: Final = "manifest.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """One video dataset: everything that differs between Ego4D and 100DOH is a value here.
+
+    Attributes:
+        name: Asset key prefix and output folder.
+        title: The dataset's own spelling, as in annotation file names and console lines.
+        videos_dir: Folder of the mp4 files, relative to the data root.
+        list_file: The official list, relative to the data root.
+        list_format: Which of the two list layouts the file has.
+        video_id: Full-match pattern of an official video id.
+        annotations_dir: Folder of the annotation JSON files, relative to the data root.
+    """
+
+    name: str
+    title: str
+    videos_dir: str
+    list_file: str
+    list_format: Literal["ego4d", "100doh"]
+    video_id: re.Pattern[str]
+    annotations_dir: str
+
+
+EGO4D: Final = Source(
+    name="ego4d",
+    title="Ego4D",
+    videos_dir="ego4d/v1/full_scale",
+    list_file="ego4d_name_list.txt",
+    list_format="ego4d",
+    video_id=re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"),
+    annotations_dir="annotations/Ego4D",
+)
+DOH: Final = Source(
+    name="100doh",
+    title="100DOH",
+    videos_dir="100DOH/videos",
+    list_file="100doh_valid_name_list.txt",
+    list_format="100doh",
+    video_id=re.compile(r"[A-Za-z0-9_-]{11}"),
+    annotations_dir="annotations/100DOH",
+)
+SOURCES: Final = (EGO4D, DOH)
+
+
+def check_video_id(video_id: str, *, where: str | Path | None = None) -> str:
+    """Return the id unchanged if it is safe as a folder name and partition key.
+
+    Raises:
+        UnsafeIdError: The id holds anything but letters, digits, `_` and `-`; correct or drop the row.
+    """
+    if SAFE_ID.fullmatch(video_id):
+        return video_id
+    raise UnsafeIdError(
+        f"video id {video_id[:80]!r} may hold only letters, digits, '_' and '-'",
+        where=where,
+        fix="Correct or drop this entry: the id names a folder and must not lead out of it.",
+    )
+
+
+def frame_file_name(frame_index: int) -> str:
+    """File name of one frame, zero-padded to six digits as the original scripts write it."""
+    return f"frame_{frame_index:06d}.jpg"
+
+
+@dataclass(frozen=True, kw_only=True)
+class AnnotationSetName:
+    """What an annotation file's name says.
+
+    Attributes:
+        key: Readable partition key, unique within a source, such as `simhand-50k`.
+        label: As spoken in the original's console lines, such as `50k` or `TempCLR 100k`.
+        family: `simhand` (most similar hand), `topk` (K-th most similar), `tempclr` (temporal), `other`.
+        scale: Such as `50k` or `1m`; empty when the name gives none.
+    """
+
+    key: str
+    label: str
+    family: Literal["simhand", "topk", "tempclr", "other"]
+    scale: str
+
+
+ANNOTATION_SUFFIXES: Final = (".json", ".json.gz")
+
+_MAIN_NAME = re.compile(r"Hand100M_(?P<title>[^_]+)_(?P<middle>.*?)_?v\d[\w-]*", re.IGNORECASE)
+_SCALE = re.compile(r"(?<![A-Za-z0-9])(?P<scale>\d+[km])(?![A-Za-z0-9])", re.IGNORECASE)
+_FAMILIES: Final[tuple[tuple[re.Pattern[str], Literal["topk", "tempclr"]], ...]] = (
+    (re.compile(r"top[-_ ]?(?:k|\d+)", re.IGNORECASE), "topk"),
+    (re.compile(r"tempclr", re.IGNORECASE), "tempclr"),
+)
+
+
+def annotation_set_name(file_name: str) -> AnnotationSetName:
+    """Derive the readable set name from an annotation file's name; unknown names still give a usable key.
+
+    `Hand100M_Ego4D_50k_v1-1.json` gives `simhand-50k`; `Hand100M_Ego4D_TempCLR_100k_v1-1.json` gives
+    `tempclr-100k`; `my_hands.json` gives `my-hands` of family `other`.
+    """
+    stem = re.sub(r"\.json(\.gz)?$", "", file_name, flags=re.IGNORECASE)
+    match = _MAIN_NAME.fullmatch(stem)
+    middle = match["middle"] if match else stem
+    found = _SCALE.search(middle.replace("_", " "))
+    scale = found["scale"].lower() if found else ""
+    family: Literal["simhand", "topk", "tempclr", "other"] = next(
+        (name for pattern, name in _FAMILIES if pattern.search(middle)),
+        "simhand" if match and scale else "other",
+    )
+    words = [w for w in re.split(r"[^A-Za-z0-9]+", middle) if w]
+    key = "-".join(words).lower()
+    if family == "simhand":
+        key = f"simhand-{key}"
+    return AnnotationSetName(key=key or "unnamed", label=" ".join(words) or stem, family=family, scale=scale)
+
+
+@dataclass(frozen=True)
+class OutputLayout:
+    """Where the outputs of one source lie, below the output root.
+
+    Tables that are one file an asset follow `<source>/<asset>[/<partition>].parquet`, written by the
+    Parquet IO manager; the paths here are those that domain rooms write themselves or read again.
+    """
+
+    root: Path
+    source: Source
+
+    @property
+    def base_dir(self) -> Path:
+        """Folder of everything made for this source."""
+        return self.root / self.source.name
+
+    @property
+    def frames_dir(self) -> Path:
+        """Folder of the frame folders, one a video."""
+        return self.base_dir / "frames"
+
+    def frame_dir(self, video_id: str) -> Path:
+        """Finished frame folder of one video."""
+        return self.frames_dir / check_video_id(video_id)
+
+    def manifest_file(self, video_id: str) -> Path:
+        """Manifest inside the finished frame folder: written last, its presence means done."""
+        return self.frame_dir(video_id) / MANIFEST_FILE
+
+    def frame_file(self, video_id: str, frame_index: int) -> Path:
+        """JPEG of one frame."""
+        return self.frame_dir(video_id) / frame_file_name(frame_index)
+
+    def annotation_dir(self, set_key: str) -> Path:
+        """Folder of `images.parquet`, `hands.parquet`, `rejects.parquet` of one annotation set."""
+        return self.base_dir / "annotations" / set_key
+
+    def table_file(self, asset: str, partition: str | None = None) -> Path:
+        """Parquet file of one table asset, as the IO manager names it."""
+        if partition is None:
+            return self.base_dir / f"{asset}.parquet"
+        return self.base_dir / asset / f"{partition}.parquet"
+
+    def grid_file(self, set_key: str, *, labelled: bool = False) -> Path:
+        """The 2240 x 2240 px grid picture of one annotation set, plain or labelled."""
+        return self.base_dir / "grid" / f"{set_key}{'_labelled' if labelled else ''}.jpg"
+
+    @property
+    def missing_videos_file(self) -> Path:
+        """The text file to send to the dataset's author, one `<video_id>.mp4` a line."""
+        return self.base_dir / "missing_videos.txt"

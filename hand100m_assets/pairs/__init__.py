@@ -1,0 +1,1 @@
+"""Hands to similar hands: each hand and its positive, resolved by table join."""

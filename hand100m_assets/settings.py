@@ -1,0 +1,116 @@
+"""The only reader of the environment: data roots, lists, limits. One `.env` file or `HAND100M_*` variables."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from hand100m_assets.errors import SettingsError
+from hand100m_assets.layout import EGO4D, OutputLayout, Source
+
+ENV_FILE_VARIABLE: Final = "HAND100M_ENV_FILE"
+"""Names the settings file; `.env` in the working directory when unset."""
+
+
+@dataclass(frozen=True)
+class SourceFolders:
+    """Where one source's input lies: resolved paths, not checked for existence."""
+
+    videos_dir: Path
+    list_file: Path
+    annotations_dir: Path
+
+
+class Settings(BaseSettings):
+    """Every choice of the user, with a default that serves; see `.env.example` for the same in words."""
+
+    model_config = SettingsConfigDict(env_prefix="HAND100M_", env_file_encoding="utf-8", extra="ignore")
+
+    data_root: Path = Field(Path("data"), description="Folder above ego4d/, 100DOH/ and annotations/.")
+    output_root: Path = Field(Path("output"), description="Folder that receives frames, tables and pictures.")
+
+    ego4d_videos_dir: Path | None = Field(None, description="Folder of the Ego4D mp4 files.")
+    ego4d_list_file: Path | None = Field(None, description="The Ego4D list, ego4d_name_list.txt.")
+    ego4d_annotations_dir: Path | None = Field(None, description="Folder of the Ego4D annotation JSON files.")
+    doh_videos_dir: Path | None = Field(None, description="Folder of the 100DOH mp4 files.")
+    doh_list_file: Path | None = Field(None, description="The 100DOH list, 100doh_valid_name_list.txt.")
+    doh_annotations_dir: Path | None = Field(None, description="Folder of the 100DOH annotation JSON files.")
+
+    frame_selection: Literal["stride", "annotated"] = Field(
+        "stride",
+        description="`stride`: every N-th frame; `annotated`: only frames that annotation sets name.",
+    )
+    frame_stride: int = Field(30, ge=1, description="Every how many frames one is taken.")
+    annotated_sets: list[str] = Field(
+        default=[],
+        description="Annotation set keys that `annotated` draws on; empty means all that are here.",
+    )
+    jpeg_quality: int = Field(95, ge=1, le=100, description="OpenCV JPEG quality; the original uses 95.")
+    image_prefixes: dict[str, Path] = Field(
+        default={},
+        description="Prefix of `file_name` in the annotations -> folder that really holds those images.",
+    )
+    joint_order: Literal["mediapipe", "by_joint"] = Field(
+        "mediapipe",
+        description="Order of the 21 keypoints: wrist + finger by finger, or wrist + MCPs + PIPs + ...",
+    )
+
+    workers: int = Field(0, ge=0, description="Worker processes for extraction; 0 means one a core.")
+    videos_per_run: int = Field(50, ge=1, description="At most this many videos in one backfill run.")
+    videos_per_tick: int = Field(500, ge=1, description="At most this many videos requested by one sensor tick.")
+    nightly_videos: int = Field(2000, ge=1, description="At most this many videos asked for by one nightly tick.")
+    sensor_interval_s: int = Field(60, ge=5, description="Seconds between two looks at a folder.")
+
+    grid_seed: int = Field(0, ge=0, description="Seed of the pairs shown where no published choice exists.")
+    max_missing_share: float = Field(
+        0.05, ge=0, le=1, description="Checks fail when more than this share of annotated images is missing."
+    )
+    expected_totals: dict[str, tuple[int, int]] = Field(
+        default={"ego4d/simhand-50k": (49_930, 50_000)},
+        description="`<source>/<set>` -> (images, hands) its file must hold.",
+    )
+
+    def folders(self, source: Source) -> SourceFolders:
+        """Resolve one source's input folders: the explicit setting, else the original tree below the data root."""
+        prefix = "ego4d" if source is EGO4D else "doh"
+        return SourceFolders(
+            videos_dir=getattr(self, f"{prefix}_videos_dir") or self.data_root / source.videos_dir,
+            list_file=getattr(self, f"{prefix}_list_file") or self.data_root / source.list_file,
+            annotations_dir=getattr(self, f"{prefix}_annotations_dir") or self.data_root / source.annotations_dir,
+        )
+
+    def output(self, source: Source) -> OutputLayout:
+        """Where this source's outputs go."""
+        return OutputLayout(self.output_root, source)
+
+    @property
+    def worker_count(self) -> int:
+        """Worker processes to start: the setting, or one a core this process may use."""
+        return self.workers or len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def load_settings() -> Settings:
+    """Read the settings file and the environment; variables win over the file.
+
+    Raises:
+        SettingsError: A value is malformed; the message names each variable at fault.
+    """
+    env_file = os.environ.get(ENV_FILE_VARIABLE)
+    if env_file and not Path(env_file).is_file():
+        raise SettingsError(
+            "no such settings file",
+            where=env_file,
+            fix=f"Correct {ENV_FILE_VARIABLE} or copy .env.example there.",
+        )
+    try:
+        return Settings(_env_file=env_file or ".env")
+    except ValidationError as error:
+        faults = "; ".join(
+            f"HAND100M_{'.'.join(str(part) for part in e['loc']).upper()}: {e['msg']}" for e in error.errors()
+        )
+        raise SettingsError(faults, where=env_file or ".env / environment", fix="See .env.example.") from error
