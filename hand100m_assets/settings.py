@@ -91,7 +91,9 @@ class Settings(BaseSettings):
     @property
     def worker_count(self) -> int:
         """Worker processes to start: the setting, or one a core this process may use."""
-        return self.workers or len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        if self.workers:
+            return self.workers
+        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def load_settings() -> Settings:
