@@ -68,3 +68,7 @@ class FolderUnreadableError(RetryableError):
 
 class OutputUnwritableError(RetryableError):
     """The output disk is full, read-only or not permitted."""
+
+
+class EmptyCropError(PermanentError):
+    """A hand's box holds no pixel of its image: wrong box, or an image of another size than was annotated."""

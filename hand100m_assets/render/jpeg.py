@@ -1,0 +1,106 @@
+"""JPEG pictures: written whole or not at all, and small enough to live inside an asset's metadata."""
+
+from __future__ import annotations
+
+import base64
+import os
+from pathlib import Path
+from typing import Final
+
+import cv2
+import numpy as np
+
+from hand100m_assets.errors import OutputUnwritableError
+from hand100m_assets.render.crop import ImageBgr
+
+METADATA_MAX_BYTES: Final = 100_000
+"""Previews are stored in the event database with every materialization, so they stay small."""
+
+_THUMBNAIL_SIDES_PX: Final = (1280, 1120, 960, 840, 720, 600, 480, 360, 240, 120, 60)
+_THUMBNAIL_QUALITIES: Final = (85, 70, 55)
+
+
+def encode_jpeg(image_bgr: ImageBgr, quality: int = 95) -> bytes:
+    """Compress with OpenCV's encoder; 95 is its default and what the original uses."""
+    return _encode(image_bgr, quality)
+
+
+def _encode(image_bgr: ImageBgr, quality: int, *flags: int) -> bytes:
+    _, data = cv2.imencode(".jpg", image_bgr, [cv2.IMWRITE_JPEG_QUALITY, quality, *flags])
+    return data.tobytes()
+
+
+def write_jpeg(image_bgr: ImageBgr, path: Path, quality: int = 95) -> Path:
+    """Write the picture beside, then rename: nobody ever sees half of one. Makes the folder when absent.
+
+    Raises:
+        OutputUnwritableError: The disk is full, read-only or not permitted.
+    """
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        beside.write_bytes(encode_jpeg(image_bgr, quality))
+        beside.replace(path)
+    except OSError as error:
+        raise OutputUnwritableError(
+            f"cannot write the picture: {error.strerror}",
+            where=path,
+            fix="Free some space or choose another HAND100M_OUTPUT_ROOT.",
+        ) from error
+    finally:
+        _remove(beside)
+    return path
+
+
+def _remove(path: Path) -> None:
+    try:
+        path.unlink(missing_ok=True)
+    except OSError:  # The write already failed for the reason that stops this too, and said so.
+        return
+
+
+def jpeg_under(image_bgr: ImageBgr, max_bytes: int) -> bytes:
+    """The largest, then finest JPEG of the image that fits; never enlarged.
+
+    Raises:
+        ValueError: Not even a stamp-sized one fits.
+    """
+    longest_px = max(image_bgr.shape[:2])
+    for side_px in (longest_px, *_THUMBNAIL_SIDES_PX):
+        if side_px > min(longest_px, _THUMBNAIL_SIDES_PX[0]):
+            continue
+        small = _shrunk(image_bgr, side_px / longest_px)
+        for quality in _THUMBNAIL_QUALITIES:
+            data = _encode(small, quality, cv2.IMWRITE_JPEG_OPTIMIZE, 1)
+            if len(data) <= max_bytes:
+                return data
+    raise ValueError(f"no JPEG of this picture fits into {max_bytes} bytes")
+
+
+def _shrunk(image_bgr: ImageBgr, factor: float) -> ImageBgr:
+    if factor >= 1:
+        return image_bgr
+    height_px, width_px = (max(1, round(length * factor)) for length in image_bgr.shape[:2])
+    return np.asarray(cv2.resize(image_bgr, (width_px, height_px), interpolation=cv2.INTER_AREA), dtype=np.uint8)
+
+
+def thumbnail_markdown(image_bgr: ImageBgr, max_bytes: int = METADATA_MAX_BYTES, *, title: str = "") -> str:
+    """The image, shrunk, as Markdown that shows without a network, in at most `max_bytes` characters.
+
+    Raises:
+        ValueError: `max_bytes` is too small for any picture.
+    """
+    frame = jpeg_markdown(b"", title)
+    room = (max_bytes - len(frame.encode())) // 4 * 3  # Base64 makes four characters of three bytes.
+    return jpeg_markdown(jpeg_under(image_bgr, room), title)
+
+
+def jpeg_markdown(jpeg: bytes, title: str = "") -> str:
+    """A JPEG as Markdown that shows without a network."""
+    return image_markdown(jpeg, "image/jpeg", title)
+
+
+def image_markdown(data: bytes, media_type: str, title: str = "") -> str:
+    """A compressed picture as Markdown that shows without a network; brackets in the title would end it early."""
+    safe_title = title.replace("[", "(").replace("]", ")")
+    return f"![{safe_title}](data:{media_type};base64,{base64.b64encode(data).decode('ascii')})"
