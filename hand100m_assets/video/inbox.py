@@ -1,0 +1,164 @@
+"""Which downloads are complete, new, replaced or gone: one folder look, then a pure comparison with what was known."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from hand100m_assets.errors import FolderUnreadableError, UnsafeIdError
+from hand100m_assets.layout import VIDEO_SUFFIX, Source, check_video_id
+
+_IN_PROGRESS: Final = re.compile(
+    r"""(?P<stem>.+?)(?:
+        \.temp\.mp4                                        # yt-dlp while it merges
+      | (?:\.mp4)?\.f\d+[\w-]*\.(?:mp4|m4a|webm|mkv)(?:\.part.*|\.ytdl)?   # one format of several, before the merge
+      | (?:\.(?:mp4|webm|mkv|m4a))?\.(?:part(?:-Frag\d+)?|ytdl|tmp|temp|crdownload|aria2|download|filepart)
+      | \.mp4\.[^.]+                                       # transfer libraries: <name>.mp4.<random>
+    )""",
+    re.VERBOSE | re.IGNORECASE,
+)
+"""Names that downloaders give to what is not finished. Source: yt-dlp, aria2, curl, browsers, the Ego4D transfer."""
+
+_OTHER_VIDEO_SUFFIXES: Final = (".mkv", ".webm", ".mov", ".avi", ".m4v", ".mp4")
+
+
+@dataclass(frozen=True)
+class FileStamp:
+    """What tells one state of a file from another without reading it."""
+
+    size_bytes: int
+    mtime_ns: int
+
+    @classmethod
+    def of(cls, path: Path) -> FileStamp:
+        """Stamp of the file as it is now; raises OSError as `Path.stat` does."""
+        stat = path.stat()
+        return cls(stat.st_size, stat.st_mtime_ns)
+
+
+@dataclass(frozen=True)
+class Listing:
+    """One look at a folder.
+
+    Attributes:
+        complete_names: Video id (for other kinds of file: its name) -> stamp, of files under their final name.
+        in_progress: File names of unfinished downloads, sorted.
+        refused: File name -> why it is not taken.
+    """
+
+    complete_names: dict[str, FileStamp] = field(default_factory=dict)
+    in_progress: list[str] = field(default_factory=list)
+    refused: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class InboxChanges:
+    """What differs between a listing and what was known.
+
+    Attributes:
+        ready: Not known yet and unchanged since the last look; sorted.
+        replaced: Known with another stamp, and unchanged since the last look; sorted.
+        pending: New or changed since the last look: hand these to the next look.
+        vanished: Known, and no longer there under any name; sorted.
+    """
+
+    ready: list[str]
+    replaced: list[str]
+    pending: dict[str, FileStamp]
+    vanished: list[str]
+
+
+def list_videos(folder: Path, source: Source) -> Listing:
+    """Look at a folder of downloads once; files that are no videos are passed over.
+
+    Raises:
+        FolderUnreadableError: The folder is missing, no folder or not permitted; mount it or correct the setting.
+    """
+    listing = Listing()
+    seen: set[str] = set()
+    try:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                seen.add(entry.name)
+                _sort_entry(entry, listing, source)
+    except OSError as error:
+        raise FolderUnreadableError(
+            f"the {source.title} video folder cannot be read ({error.strerror or error})",
+            where=folder,
+            fix="Mount or create it, give read permission, or correct the setting of the folder.",
+        ) from error
+    for video_id in [v for v in listing.complete_names if f"{v}{VIDEO_SUFFIX}.aria2" in seen]:
+        # aria2 reserves the whole file under its final name and removes its control file when done.
+        del listing.complete_names[video_id]
+        listing.in_progress.append(f"{video_id}{VIDEO_SUFFIX}")
+    return Listing(
+        dict(sorted(listing.complete_names.items())), sorted(listing.in_progress), dict(sorted(listing.refused.items()))
+    )
+
+
+def _sort_entry(entry: os.DirEntry[str], listing: Listing, source: Source) -> None:
+    name = entry.name
+    if _IN_PROGRESS.fullmatch(name):
+        listing.in_progress.append(name)
+    elif name.endswith(VIDEO_SUFFIX):
+        _sort_video(entry, listing, source)
+    elif name.lower().endswith(_OTHER_VIDEO_SUFFIXES):
+        listing.refused[name] = f"a video by its name, but not {VIDEO_SUFFIX}: convert or rename it to be taken"
+
+
+def _sort_video(entry: os.DirEntry[str], listing: Listing, source: Source) -> None:
+    name = entry.name
+    video_id = name.removesuffix(VIDEO_SUFFIX)
+    try:
+        check_video_id(video_id)
+        stat = entry.stat()
+        if not entry.is_file():
+            listing.refused[name] = "not a file"
+        elif stat.st_size == 0:
+            listing.refused[name] = f"zero bytes: the download of this {source.title} video failed, download it again"
+        else:
+            listing.complete_names[video_id] = FileStamp(stat.st_size, stat.st_mtime_ns)
+    except UnsafeIdError as error:
+        listing.refused[name] = f"{error.what}; rename or remove the file"
+    except OSError as error:
+        listing.refused[name] = f"cannot be read ({error.strerror or error})"
+
+
+def partial_video_id(file_name: str) -> str:
+    """Video id that an unfinished download's file name is for, as well as the name tells."""
+    match = _IN_PROGRESS.fullmatch(file_name)
+    return match["stem"] if match else file_name.removesuffix(VIDEO_SUFFIX)
+
+
+def find_changes(
+    listing: Listing | Mapping[str, FileStamp],
+    known: Mapping[str, FileStamp | None],
+    pending: Mapping[str, FileStamp],
+) -> InboxChanges:
+    """Compare a look at a folder with what is registered; a file counts once it was the same in two looks.
+
+    Args:
+        listing: The look just taken; a bare name -> stamp mapping serves other kinds of file.
+        known: What is registered already; None where the stamp was never recorded, which no file contradicts.
+        pending: The `pending` of the look before.
+    """
+    look = listing if isinstance(listing, Listing) else Listing(dict(listing))
+    ready: list[str] = []
+    replaced: list[str] = []
+    waiting: dict[str, FileStamp] = {}
+    for name, stamp in sorted(look.complete_names.items()):
+        if name in known and known[name] in (None, stamp):
+            continue
+        if pending.get(name) != stamp:
+            waiting[name] = stamp
+        elif name in known:
+            replaced.append(name)
+        else:
+            ready.append(name)
+    # A file that is being downloaded again, or is refused for now, has not vanished.
+    there = look.complete_names.keys() | {partial_video_id(name) for name in (*look.in_progress, *look.refused)}
+    return InboxChanges(ready, replaced, waiting, sorted(known.keys() - there))

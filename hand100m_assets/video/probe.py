@@ -1,0 +1,199 @@
+"""Container headers -> VideoInfo. Every figure says in its name where it comes from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, Final
+
+import av
+import av.container
+import av.error
+import av.video.stream
+
+from hand100m_assets.errors import RetryableError, VideoUnreadableError
+from hand100m_assets.video.inbox import FileStamp
+from hand100m_assets.video.mp4boxes import Mp4Outline, read_outline
+
+_OPEN_OPTIONS: Final = {
+    # A playlist renamed to .mp4 must not make us read other files or the network.
+    "protocol_whitelist": "file",
+    "format_whitelist": "mov,mp4,matroska,webm,avi,mpegts,mpeg,flv,asf,ogg,h264,hevc",
+}
+_PACKETS_TO_FIRST_FRAME: Final = 120
+_AGAIN: Final = "Download it again."
+
+
+@dataclass(frozen=True, kw_only=True)
+class VideoInfo:
+    """What a video file says of itself.
+
+    Attributes:
+        path: The file.
+        size_bytes: Its size when it was looked at.
+        mtime_ns: Its modification time then.
+        container: Container format as ffmpeg names it.
+        codec: Decoder, such as `h264`.
+        pixel_format: Such as `yuv420p`, None when the header does not say.
+        width_px: Width as shown, after rotation.
+        height_px: Height as shown, after rotation.
+        coded_width_px: Width before rotation.
+        coded_height_px: Height before rotation.
+        rotation_deg: Counter-clockwise turn that the metadata asks for, 0 to 359; None when no frame could be decoded.
+        frame_rate_fps: Average rate from the header, exact; None when it does not say.
+        frame_count_from_header: Number of frames in the index; None unless the container is a plain mp4 or mov.
+        duration_from_header_s: Length of the video stream, or of the container where the stream gives none.
+        start_time_s: When the video stream begins.
+        has_audio: Whether there is a sound track.
+        missing_bytes: How much the file lacks of what its boxes promise; 0 when whole or not an mp4.
+    """
+
+    path: Path
+    size_bytes: int
+    mtime_ns: int
+    container: str
+    codec: str
+    pixel_format: str | None
+    width_px: int
+    height_px: int
+    coded_width_px: int
+    coded_height_px: int
+    rotation_deg: int | None
+    frame_rate_fps: Fraction | None
+    frame_count_from_header: int | None
+    duration_from_header_s: float | None
+    start_time_s: float | None
+    has_audio: bool
+    missing_bytes: int
+
+    def to_row(self) -> dict[str, Any]:
+        """Flat JSON values; the rate as `frame_rate_num_from_header` and `frame_rate_den_from_header`."""
+        row = {name: value for name, value in vars(self).items() if name not in ("path", "frame_rate_fps")}
+        rate = self.frame_rate_fps
+        row["frame_rate_num_from_header"] = rate.numerator if rate else None
+        row["frame_rate_den_from_header"] = rate.denominator if rate else None
+        return row
+
+
+def probe_video(path: Path) -> VideoInfo:
+    """Read the headers and turn one frame over to learn the rotation; milliseconds, whatever the file's length.
+
+    Raises:
+        VideoUnreadableError: Not a video, without a picture track, or cut before its index; download it again.
+        RetryableError: The file is not there or may not be read now.
+    """
+    stamp = stamp_video(path)
+    container, stream = open_video(path)
+    with container:
+        rotation_deg = _first_rotation_deg(container, stream)
+        outline = read_outline(path)
+        turned = rotation_deg in (90, 270)
+        width_px, height_px = stream.codec_context.width, stream.codec_context.height
+        rate = stream.average_rate
+        return VideoInfo(
+            path=path,
+            size_bytes=stamp.size_bytes,
+            mtime_ns=stamp.mtime_ns,
+            container=container.format.name,
+            codec=stream.codec_context.name,
+            pixel_format=stream.codec_context.pix_fmt,
+            width_px=height_px if turned else width_px,
+            height_px=width_px if turned else height_px,
+            coded_width_px=width_px,
+            coded_height_px=height_px,
+            rotation_deg=rotation_deg,
+            frame_rate_fps=Fraction(rate) if rate else None,
+            frame_count_from_header=frame_count_from_header(stream, outline),
+            duration_from_header_s=_duration_s(container, stream),
+            start_time_s=_seconds(stream.start_time, stream.time_base),
+            has_audio=bool(container.streams.audio),
+            missing_bytes=outline.missing_bytes,
+        )
+
+
+def stamp_video(path: Path) -> FileStamp:
+    """Size and time of a video file.
+
+    Raises:
+        VideoUnreadableError: The file has zero bytes.
+        RetryableError: It is not there or may not be read now.
+    """
+    try:
+        stamp = FileStamp.of(path)
+    except OSError as error:
+        raise RetryableError(
+            f"the video cannot be read now ({error.strerror or error})",
+            where=path,
+            fix="Mount its folder, give read permission, or download it.",
+        ) from error
+    if stamp.size_bytes == 0:
+        raise VideoUnreadableError("zero bytes: the download failed", where=path, fix=_AGAIN)
+    return stamp
+
+
+def open_video(path: Path) -> tuple[av.container.InputContainer, av.video.stream.VideoStream]:
+    """Open a file and choose the picture track that OpenCV would take; the caller closes the container.
+
+    Raises:
+        VideoUnreadableError: As `probe_video`.
+        RetryableError: The file may not be read now.
+    """
+    try:
+        # An absolute path cannot be taken for a URL or an option, whatever the video id.
+        container = av.open(str(path.absolute()), options=dict(_OPEN_OPTIONS))
+    except (av.error.PermissionError, av.error.FileNotFoundError, av.error.OSError) as error:
+        if isinstance(error, av.error.InvalidDataError):
+            raise _unreadable(path, error) from error
+        raise RetryableError(
+            f"the video cannot be read now ({error.strerror})", where=path, fix="Check the mount and its permissions."
+        ) from error
+    except (av.error.FFmpegError, UnicodeError) as error:
+        raise _unreadable(path, error) from error
+    stream = container.streams.best("video")
+    if not isinstance(stream, av.video.stream.VideoStream):
+        container.close()
+        raise VideoUnreadableError("no picture track: it holds only sound or data", where=path, fix=_AGAIN)
+    return container, stream
+
+
+def _unreadable(path: Path, error: Exception) -> VideoUnreadableError:
+    """Say in plain words why ffmpeg refused the file."""
+    outline = read_outline(path)
+    with path.open("rb") as file:
+        head = file.read(256)
+    if outline.is_mp4 and not outline.has_index:
+        what = "the index (moov) is missing: the download was cut"
+    elif outline.is_mp4 and outline.missing_bytes:
+        what = f"the file is {outline.missing_bytes:,} bytes too short: the download was cut"
+    elif head.lstrip()[:1] == b"<" or (head.isascii() and b"\0" not in head):
+        what = f"a text file, not a video; it begins with {head[:40].decode('ascii', 'replace')!r}"
+    else:
+        what = f"not a video that can be opened ({getattr(error, 'strerror', None) or error})"
+    return VideoUnreadableError(what, where=path, fix=_AGAIN)
+
+
+def frame_count_from_header(stream: av.video.stream.VideoStream, outline: Mp4Outline) -> int | None:
+    """Number of frames in the index, or None where that figure is known to be absent or nonsense."""
+    return stream.frames if outline.is_mp4 and not outline.is_fragmented and stream.frames > 0 else None
+
+
+def _first_rotation_deg(container: av.container.InputContainer, stream: av.video.stream.VideoStream) -> int | None:
+    try:
+        for count, packet in enumerate(container.demux(stream)):
+            for frame in packet.decode():
+                return round(frame.rotation) % 360
+            if count > _PACKETS_TO_FIRST_FRAME:
+                break
+    except av.error.FFmpegError:
+        pass  # damage at the start: the decoder will say so, the headers are still worth having
+    return None
+
+
+def _seconds(ticks: int | None, time_base: Fraction | None) -> float | None:
+    return None if ticks is None or time_base is None else float(ticks * time_base)
+
+
+def _duration_s(container: av.container.InputContainer, stream: av.video.stream.VideoStream) -> float | None:
+    own = _seconds(stream.duration, stream.time_base)
+    return own if own is not None else _seconds(container.duration, Fraction(1, av.time_base))

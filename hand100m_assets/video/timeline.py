@@ -1,0 +1,192 @@
+"""Which index a decoded frame has, and whether it is whole: bookkeeping between packets and frames.
+
+The index is the position among shown frames in presentation order. As long as nothing is damaged this is the count
+of frames that a full decode gives; where packets are lost to damage they keep their indices, so that what follows
+is not shifted. Damage spreads: a decoder goes on showing pictures built on a broken one, mostly without saying so.
+So everything decoded from a fault to the next key frame counts as damaged, and so do that key frame's leading
+pictures, which look back across it.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections import deque
+from dataclasses import dataclass
+
+_GROUPS_KEPT = 64
+_LOOK_BACK_FRAMES = 32
+"""Without timestamps a fault may lie this many frames back: more than any codec reorders (16)."""
+
+
+@dataclass
+class _Group:
+    """A key frame and what is decoded after it, up to the next."""
+
+    key_pts: int
+    damaged_from: int | None = None
+
+
+@dataclass(order=True)
+class _Packet:
+    pts: int
+    position: int
+    group: int
+    latest_pts: int
+    """Largest timestamp up to here in decoding order: once that is shown, no earlier packet is awaited."""
+
+
+@dataclass
+class _Placed:
+    index: int
+    packet: _Packet | None
+    is_damaged: bool
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Final word on one frame index; given in ascending order."""
+
+    frame_index: int
+    is_whole: bool
+
+
+class Timeline:
+    """Fed with packets and frames in the decoder's order; gives indices at once and verdicts when they are certain.
+
+    Attributes:
+        frame_count: Indices given so far, frames lost to damage included.
+        packets_without_frame: Packets that gave no picture although nothing was wrong, and so have no index.
+        decided_count: Indices whose verdict has been given.
+        distrust: Why timestamps are not used to place frames, None while they are.
+    """
+
+    def __init__(self) -> None:
+        self.frame_count = 0
+        self.packets_without_frame = 0
+        self.decided_count = 0
+        self.distrust: str | None = None
+        self._awaited: list[_Packet] = []
+        self._groups: dict[int, _Group] = {}
+        self._group = -1
+        self._position = -1
+        self._latest_pts: int | None = None
+        self._shown_pts: int | None = None
+        self._undecided: deque[_Placed] = deque()
+        self._any_damage = False
+        self._is_lost = False
+
+    def add_packet(self, pts: int | None, *, is_key: bool, is_discard: bool) -> None:
+        """A packet is about to be decoded; `is_discard` ones are decoded but not shown (edit lists)."""
+        self._position += 1
+        if pts is None:
+            self._stop_trusting("a packet has no timestamp")
+            return
+        if is_key or self._group < 0:
+            self._group += 1
+            self._groups[self._group] = _Group(pts)
+            self._groups.pop(self._group - _GROUPS_KEPT, None)
+        if is_discard or self.distrust:
+            return
+        if self._shown_pts is not None and pts <= self._shown_pts:
+            self._stop_trusting("a packet comes after frames that are shown later")
+            return
+        self._latest_pts = pts if self._latest_pts is None else max(pts, self._latest_pts)
+        heapq.heappush(self._awaited, _Packet(pts, self._position, self._group, self._latest_pts))
+
+    def packet_failed(self) -> None:
+        """The packet added last is broken."""
+        self._damage(self._group, self._position)
+
+    def add_frame(self, pts: int | None, *, is_corrupt: bool, is_intra: bool) -> int:
+        """A frame came out; returns its index."""
+        packet = self._match(pts)
+        if packet is None:
+            if is_corrupt:
+                self._damage(self._group, self._position)
+        elif is_corrupt or (self._is_key(packet) and not is_intra and self._is_damaged(packet.group - 1)):
+            # A key frame of predicted pictures (periodic intra refresh) does not heal what was broken before it.
+            self._damage(packet.group, packet.position)
+        return self._place(packet, is_damaged=is_corrupt)
+
+    def finish(self, packets_missing: int = 0) -> None:
+        """The stream is over; `packets_missing` were promised and never came."""
+        while self._awaited:
+            self._give_up(heapq.heappop(self._awaited))
+        for _ in range(packets_missing):
+            self._place(None, is_damaged=True)
+
+    def verdicts(self, *, is_over: bool = False) -> list[Verdict]:
+        """Verdicts that have become certain since the last call."""
+        decided: list[Verdict] = []
+        while self._undecided and (is_over or self._is_certain(self._undecided[0])):
+            placed = self._undecided.popleft()
+            decided.append(Verdict(placed.index, not self._is_broken(placed)))
+        self.decided_count += len(decided)
+        return decided
+
+    def _match(self, pts: int | None) -> _Packet | None:
+        if self.distrust:
+            return None
+        while self._awaited and pts is not None and self._awaited[0].pts < pts:
+            self._give_up(heapq.heappop(self._awaited))
+        if not self._awaited or self._awaited[0].pts != pts:
+            self._stop_trusting("a frame came out that belongs to no packet")
+            return None
+        packet = heapq.heappop(self._awaited)
+        self._shown_pts = packet.pts
+        if self._awaited and self._awaited[0].pts == pts:
+            self._stop_trusting("two packets have the same timestamp")
+        return packet
+
+    def _give_up(self, packet: _Packet) -> None:
+        """No frame came out for this packet."""
+        placed = _Placed(self.frame_count, packet, is_damaged=False)
+        if self._is_broken(placed):
+            self._place(packet, is_damaged=True)
+        else:
+            self.packets_without_frame += 1
+
+    def _place(self, packet: _Packet | None, *, is_damaged: bool) -> int:
+        index = self.frame_count
+        self.frame_count += 1
+        self._undecided.append(_Placed(index, packet, is_damaged))
+        return index
+
+    def _is_certain(self, placed: _Placed) -> bool:
+        if placed.packet is None or self.distrust:
+            return self.frame_count - placed.index > _LOOK_BACK_FRAMES
+        return self._shown_pts is not None and placed.packet.latest_pts <= self._shown_pts
+
+    def _is_broken(self, placed: _Placed) -> bool:
+        if placed.is_damaged or self._is_lost:
+            return True
+        packet = placed.packet
+        if packet is None:
+            return False
+        group = self._groups.get(packet.group)
+        if group is None:
+            return True  # nothing was shown for very many key frames
+        if packet.pts < group.key_pts and self._is_damaged(packet.group - 1):
+            return True
+        return group.damaged_from is not None and packet.position >= group.damaged_from
+
+    def _is_key(self, packet: _Packet) -> bool:
+        return packet.group in self._groups and self._groups[packet.group].key_pts == packet.pts
+
+    def _is_damaged(self, group: int) -> bool:
+        return group in self._groups and self._groups[group].damaged_from is not None
+
+    def _damage(self, group: int, position: int) -> None:
+        self._any_damage = True
+        if self.distrust or group not in self._groups:
+            self._is_lost = True
+            return
+        known = self._groups[group].damaged_from
+        self._groups[group].damaged_from = position if known is None else min(known, position)
+
+    def _stop_trusting(self, reason: str) -> None:
+        """Go on by counting; with damage about, counting places nothing for certain."""
+        if self.distrust is None:
+            self.distrust = reason
+            self._awaited.clear()
+            self._is_lost = self._is_lost or self._any_damage
