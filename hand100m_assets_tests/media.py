@@ -103,7 +103,7 @@ def _bt709(path: Path) -> None:
 
 
 def _odd_size(path: Path) -> None:
-    encode(path, size="321x243", pix_fmt="yuv444p")
+    encode(path, size="340x260", vf="crop=321:243:exact=1", pix_fmt="yuv444p")
 
 
 def _odd_width(path: Path) -> None:

@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hand100m_assets.video.mp4boxes import read_outline
-from hand100m_assets.video.probe import frame_count_from_header, open_video
+from hand100m_assets.video.probe import duration_from_header_s, frame_count_from_header, open_video
 from hand100m_assets.video.selection import Selection
 from hand100m_assets.video.timeline import Timeline
 
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     _VideoPacket: TypeAlias = "av.packet.Packet[av.video.stream.VideoStream]"
 
 MAX_ERRORS_KEPT: Final = 100
+MAX_SHORTFALL_S: Final = 2.0
+"""Sound may outlast the pictures by this much in a whole file whose container gives only one duration."""
 
 _ROTATIONS: Final = {90: cv2.ROTATE_90_COUNTERCLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_CLOCKWISE}
 
@@ -121,7 +123,10 @@ def decode_frames(
     """
     container, stream = open_video(path)
     with container:
-        report.expected_from_header = frame_count_from_header(stream, read_outline(path))
+        outline = read_outline(path)
+        report.expected_from_header = frame_count_from_header(stream, outline)
+        if outline.missing_bytes:
+            report.add_error(0, f"the file is {outline.missing_bytes:,} bytes too short: the download was cut")
         yield from _FullDecode(container, stream, selection, report).run(should_stop or (lambda: False))
 
 
@@ -139,6 +144,7 @@ class _FullDecode:
         self._selection, self._report = selection, report
         self._timeline = Timeline()
         self._held: dict[int, PickedFrame] = {}
+        self._end_s = 0.0
         # Frame threads cost 15 % more and hide which packet an error belongs to; processes work on other videos.
         stream.codec_context.thread_type = "NONE"
         stream.codec_context.thread_count = 1
@@ -154,6 +160,7 @@ class _FullDecode:
         self._decode(None)
         self._timeline.finish(self._packets_missing())
         yield from self._decided(is_over=True)
+        self._compare_with_duration()
         self._report.frame_count = self._timeline.frame_count
         self._report.distrust = self._timeline.distrust
 
@@ -195,6 +202,7 @@ class _FullDecode:
 
     def _take(self, frame: av.video.frame.VideoFrame) -> None:
         self._report.frame_count_decoded += 1
+        self._end_s = max(self._end_s, frame.time or 0.0)
         is_intra = frame.pict_type == av.video.frame.PictureType.I
         index = self._timeline.add_frame(frame.pts, is_corrupt=frame.is_corrupt, is_intra=is_intra)
         if frame.is_corrupt:
@@ -212,6 +220,15 @@ class _FullDecode:
 
     def _is_past(self, last_wanted: int) -> bool:
         return self._timeline.frame_count > last_wanted and self._timeline.decided_count > last_wanted
+
+    def _compare_with_duration(self) -> None:
+        """Where no header counts frames, a cut shows in the time that is lacking."""
+        duration_s = duration_from_header_s(self._container, self._stream)
+        if self._report.expected_from_header is None and duration_s is not None:
+            end_s = (self._stream.start_time or 0) * float(self._stream.time_base or 0) + duration_s
+            if end_s - self._end_s > MAX_SHORTFALL_S:
+                words = f"the video ends at {self._end_s:.1f} s, its header promises {end_s:.1f} s"
+                self._report.add_error(self._timeline.frame_count, words)
 
     def _packets_missing(self) -> int:
         promised = self._report.expected_from_header

@@ -105,7 +105,7 @@ def probe_video(path: Path) -> VideoInfo:
             rotation_deg=rotation_deg,
             frame_rate_fps=Fraction(rate) if rate else None,
             frame_count_from_header=frame_count_from_header(stream, outline),
-            duration_from_header_s=_duration_s(container, stream),
+            duration_from_header_s=duration_from_header_s(container, stream),
             start_time_s=_seconds(stream.start_time, stream.time_base),
             has_audio=bool(container.streams.audio),
             missing_bytes=outline.missing_bytes,
@@ -194,6 +194,7 @@ def _seconds(ticks: int | None, time_base: Fraction | None) -> float | None:
     return None if ticks is None or time_base is None else float(ticks * time_base)
 
 
-def _duration_s(container: av.container.InputContainer, stream: av.video.stream.VideoStream) -> float | None:
+def duration_from_header_s(container: av.container.InputContainer, stream: av.video.stream.VideoStream) -> float | None:
+    """Length of the picture track, or of the container where the track gives none."""
     own = _seconds(stream.duration, stream.time_base)
     return own if own is not None else _seconds(container.duration, Fraction(1, av.time_base))

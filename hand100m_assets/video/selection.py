@@ -127,7 +127,7 @@ class FrameSetSelection(_Missing):
 
 @dataclass(frozen=True)
 class UnionSelection(_Missing):
-    """Whatever any of its parts wants: a folder that was widened from one selection to another."""
+    """Whatever any of its parts wants."""
 
     parts: tuple[Selection, ...]
 
@@ -165,6 +165,16 @@ def from_description(description: Mapping[str, Any]) -> Selection:
     if kind == "union" and isinstance(description.get("of"), list):
         return UnionSelection(tuple(from_description(part) for part in description["of"]))
     raise ValueError(f"no selection can be rebuilt from {dict(description)!r}")
+
+
+def widen_description(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
+    """Description of a folder that holds what either selection wants; parts are named once, oldest first."""
+    parts: list[Any] = []
+    for description in (old, new):
+        for part in description["of"] if description.get("kind") == "union" else [dict(description)]:
+            if part not in parts:
+                parts.append(part)
+    return parts[0] if len(parts) == 1 else {"kind": "union", "of": parts}
 
 
 def parse_frame_list(text: str) -> FrameSetSelection:

@@ -1,0 +1,218 @@
+"""Many videos over worker processes: largest first, each outcome as it comes, no video able to stop the others."""
+
+from __future__ import annotations
+
+import multiprocessing
+import multiprocessing.connection
+import os
+import signal
+import threading
+import time
+import traceback
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import av.logging
+import cv2
+
+from hand100m_assets.errors import Hand100mError, OutputUnwritableError, RetryableError
+from hand100m_assets.video.extract import extract_video
+from hand100m_assets.video.failures import record_failure, stamp_of
+from hand100m_assets.video.manifest import ExtractionOptions, Manifest, is_done
+from hand100m_assets.video.selection import Selection
+
+_POLL_S = 0.5
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExtractionJob:
+    """One video to extract; the arguments of `extract_video`."""
+
+    video_path: Path
+    frames_dir: Path
+    video_id: str
+    selection: Selection
+    options: ExtractionOptions
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExtractionOutcome:
+    """What became of one video.
+
+    Attributes:
+        video_id: Which video.
+        manifest: Of the finished folder, None when it failed.
+        error: Why it failed, None when it did not.
+        reused: The folder was finished before and agreed; nothing was decoded.
+        seconds: Wall time of this video's work.
+        details: Traceback of a fault of ours, None otherwise.
+    """
+
+    video_id: str
+    manifest: Manifest | None = None
+    error: Hand100mError | None = None
+    reused: bool = False
+    seconds: float = 0.0
+    details: str | None = None
+
+
+def extract_one(job: ExtractionJob) -> ExtractionOutcome:
+    """Do one job in this process; a failure is an outcome, and is recorded beside the frames."""
+    started_s = time.monotonic()
+    error: Hand100mError
+    details: str | None = None
+    try:
+        done = is_done(job.frames_dir, job.video_path, job.selection, job.options, video_id=job.video_id)
+        manifest = extract_video(job.video_path, job.frames_dir, job.video_id, job.selection, job.options)
+    except Hand100mError as known:
+        error = known
+    except Exception as unknown:  # noqa: BLE001 - one video's surprise must not stop the others
+        details = traceback.format_exc()
+        error = RetryableError(
+            f"unexpected {type(unknown).__name__}: {unknown}", where=job.video_path, fix="Please report this."
+        )
+    else:
+        return ExtractionOutcome(
+            video_id=job.video_id, manifest=manifest, reused=done is not None, seconds=time.monotonic() - started_s
+        )
+    _remember(job, error)
+    return ExtractionOutcome(video_id=job.video_id, error=error, seconds=time.monotonic() - started_s, details=details)
+
+
+def extract_many(
+    jobs: Sequence[ExtractionJob], workers: int, should_stop: Callable[[], bool] | None = None
+) -> Iterator[ExtractionOutcome]:
+    """Work through the jobs, largest file first; yield each outcome as its video is finished.
+
+    Closing the iterator, an interrupt, or any exception kills the worker processes at once; the videos in flight
+    are taken up where they stopped by the next run.
+
+    Args:
+        jobs: At most one a video.
+        workers: Processes; 0 works in this process, for notebooks and debuggers.
+        should_stop: Asked about twice a second; when it says yes no outcome follows.
+    """
+    stop = should_stop or (lambda: False)
+    ordered = sorted(jobs, key=lambda job: -_size_bytes(job.video_path))
+    if workers == 0:
+        for job in ordered:
+            if stop():
+                return
+            yield extract_one(job)
+        return
+    pool = _Pool(min(workers, len(ordered)))
+    try:
+        yield from _with_pool(pool, deque(ordered), stop)
+    finally:
+        pool.kill()
+
+
+def _with_pool(pool: _Pool, waiting: deque[ExtractionJob], stop: Callable[[], bool]) -> Iterator[ExtractionOutcome]:
+    suspects: deque[ExtractionJob] = deque()
+    while (waiting or suspects or pool.running) and not stop():
+        # After a crash each video that was in flight runs alone, which shows whose fault it was.
+        if suspects and not pool.running:
+            yield from _alone(pool, suspects.popleft(), stop)
+            continue
+        while waiting and not suspects and len(pool.running) < pool.size:
+            pool.submit(waiting.popleft())
+        outcomes, crashed = pool.collect()
+        yield from outcomes
+        suspects.extend(crashed)
+
+
+def _alone(pool: _Pool, job: ExtractionJob, stop: Callable[[], bool]) -> Iterator[ExtractionOutcome]:
+    pool.submit(job)
+    while pool.running and not stop():
+        outcomes, crashed = pool.collect()
+        yield from outcomes
+        if crashed:
+            error = RetryableError(
+                "the worker process died twice on this video (killed by the system, perhaps for memory)",
+                where=job.video_path,
+                fix="Check free memory and the system log; run again with fewer workers.",
+            )
+            _remember(job, error)
+            yield ExtractionOutcome(video_id=job.video_id, error=error)
+
+
+class _Pool:
+    """A process pool that survives the death of its workers and can be killed."""
+
+    def __init__(self, size: int) -> None:
+        self.size = max(1, size)
+        self.running: dict[Future[ExtractionOutcome], ExtractionJob] = {}
+        self._executor: ProcessPoolExecutor | None = None
+
+    def submit(self, job: ExtractionJob) -> None:
+        """Start one job; never more than `size` at a time, so that a crash implicates few."""
+        if self._executor is None:
+            # Spawned, not forked: the caller may have threads, and a fork would copy their locks.
+            self._executor = ProcessPoolExecutor(
+                self.size, mp_context=multiprocessing.get_context("spawn"), initializer=_start_worker
+            )
+        try:
+            self.running[self._executor.submit(extract_one, job)] = job
+        except BrokenProcessPool as broken:
+            failed: Future[ExtractionOutcome] = Future()
+            failed.set_exception(broken)
+            self.running[failed] = job
+
+    def collect(self) -> tuple[list[ExtractionOutcome], list[ExtractionJob]]:
+        """Wait a little; return finished outcomes, and the jobs that were in flight when a worker died."""
+        finished, _ = wait(self.running, timeout=_POLL_S, return_when=FIRST_COMPLETED)
+        if any(isinstance(future.exception(), BrokenProcessPool) for future in finished):
+            wait(self.running, timeout=_POLL_S)
+            crashed = list(self.running.values())
+            outcomes = [f.result() for f in self.running if f.done() and f.exception() is None]
+            survivors = {outcome.video_id for outcome in outcomes}
+            self.kill()
+            return outcomes, [job for job in crashed if job.video_id not in survivors]
+        outcomes = [future.result() for future in finished]
+        for future in finished:
+            del self.running[future]
+        return outcomes, []
+
+    def kill(self) -> None:
+        """End every worker now, whatever it is doing; the next submit starts new ones."""
+        executor, self._executor = self._executor, None
+        self.running.clear()
+        if executor is None:
+            return
+        processes = list((executor._processes or {}).values())  # no public way before Python 3.14
+        for process in processes:
+            process.kill()
+        executor.shutdown(wait=False, cancel_futures=True)
+        for process in processes:
+            process.join(timeout=2)
+
+
+def _start_worker() -> None:
+    """Set up a worker: one thread, quiet, deaf to the terminal's interrupt, and gone when its parent is."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    cv2.setNumThreads(1)
+    av.logging.set_level(None)
+    threading.Thread(target=_exit_with_parent, daemon=True).start()
+
+
+def _exit_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        multiprocessing.connection.wait([parent.sentinel])
+        os._exit(1)
+
+
+def _remember(job: ExtractionJob, error: Hand100mError) -> None:
+    # A full disk is what most likely failed just now: then the record cannot be written either.
+    with suppress(OutputUnwritableError):
+        record_failure(job.frames_dir, job.video_id, error, stamp_of(job.video_path))
+
+
+def _size_bytes(path: Path) -> int:
+    stamp = stamp_of(path)
+    return stamp.size_bytes if stamp else 0
