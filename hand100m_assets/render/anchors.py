@@ -8,6 +8,8 @@ from typing import Final
 import numpy as np
 import polars as pl
 
+from hand100m_assets.layout import EGO4D, AnnotationSetName
+
 # fmt: off
 PUBLISHED_ROWS: Final[tuple[int, ...]] = (
     32793, 5400, 11193, 3853, 8172, 438, 33450, 29931, 26570, 26056,
@@ -18,6 +20,11 @@ PUBLISHED_ROWS: Final[tuple[int, ...]] = (
 )
 # fmt: on
 """Positions in the Ego4D 50k file's `annotations`, row by row, five pairs a row. Source: the published picture."""
+
+
+def is_published(name: AnnotationSetName) -> bool:
+    """Whether the published picture was made of this annotation set."""
+    return name.title.casefold() == EGO4D.title.casefold() and (name.family, name.scale) == ("simhand", "50k")
 
 
 @dataclass(frozen=True)

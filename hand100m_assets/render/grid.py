@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
 
-import cv2
 import numpy as np
 import polars as pl
 
@@ -18,15 +17,17 @@ from hand100m_assets.errors import EmptyCropError
 from hand100m_assets.render.cells import frame_pair, labelled_cell, marked_cell
 from hand100m_assets.render.crop import CROP_SIZE_PX, ImageBgr, crop_hand
 from hand100m_assets.render.grid_plan import Cell, DrawableHand, plan_cells
-from hand100m_assets.render.jpeg import thumbnail_markdown, write_jpeg
+from hand100m_assets.render.jpeg import jpeg_size_px, read_image, thumbnail_markdown, write_jpeg
 from hand100m_assets.render.skeleton import JointOrder
 
 __all__ = [
+    "GRID_SIZE_PX",
     "GridPicture",
     "GridPictures",
     "ImagePath",
     "draw_grid",
     "draw_grids",
+    "jpeg_size_px",
     "thumbnail_markdown",
     "write_jpeg",
 ]
@@ -34,6 +35,9 @@ __all__ = [
 ROWS: Final = 10
 PAIRS_PER_ROW: Final = 5
 """Shape of the picture. Source: the original grid script and the published picture."""
+
+GRID_SIZE_PX: Final = ROWS * CROP_SIZE_PX
+"""Side of the square picture."""
 
 NO_MORE_PAIRS: Final = "no more pairs"
 
@@ -189,18 +193,6 @@ def _cut(image_bgr: ImageBgr, hand: DrawableHand) -> ImageBgr | str:
         return crop_hand(image_bgr, hand.box_px, hand.handedness)
     except EmptyCropError as error:
         return error.what
-
-
-def read_image(path: Path) -> ImageBgr | str:
-    """Decode a picture as BGR, or say in a few words why that is not possible."""
-    try:
-        data = np.frombuffer(path.read_bytes(), dtype=np.uint8)
-    except FileNotFoundError:
-        return "image not on disk"
-    except OSError as error:
-        return f"image cannot be read: {error.strerror}"
-    image = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
-    return "image file is damaged or empty" if image is None else np.asarray(image, dtype=np.uint8)
 
 
 def _missing_table(cells: Sequence[Cell], reasons: dict[int, str]) -> pl.DataFrame:

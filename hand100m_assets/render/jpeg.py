@@ -16,6 +16,9 @@ from hand100m_assets.render.crop import ImageBgr
 METADATA_MAX_BYTES: Final = 100_000
 """Previews are stored in the event database with every materialization, so they stay small."""
 
+_JPEG_END: Final = b"\xff\xd9"
+"""OpenCV decodes a file that was cut short without a word, the rest grey; only this marker tells. Source: ITU T.81."""
+
 _THUMBNAIL_SIDES_PX: Final = (1280, 1120, 960, 840, 720, 600, 480, 360, 240, 120, 60)
 _THUMBNAIL_QUALITIES: Final = (85, 70, 55)
 
@@ -57,6 +60,26 @@ def _remove(path: Path) -> None:
         path.unlink(missing_ok=True)
     except OSError:  # The write already failed for the reason that stops this too, and said so.
         return
+
+
+def read_image(path: Path) -> ImageBgr | str:
+    """Decode a picture as BGR, or say in a few words why that is not possible."""
+    try:
+        data = np.frombuffer(path.read_bytes(), dtype=np.uint8)
+    except FileNotFoundError:
+        return "image not on disk"
+    except OSError as error:
+        return f"image cannot be read: {error.strerror}"
+    image = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
+    return "image file is damaged or empty" if image is None else np.asarray(image, dtype=np.uint8)
+
+
+def jpeg_size_px(path: Path) -> tuple[int, int] | None:
+    """(width, height) of a whole JPEG file; None where the file is absent, damaged or cut short."""
+    image = read_image(path)
+    if isinstance(image, str) or not path.read_bytes().endswith(_JPEG_END):
+        return None
+    return image.shape[1], image.shape[0]
 
 
 def jpeg_under(image_bgr: ImageBgr, max_bytes: int) -> bytes:

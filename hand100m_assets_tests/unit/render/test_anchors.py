@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import polars as pl
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hand100m_assets.render.anchors import PUBLISHED_ROWS, choose_anchor_rows
+from hand100m_assets.layout import annotation_set_name
+from hand100m_assets.render.anchors import PUBLISHED_ROWS, choose_anchor_rows, is_published
 
 
 def table(row_count, unresolved=()):
@@ -62,3 +64,19 @@ def test_a_choice_is_seeded_resolved_without_repeats_and_blind_to_row_order(coun
     order = list(range(count))
     shuffler.shuffle(order)
     assert choose_anchor_rows(pairs[order].lazy(), published=False, seed=seed, count=places).rows == rows
+
+
+@pytest.mark.parametrize(
+    ("file_name", "expected"),
+    [
+        ("Hand100M_Ego4D_50k_v1-1.json", True),
+        ("Hand100M_Ego4D_50k_v1-1.json.gz", True),
+        ("Hand100M_Ego4D_100k_v1-1.json", False),
+        ("Hand100M_100DOH_50k_v1-1.json", False),
+        ("Hand100M_Ego4D_TempCLR_50k_v1-1.json", False),
+        ("Hand100M_Ego4D_TopK_50k_v1-1.json", False),
+        ("my_hands.json", False),
+    ],
+)
+def test_only_the_main_ego4d_50k_file_is_the_published_set(file_name, expected):
+    assert is_published(annotation_set_name(file_name)) is expected

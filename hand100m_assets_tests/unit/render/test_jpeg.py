@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from hand100m_assets.errors import OutputUnwritableError
-from hand100m_assets.render.jpeg import image_markdown, jpeg_under, thumbnail_markdown, write_jpeg
+from hand100m_assets.render.jpeg import image_markdown, jpeg_size_px, jpeg_under, thumbnail_markdown, write_jpeg
 
 
 def noise(height=300, width=500):
@@ -83,3 +83,14 @@ def test_an_impossible_limit_is_refused():
 
 def test_other_kinds_of_picture_name_their_media_type():
     assert image_markdown(b"abc", "image/png", "t") == "![t](data:image/png;base64,YWJj)"
+
+
+def test_the_size_of_a_file_is_known_only_when_it_is_whole(tmp_path):
+    path = write_jpeg(noise(300, 500), tmp_path / "picture.jpg")
+    assert jpeg_size_px(path) == (500, 300)
+    data = path.read_bytes()
+    path.write_bytes(data[: len(data) * 2 // 3])
+    assert jpeg_size_px(path) is None
+    path.write_bytes(b"not a picture")
+    assert jpeg_size_px(path) is None
+    assert jpeg_size_px(tmp_path / "absent.jpg") is None
