@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import base64
-import os
 from pathlib import Path
 from typing import Final
 
 import cv2
 import numpy as np
 
-from hand100m_assets.errors import OutputUnwritableError
 from hand100m_assets.render.crop import ImageBgr
+from hand100m_assets.video.outputfiles import output_errors, write_whole
 
 METADATA_MAX_BYTES: Final = 100_000
 """Previews are stored in the event database with every materialization, so they stay small."""
@@ -39,27 +38,10 @@ def write_jpeg(image_bgr: ImageBgr, path: Path, quality: int = 95) -> Path:
     Raises:
         OutputUnwritableError: The disk is full, read-only or not permitted.
     """
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
+    with output_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        beside.write_bytes(encode_jpeg(image_bgr, quality))
-        beside.replace(path)
-    except OSError as error:
-        raise OutputUnwritableError(
-            f"cannot write the picture: {error.strerror}",
-            where=path,
-            fix="Free some space or choose another HAND100M_OUTPUT_ROOT.",
-        ) from error
-    finally:
-        _remove(beside)
+        write_whole(path, encode_jpeg(image_bgr, quality))
     return path
-
-
-def _remove(path: Path) -> None:
-    try:
-        path.unlink(missing_ok=True)
-    except OSError:  # The write already failed for the reason that stops this too, and said so.
-        return
 
 
 def read_image(path: Path) -> ImageBgr | str:
