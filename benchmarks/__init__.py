@@ -1,0 +1,1 @@
+"""Our work beside what a user would pick instead, measured as separate processes."""

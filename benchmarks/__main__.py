@@ -1,0 +1,55 @@
+"""`python -m benchmarks [--only video|annotations|grid] [--rounds N] [--out FILE]`: all tables as Markdown."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import tempfile
+import time
+from importlib.metadata import version
+from pathlib import Path
+
+from benchmarks import bench_annotations, bench_grid, bench_video
+
+BENCHES = {"video": bench_video, "annotations": bench_annotations, "grid": bench_grid}
+LIBRARIES = ("opencv-python-headless", "av", "imageio-ffmpeg", "polars", "numpy", "pydantic")
+
+
+def cpu_model() -> str:
+    """As the kernel calls it, or the architecture where it does not say."""
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.exists() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()
+
+
+def machine() -> str:
+    """One paragraph: processor, cores, load before the start, versions."""
+    libraries = ", ".join(f"{name} {version(name)}" for name in LIBRARIES)
+    load = f", load {os.getloadavg()[0]:.1f} at the start" if hasattr(os, "getloadavg") else ""
+    return (
+        f"{cpu_model()}, {os.cpu_count()} cores{load}; {platform.system()}, "
+        f"Python {platform.python_version()}, {libraries}; {time.strftime('%Y-%m-%d')}."
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--only", choices=BENCHES, help="one bench instead of all")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--out", type=Path, help="also write the tables to this file")
+    chosen = parser.parse_args()
+    parts = ["# Benchmarks", machine(), "How to read this: `benchmarks/README.md`."]
+    print("\n\n".join(parts), flush=True)
+    for name in [chosen.only] if chosen.only else BENCHES:
+        with tempfile.TemporaryDirectory(prefix="hand100m_bench_") as folder:
+            for part in (f"## {name}", *BENCHES[name].run(Path(folder), chosen.rounds)):
+                parts.append(part)
+                print(f"\n{part}", flush=True)
+    if chosen.out:
+        chosen.out.write_text("\n\n".join(parts) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,61 @@
+"""The 10 x 10 grid of the published rows, 100 crops out of 1440 x 1080 frames."""
+
+from __future__ import annotations
+
+import json
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from benchmarks.generate import write_annotations, write_frames
+from benchmarks.measure import Contender, compare, markdown_table
+from hand100m_assets.annotations.ingest import ingest_file
+from hand100m_assets.pairs.resolve import resolve_pairs
+from hand100m_assets.render.anchors import PUBLISHED_ROWS
+
+
+def _only_shown(content: dict[str, Any], shown: set[str]) -> dict[str, Any]:
+    hands = [hand for hand in content["annotations"] if hand["hand_id"] in shown]
+    image_ids = {hand["image_id"] for hand in hands}
+    return {"images": [image for image in content["images"] if image["id"] in image_ids], "annotations": hands}
+
+
+def _prepare(work: Path) -> tuple[Path, Path]:
+    """Write the full and the reduced file, the frames, the tables and the choice; return the two files."""
+    full = write_annotations(work / "Hand100M_Ego4D_50k_v1-1.json")
+    content = json.loads(full.read_text())
+    anchors = [content["annotations"][row] for row in PUBLISHED_ROWS]
+    shown = {hand_id for hand in anchors for hand_id in (hand["hand_id"], hand["positive_sample"][0])}
+    reduced_content = _only_shown(content, shown)
+    reduced = work / "shown_only.json"
+    reduced.write_text(json.dumps(reduced_content))
+    rows = {"row_indices": PUBLISHED_ROWS, "hand_ids": [hand["hand_id"] for hand in anchors]}
+    (work / "rows.json").write_text(json.dumps(rows))
+    write_frames(work / "frames", [image["id"] for image in reduced_content["images"]])
+    ingest_file(full, work / "tables")
+    resolve_pairs(pl.read_parquet(work / "tables" / "hands.parquet")).write_parquet(work / "tables" / "pairs.parquet")
+    return full, reduced
+
+
+def _verify(reference: Path, out: Path) -> None:
+    if (out / "plain.jpg").read_bytes() != reference.read_bytes():
+        raise SystemExit(f"{out}: not the original's picture, byte for byte")
+
+
+def run(work: Path, rounds: int) -> list[str]:
+    """One table."""
+    full, reduced = _prepare(work)
+    reference = work / "original" / "plain.jpg"
+
+    def contender(name: str, peer: str, source: Path, folder: str) -> Contender:
+        arguments = [source, work / "rows.json", work / "frames", work / folder]
+        return Contender(name, peer, arguments, work / folder, partial(_verify, reference))
+
+    contenders = [
+        contender("JSON + OpenCV, a read per crop (the original)", "grid_opencv", full, "original"),
+        contender("the same, of a file with only the shown hands", "grid_opencv", reduced, "reduced"),
+        contender("ours from Parquet, plain and labelled", "grid_ours", work / "tables", "ours"),
+    ]
+    return [markdown_table("100 crops, 50,000 hands", compare(contenders, rounds))]

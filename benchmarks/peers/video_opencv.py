@@ -1,0 +1,22 @@
+"""Every 30th frame with OpenCV, as the original does: `video_opencv CLIP OUT`."""
+
+import sys
+from pathlib import Path
+
+import cv2
+
+
+def main(clip: str, out: str) -> None:
+    capture = cv2.VideoCapture(clip)
+    index = 0
+    while True:
+        whole, frame = capture.read()
+        if not whole:
+            break
+        if index % 30 == 0:
+            cv2.imwrite(str(Path(out) / f"frame_{index:06d}.jpg"), frame)
+        index += 1
+
+
+if len(sys.argv) > 1:
+    main(*sys.argv[1:])

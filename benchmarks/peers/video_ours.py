@@ -1,0 +1,15 @@
+"""Every 30th frame with this project: `video_ours CLIP OUT`."""
+
+import sys
+from pathlib import Path
+
+from hand100m_assets.video.extract import ExtractionOptions, extract_video
+from hand100m_assets.video.selection import StrideSelection
+
+
+def main(clip: str, out: str) -> None:
+    extract_video(Path(clip), Path(out), "clip", StrideSelection(30), ExtractionOptions())
+
+
+if len(sys.argv) > 1:
+    main(*sys.argv[1:])
