@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from hand100m_assets.render.crop import ImageBgr
-from hand100m_assets.video.outputfiles import output_errors, write_whole
+from hand100m_assets.outputfiles import output_errors, write_whole
 
 METADATA_MAX_BYTES: Final = 100_000
 """Previews are stored in the event database with every materialization, so they stay small."""
