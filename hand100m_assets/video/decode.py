@@ -202,13 +202,19 @@ class _FullDecode:
 
     def _take(self, frame: av.video.frame.VideoFrame) -> None:
         self._report.frame_count_decoded += 1
-        self._end_s = max(self._end_s, frame.time or 0.0)
+        time_s = self._time_s(frame.pts)
+        self._end_s = max(self._end_s, time_s or 0.0)
         is_intra = frame.pict_type == av.video.frame.PictureType.I
         index = self._timeline.add_frame(frame.pts, is_corrupt=frame.is_corrupt, is_intra=is_intra)
         if frame.is_corrupt:
             self._report.corrupt_indices.append(index)
         elif self._selection.wants(index):
-            self._held[index] = PickedFrame(index, frame.pts, frame.time, frame)
+            self._held[index] = PickedFrame(index, frame.pts, time_s, frame)
+
+    def _time_s(self, pts: int | None) -> float | None:
+        # Not `frame.time`: that is NaN for the frames that come out last, when no packet brings a time base.
+        time_base = self._stream.time_base
+        return None if pts is None or time_base is None else float(pts * time_base)
 
     def _decided(self, *, is_over: bool = False) -> Iterator[PickedFrame]:
         for verdict in self._timeline.verdicts(is_over=is_over):

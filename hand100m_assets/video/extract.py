@@ -88,6 +88,8 @@ def extract_video(
     if done is None:
         work = _Extraction(video_path, frames_dir, video_id, selection, options, stamp_video(video_path))
         done = work.run(should_stop)
+    else:
+        WorkFolder(frames_dir, video_id).sweep()
     clear_failure(frames_dir, video_id)
     return done
 

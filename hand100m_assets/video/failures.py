@@ -8,8 +8,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from hand100m_assets.errors import Hand100mError, PermanentError
 from hand100m_assets.layout import FAILURES_DIR, check_video_id
-from hand100m_assets.video.inbox import FileStamp
 from hand100m_assets.outputfiles import output_errors, write_whole
+from hand100m_assets.video.inbox import FileStamp
 
 
 class FailureRecord(BaseModel):

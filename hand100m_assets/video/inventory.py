@@ -10,8 +10,8 @@ from typing import Any, Final
 import polars as pl
 
 from hand100m_assets.layout import SAFE_ID, VIDEO_SUFFIX
-from hand100m_assets.video.inbox import FileStamp, Listing, partial_video_id
 from hand100m_assets.outputfiles import output_errors, write_whole
+from hand100m_assets.video.inbox import FileStamp, Listing, partial_video_id
 from hand100m_assets.video.probe import VideoInfo
 from hand100m_assets.video.videolist import EMPTY_VIDEO_LIST, VIDEO_LIST_SCHEMA
 

@@ -13,14 +13,14 @@ import json
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from hand100m_assets.errors import RetryableError
 from hand100m_assets.layout import IN_PROGRESS_DIR, MANIFEST_FILE, check_video_id, frame_file_name
+from hand100m_assets.outputfiles import output_errors, write_whole
 from hand100m_assets.video.manifest import Manifest
-from hand100m_assets.video.outputfiles import output_errors, write_whole
 
 
 class WorkFolder:
@@ -95,7 +95,8 @@ class WorkFolder:
                 head = file.read(2)
                 file.seek(-2, os.SEEK_END)
                 # Renaming is not enough after a power failure: the name may have come through without its bytes.
-                return file.tell() + 2 if (head, file.read(2)) == (b"\xff\xd8", b"\xff\xd9") else None
+                tail = file.read(2)
+                return file.tell() if (head, tail) == (b"\xff\xd8", b"\xff\xd9") else None
         except OSError:
             return None
 
@@ -139,6 +140,12 @@ class WorkFolder:
         """Remove what was begun, when nothing of it can be published."""
         shutil.rmtree(self.folder, ignore_errors=True)
         self._order_file.unlink(missing_ok=True)
+
+    def sweep(self) -> None:
+        """Remove what a killed run left of work that is finished by now, unless another process is at it."""
+        if any(path.exists() for path in (self.folder, self._order_file, self._outgoing)):
+            with suppress(RetryableError), self.held({}):
+                self.discard()
 
 
 def _sweep(folder: Path, keep: set[str]) -> None:

@@ -1,0 +1,32 @@
+"""What the original scripts do: OpenCV's capture loop and its JPEG encoder. For tests only."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+
+def opencv_frames(path: Path) -> list[npt.NDArray[np.uint8]]:
+    """Every frame until the first failed read, as the original loop counts them."""
+    capture = cv2.VideoCapture(str(path))
+    frames = []
+    while True:
+        is_read, frame = capture.read()
+        if not is_read:
+            return frames
+        frames.append(frame)
+
+
+def opencv_jpeg(frame: npt.NDArray[np.uint8], folder: Path) -> bytes:
+    """The bytes that `imwrite` with its default quality puts into a file."""
+    path = folder / "oracle.jpg"
+    assert cv2.imwrite(str(path), frame)
+    return path.read_bytes()
+
+
+def folder_bytes(folder: Path) -> dict[str, bytes]:
+    """Every file of a folder."""
+    return {path.name: path.read_bytes() for path in folder.iterdir()}

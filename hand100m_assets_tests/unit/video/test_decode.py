@@ -1,0 +1,171 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from hand100m_assets.errors import VideoUnreadableError
+from hand100m_assets.video.decode import DecodeReport, decode_frames
+from hand100m_assets.video.selection import FrameSetSelection, StrideSelection
+from hand100m_assets_tests import media
+from hand100m_assets_tests.unit.video.oracle import opencv_frames
+
+ALL = StrideSelection(1)
+
+
+def decode(path: Path, selection=ALL):
+    report = DecodeReport()
+    return {f.frame_index: f.image_bgr for f in decode_frames(path, selection, report)}, report
+
+
+@pytest.mark.parametrize("name", media.HEALTHY)
+def test_every_frame_is_the_one_that_opencv_counts_and_shows(clip, name: str) -> None:
+    expected = opencv_frames(clip(name))
+    frames, report = decode(clip(name))
+    assert list(frames) == list(range(len(expected)))
+    assert all(np.array_equal(frames[i], expected[i]) for i in frames)
+    assert report.frame_count == report.frame_count_decoded == len(expected)
+    assert not report.is_damaged
+    assert report.distrust is None
+    if report.expected_from_header is not None:
+        assert report.expected_from_header - report.discarded_count == len(expected)
+
+
+def test_real_footage_is_decoded_as_opencv_does(real_clip: Path) -> None:
+    expected = opencv_frames(real_clip)
+    frames, report = decode(real_clip)
+    assert len(expected) > 100
+    assert list(frames) == list(range(len(expected)))
+    assert all(np.array_equal(frames[i], expected[i]) for i in frames)
+    assert not report.is_damaged
+
+
+def whole_version(name: str, folder: Path) -> Path:
+    """The same clip before it was damaged."""
+    options = {"cut_with_index": {"movflags": "+faststart", "g": 30}}.get(name, {"g": 30, "bf": 0})
+    return media.encode(folder / "whole.mp4", **options)
+
+
+@pytest.mark.parametrize("name", ["cut_with_index", "zeroed_blocks"])
+def test_only_whole_frames_of_a_damaged_video_come_out_and_under_their_true_numbers(
+    clip, name: str, tmp_path: Path
+) -> None:
+    truth = opencv_frames(whole_version(name, tmp_path))
+    frames, report = decode(clip(name))
+    assert all(np.array_equal(image, truth[i]) for i, image in frames.items())
+    assert report.is_damaged
+    assert report.damaged_indices
+    assert sorted([*frames, *report.damaged_indices]) == list(range(media.FRAME_COUNT)), "every frame is accounted for"
+    assert report.frame_count == media.FRAME_COUNT
+
+
+def test_a_hole_is_left_behind_at_the_next_key_frame(clip) -> None:
+    frames, report = decode(clip("zeroed_blocks"))
+    assert max(frames) == media.FRAME_COUNT - 1, "OpenCV's loop would have ended at the hole"
+    assert max(frames) > max(report.damaged_indices)
+    assert report.error_count == 7
+    assert report.errors[0].frame_index_at == report.damaged_indices[0] + 1
+
+
+def test_a_truncated_file_is_reported_not_taken_for_a_short_one(clip) -> None:
+    frames, report = decode(clip("cut_with_index"))
+    assert report.frame_count_decoded < media.FRAME_COUNT == report.expected_from_header
+    assert report.damaged_indices == list(range(len(frames), media.FRAME_COUNT))
+    assert "too short" in report.errors[0].words
+
+
+def test_pictures_built_on_a_marked_one_are_not_taken_for_good(clip, tmp_path: Path) -> None:
+    truth = opencv_frames(whole_version("flipped_bits", tmp_path))
+    shown = opencv_frames(clip("flipped_bits"))
+    frames, report = decode(clip("flipped_bits"))
+    to_next_key_frame = [range(i, min(i // 30 * 30 + 30, media.FRAME_COUNT)) for i in report.corrupt_indices]
+    suspected = sorted({i for stretch in to_next_key_frame for i in stretch})
+    unmarked = [i for i in suspected if i not in report.corrupt_indices]
+    assert any(not np.array_equal(shown[i], truth[i]) for i in unmarked), "the decoder marks only the first of them"
+    assert report.damaged_indices == suspected
+    assert not set(frames) & set(suspected)
+    # Bits that flip into another valid stream go unseen by any decoder; those frames are not claimed here.
+
+
+def test_a_cut_file_without_frame_count_is_known_by_its_bytes(clip, tmp_path: Path) -> None:
+    path = tmp_path / "cut.mp4"
+    path.write_bytes(clip("fragmented").read_bytes()[:-30_000])
+    _, report = decode(path)
+    assert report.expected_from_header is None
+    assert report.is_damaged
+
+
+def test_a_cut_file_of_another_container_is_known_by_its_duration(tmp_path: Path) -> None:
+    whole = media.encode(tmp_path / "whole.mkv", frames=200, g=30)
+    assert not decode(whole)[1].is_damaged
+    path = tmp_path / "cut.mkv"
+    path.write_bytes(whole.read_bytes()[: whole.stat().st_size // 3])
+    _, report = decode(path)
+    assert report.is_damaged
+    assert any("its header promises" in error.words for error in report.errors)
+
+
+def test_a_frame_set_stops_after_its_last_frame_and_claims_no_frame_count(clip) -> None:
+    expected = opencv_frames(clip("defaults"))
+    frames, report = decode(clip("defaults"), FrameSetSelection([3, 17, 40]))
+    assert list(frames) == [3, 17, 40]
+    assert all(np.array_equal(frames[i], expected[i]) for i in frames)
+    assert report.stopped_early
+    assert report.frame_count is None
+    assert report.frame_count_decoded < 60
+
+
+def test_a_stride_never_stops_early(clip) -> None:
+    _, report = decode(clip("defaults"), StrideSelection(30))
+    assert not report.stopped_early
+    assert report.frame_count == media.FRAME_COUNT
+
+
+def test_frames_beyond_the_end_do_not_come_and_the_end_is_known(clip) -> None:
+    frames, report = decode(clip("defaults"), FrameSetSelection([99, 100, 5000]))
+    assert list(frames) == [99]
+    assert report.frame_count == media.FRAME_COUNT
+
+
+def test_nothing_is_decoded_for_an_empty_set(clip) -> None:
+    frames, report = decode(clip("defaults"), FrameSetSelection([]))
+    assert not frames
+    assert report.frame_count_decoded == 0
+
+
+def test_asking_to_stop_ends_the_decoding(clip) -> None:
+    report = DecodeReport()
+    seen = []
+    for frame in decode_frames(clip("defaults"), ALL, report, should_stop=lambda: len(seen) >= 5):
+        seen.append(frame.frame_index)  # noqa: PERF401 - `should_stop` looks at the list while it grows
+    assert 5 <= len(seen) < 12
+    assert report.stopped_early
+
+
+@pytest.mark.parametrize("name", media.UNREADABLE)
+def test_what_cannot_be_opened_is_an_error_before_any_frame(clip, name: str) -> None:
+    with pytest.raises(VideoUnreadableError):
+        decode(clip(name))
+
+
+def test_time_and_pts_are_the_streams_own(clip) -> None:
+    picked = list(decode_frames(clip("late_start"), StrideSelection(30), DecodeReport()))
+    assert [f.time_s for f in picked] == pytest.approx([0.4, 1.4, 2.4, 3.4])
+    assert [f.pts for f in picked] == [6144 + 15360 * second for second in range(4)]
+
+
+def test_a_counter_in_the_picture_agrees_with_the_index(tmp_path: Path) -> None:
+    # Eight blocks, black or white, spell each frame's own number: no library's counting is trusted here.
+    path = media.encode(
+        tmp_path / "counter.mp4",
+        size="256x64",
+        g=12,
+        bf=3,
+        vf="geq=lum='255*mod(floor(N/pow(2,floor(X/32))),2)':cb=128:cr=128",
+    )
+    frames, _ = decode(path)
+    for index, image in frames.items():
+        blocks = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)[32, 16::32] > 127
+        assert sum(2**bit for bit, is_set in enumerate(blocks) if is_set) == index

@@ -1,0 +1,143 @@
+"""Bookkeeping against a brute-force model: random group structures, random faults."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hand100m_assets.video.timeline import Timeline
+
+
+def stream(groups: list[int], is_open: bool) -> list[tuple[int, bool]]:
+    """(pts, is_key) in decoding order: each group I P b P b ..., leading pictures when open."""
+    packets: list[tuple[int, bool]] = []
+    start = 0
+    for number, pairs in enumerate(groups):
+        lead = 1 if is_open and number else 0
+        packets.append((start + lead, True))
+        if lead:
+            packets.append((start, False))
+        for pair in range(pairs):
+            reference = start + lead + 2 * pair + 2
+            packets += [(reference, False), (reference - 1, False)]
+        start += lead + 1 + 2 * pairs
+    return packets
+
+
+def run(packets: list[tuple[int, bool]], failed: set[int], corrupt: set[int]) -> tuple[dict[int, bool], dict[int, int]]:
+    """Play the decoder: frames come out in order of pts, a few packets late, except those of failed packets."""
+    timeline = Timeline()
+    verdicts: dict[int, bool] = {}
+    indices: dict[int, int] = {}
+    waiting: list[int] = []
+
+    def show(pts: int) -> None:
+        indices[pts] = timeline.add_frame(pts, is_corrupt=pts in corrupt, is_intra=True)
+        for verdict in timeline.verdicts():
+            assert verdict.frame_index not in verdicts
+            verdicts[verdict.frame_index] = verdict.is_whole
+
+    for position, (pts, is_key) in enumerate(packets):
+        timeline.add_packet(pts, is_key=is_key, is_discard=False)
+        if position in failed:
+            timeline.packet_failed()
+        else:
+            waiting.append(pts)
+            waiting.sort()
+        if len(waiting) > 2:
+            show(waiting.pop(0))
+    for pts in waiting:
+        show(pts)
+    timeline.finish()
+    verdicts |= {v.frame_index: v.is_whole for v in timeline.verdicts(is_over=True)}
+    assert timeline.distrust is None
+    assert timeline.packets_without_frame == 0
+    assert list(verdicts) == list(range(timeline.frame_count))
+    return verdicts, indices
+
+
+def spoiled(packets: list[tuple[int, bool]], failed: set[int], corrupt: set[int]) -> set[int]:
+    """The rule, written down plainly."""
+    bad: set[int] = set()
+    is_bad = was_bad = False
+    key_pts = 0
+    for position, (pts, is_key) in enumerate(packets):
+        if is_key:
+            was_bad, is_bad, key_pts = is_bad, False, pts
+        is_bad = is_bad or position in failed or pts in corrupt
+        if is_bad or (was_bad and pts < key_pts):
+            bad.add(pts)
+    return bad
+
+
+structures = st.tuples(st.lists(st.integers(0, 5), min_size=1, max_size=6), st.booleans())
+
+
+@given(structures, st.sets(st.integers(0, 60)), st.sets(st.integers(0, 60)))
+def test_faults_spoil_what_is_built_on_them_and_shift_nothing(
+    structure: tuple[list[int], bool], failed: set[int], corrupt: set[int]
+) -> None:
+    packets = stream(*structure)
+    verdicts, indices = run(packets, failed, corrupt)
+    bad = spoiled(packets, failed, corrupt)
+    assert len(verdicts) == len(packets)
+    assert all(index == pts for pts, index in indices.items())
+    assert {index for index, is_whole in verdicts.items() if not is_whole} == bad
+
+
+def test_packets_without_a_frame_are_not_counted_when_nothing_is_wrong() -> None:
+    timeline = Timeline()
+    for pts, is_key in ((2, True), (0, False), (1, False), (3, False)):
+        timeline.add_packet(pts, is_key=is_key, is_discard=False)
+    # Leading pictures of a stream cut at an open group: the decoder skips them, and OpenCV never counts them.
+    assert [timeline.add_frame(pts, is_corrupt=False, is_intra=True) for pts in (2, 3)] == [0, 1]
+    timeline.finish()
+    assert timeline.packets_without_frame == 2
+    assert [v.is_whole for v in timeline.verdicts(is_over=True)] == [True, True]
+
+
+def test_hidden_packets_have_no_index() -> None:
+    timeline = Timeline()
+    for pts in range(4):
+        timeline.add_packet(pts, is_key=pts == 0, is_discard=pts < 2)
+    assert [timeline.add_frame(pts, is_corrupt=False, is_intra=True) for pts in (2, 3)] == [0, 1]
+
+
+def test_a_key_frame_of_predicted_pictures_does_not_heal() -> None:
+    timeline = Timeline()
+    for pts in range(4):
+        timeline.add_packet(pts, is_key=pts in (0, 2), is_discard=False)
+        if pts == 1:
+            timeline.packet_failed()
+        else:
+            timeline.add_frame(pts, is_corrupt=False, is_intra=pts != 2)
+    timeline.finish()
+    assert [v.is_whole for v in timeline.verdicts(is_over=True)] == [True, False, False, False]
+
+
+def test_without_timestamps_frames_are_counted_and_nothing_is_vouched_for_after_a_fault() -> None:
+    timeline = Timeline()
+    for number in range(100):
+        timeline.add_packet(None, is_key=number == 0, is_discard=False)
+        assert timeline.add_frame(None, is_corrupt=number == 60, is_intra=True) == number
+    early = timeline.verdicts()
+    timeline.finish()
+    late = timeline.verdicts(is_over=True)
+    assert timeline.distrust is not None
+    assert not any(v.is_whole for v in (*early, *late) if v.frame_index >= 60)
+
+
+def test_repeated_timestamps_are_not_trusted() -> None:
+    timeline = Timeline()
+    for pts in (0, 1, 1, 2):
+        timeline.add_packet(pts, is_key=pts == 0, is_discard=False)
+    assert [timeline.add_frame(pts, is_corrupt=False, is_intra=True) for pts in (0, 1, 1, 2)] == [0, 1, 2, 3]
+    assert timeline.distrust == "two packets have the same timestamp"
+
+
+def test_promised_packets_that_never_came_are_damaged_indices() -> None:
+    timeline = Timeline()
+    timeline.add_packet(0, is_key=True, is_discard=False)
+    timeline.add_frame(0, is_corrupt=False, is_intra=True)
+    timeline.finish(packets_missing=2)
+    assert [(v.frame_index, v.is_whole) for v in timeline.verdicts(is_over=True)] == [(0, True), (1, False), (2, False)]
