@@ -97,12 +97,14 @@ class AnnotationSetName:
         label: As spoken in the original's console lines, such as `50k` or `TempCLR 100k`.
         family: `simhand` (most similar hand), `topk` (K-th most similar), `tempclr` (temporal), `other`.
         scale: Such as `50k` or `1m`; empty when the name gives none.
+        title: The dataset's spelling inside the name, such as `Ego4D`; empty when the name gives none.
     """
 
     key: str
     label: str
     family: Literal["simhand", "topk", "tempclr", "other"]
     scale: str
+    title: str
 
 
 ANNOTATION_SUFFIXES: Final = (".json", ".json.gz")
@@ -134,7 +136,13 @@ def annotation_set_name(file_name: str) -> AnnotationSetName:
     key = "-".join(words).lower()
     if family == "simhand":
         key = f"simhand-{key}"
-    return AnnotationSetName(key=key or "unnamed", label=" ".join(words) or stem, family=family, scale=scale)
+    return AnnotationSetName(
+        key=key or "unnamed",
+        label=" ".join(words) or stem,
+        family=family,
+        scale=scale,
+        title=match["title"] if match else "",
+    )
 
 
 @dataclass(frozen=True)

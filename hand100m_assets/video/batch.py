@@ -86,7 +86,7 @@ def extract_one(job: ExtractionJob) -> ExtractionOutcome:
 
 def extract_many(
     jobs: Sequence[ExtractionJob], workers: int, should_stop: Callable[[], bool] | None = None
-) -> Iterator[ExtractionOutcome]:
+) -> Generator[ExtractionOutcome, None, None]:
     """Work through the jobs, largest file first; yield each outcome as its video is finished.
 
     Closing the iterator, an interrupt, or any exception kills the worker processes at once; the videos in flight

@@ -1,0 +1,65 @@
+# Two commands on a fresh machine: `make demo`, `make test`. Everything else: `make help`.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+DEMO := $(CURDIR)/demo
+# The user's settings once there is an .env, else those of the demo.
+ENV_FILE := $(if $(wildcard .env),$(CURDIR)/.env,$(DEMO)/.env)
+DAGSTER_HOME ?= $(if $(wildcard .env),$(CURDIR)/.dagster_home,$(DEMO)/dagster_home)
+IN_USE = HAND100M_ENV_FILE=$(ENV_FILE) DAGSTER_HOME=$(DAGSTER_HOME)
+IN_DEMO = HAND100M_ENV_FILE=$(DEMO)/.env DAGSTER_HOME=$(DEMO)/dagster_home
+PORT ?= 3000
+
+.DEFAULT_GOAL := help
+.PHONY: help demo dev test test-quick check check-data format bench lock clean
+
+help: ## this list
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(STAMP): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(not (3,10) <= sys.version_info < (3,14))' || \
+		{ echo "Python 3.10 to 3.13 is needed; $(PYTHON) is $$($(PYTHON) --version). Try: make PYTHON=python3.11 ..."; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[test,check]'
+	@touch $@
+
+$(DAGSTER_HOME)/dagster.yaml: dagster.yaml
+	@mkdir -p $(@D) && cp $< $@
+
+demo: $(STAMP) ## make a miniature Hand100M, run the whole preparation on it, say where the grids are
+	$(BIN)/hand100m sample $(DEMO)
+	@mkdir -p $(DEMO)/dagster_home && cp dagster.yaml $(DEMO)/dagster_home/
+	$(IN_DEMO) $(BIN)/python -m hand100m_assets.defs.catch_up
+	@echo "Open the UI on these results: make dev    (then http://localhost:$(PORT))"
+
+dev: $(STAMP) $(DAGSTER_HOME)/dagster.yaml ## the Dagster UI and daemon, on your .env or else on the demo
+	@test -f $(ENV_FILE) || { echo "No .env and no demo yet: run 'make demo', or copy .env.example to .env"; exit 2; }
+	$(IN_USE) $(BIN)/dg dev --port $(PORT)
+
+test: $(STAMP) ## all tests
+	$(BIN)/python -m pytest
+
+test-quick: $(STAMP) ## unit tests only, in seconds
+	$(BIN)/python -m pytest hand100m_assets_tests/unit
+
+check: $(STAMP) ## lint, types, definitions
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	DAGSTER_HOME=$$(mktemp -d) HAND100M_DATA_ROOT=/nowhere $(BIN)/dg check defs
+
+check-data: $(STAMP) $(DAGSTER_HOME)/dagster.yaml ## asset checks on your data; exit status 1 on an error, for CI
+	$(IN_USE) $(BIN)/python -m hand100m_assets.defs.check_data
+
+bench: $(STAMP) ## time and memory beside what a user would pick instead
+	$(BIN)/python -m benchmarks
+
+format: $(STAMP) ## rewrite the code in the house style
+	$(BIN)/ruff check --fix . ; $(BIN)/ruff format .
+
+lock: ## resolve constraints.txt anew for Python 3.10 to 3.13 (needs uv)
+	uv pip compile --universal --python-version 3.10 --all-extras --upgrade pyproject.toml -o constraints.txt -q
+
+clean: ## remove the demo and the environment
+	rm -rf $(DEMO) $(VENV)

@@ -1,0 +1,125 @@
+"""What one raw record must be: the contract that every image and every hand of a file is held to.
+
+A record that breaks it is rejected by name; what only whole tables can show is in `rules.py`.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from hand100m_assets.errors import UnsafeIdError
+from hand100m_assets.layout import FRAME_FILE_PATTERN, check_video_id
+
+KEYPOINT_COUNT: Final = 21
+MAX_KEYPOINT: Final = 1000.0
+"""Coordinates are in crop sides, so thousands are nonsense; also keeps every value finite in float32."""
+
+MAX_INT64: Final = 2**63 - 1
+
+
+def _as_id_text(value: Any) -> str:  # noqa: ANN401 - raw JSON
+    """An id as text, whether the file has it as a string or an integer."""
+    if isinstance(value, bool) or not isinstance(value, (str, int)) or value == "":
+        raise ValueError("not an id: a non-empty string or an integer is needed")
+    return str(value)
+
+
+def _as_hand_id(value: Any) -> int:  # noqa: ANN401 - raw JSON
+    """A hand id as an integer: the original casts the string with `int`."""
+    text = _as_id_text(value).strip()
+    if not text.removeprefix("-").isdecimal() or not text.isascii():
+        raise ValueError("not castable to an integer")
+    number = int(text) if len(text) <= 20 else MAX_INT64 + 1
+    if not 0 <= number <= MAX_INT64:
+        raise ValueError("outside 0 to 2^63 - 1")
+    return number
+
+
+def _as_box(value: Any) -> Any:  # noqa: ANN401 - raw JSON
+    """The four numbers, from the JSON string that the files hold or from a real list."""
+    if isinstance(value, str):
+        try:
+            return json.loads(value)
+        except (ValueError, RecursionError) as error:
+            raise ValueError("a string that is not a JSON list") from error
+    return value
+
+
+def _as_flat(value: Any) -> Any:  # noqa: ANN401 - raw JSON
+    """63 numbers, from a flat list or from 21 lists of three."""
+    if isinstance(value, list) and len(value) == KEYPOINT_COUNT:
+        if all(isinstance(joint, list) and len(joint) == 3 for joint in value):
+            return [number for joint in value for number in joint]
+        raise ValueError("21 items, but not all of them are lists of three")
+    return value
+
+
+def _as_handedness(value: Any) -> Any:  # noqa: ANN401 - raw JSON
+    return value.strip().capitalize() if isinstance(value, str) else value
+
+
+IdText = Annotated[str, BeforeValidator(_as_id_text)]
+HandId = Annotated[int, BeforeValidator(_as_hand_id)]
+Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
+Keypoint = Annotated[float, Field(strict=True, allow_inf_nan=False, ge=-MAX_KEYPOINT, le=MAX_KEYPOINT)]
+Side = Annotated[int, Field(strict=True, gt=0, le=100_000)]
+
+
+class ImageRecord(BaseModel):
+    """One entry of `images`; video and frame are read from the last two parts of its `file_name`."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    image_id: IdText = Field(alias="id", description="Referred to by hands. Source: the original loaders.")
+    file_name: str = Field(
+        strict=True,
+        min_length=1,
+        max_length=4096,
+        description="Path relative to some data root, ending in <video id>/frame_NNNNNN.<ext>. Source: the same.",
+    )
+    width_px: Side | None = Field(None, alias="width", description="Image width; often absent.")
+    height_px: Side | None = Field(None, alias="height", description="Image height; often absent.")
+
+    video_id: str = Field("", init=False, description="Last folder of `file_name`.")
+    frame_index: int = Field(-1, init=False, description="Number in the last part of `file_name`.")
+
+    @model_validator(mode="after")
+    def _identify(self) -> ImageRecord:
+        parts = self.file_name.replace("\\", "/").split("/")
+        match = FRAME_FILE_PATTERN.fullmatch(parts[-1])
+        if match is None or len(parts) < 2:
+            raise ValueError("file_name does not end in <video id>/frame_NNNNNN.jpg")
+        if len(match["frame_index"]) > 9:
+            raise ValueError("file_name has a frame number beyond any video")
+        try:
+            self.video_id = check_video_id(parts[-2])
+        except UnsafeIdError as error:
+            raise ValueError(f"file_name: {error.what}") from error
+        self.frame_index = int(match["frame_index"])
+        return self
+
+
+class HandRecord(BaseModel):
+    """One entry of `annotations`, in the units it has in the file."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    hand_id: HandId = Field(description="Unique in the file; not the row index. Source: the original loaders.")
+    image_id: IdText = Field(description="`id` of the image that shows the hand.")
+    box_px: Annotated[list[Number], BeforeValidator(_as_box), Field(min_length=4, max_length=4)] = Field(
+        alias="boxes", description="x1, y1, x2, y2 in image pixels; the files hold a JSON string of it."
+    )
+    keypoints: Annotated[list[Keypoint], BeforeValidator(_as_flat), Field(min_length=63, max_length=63)] = Field(
+        alias="keypoint_25d",
+        description="x, y in [0, 1] of the unmirrored 224 px crop, z relative; (21, 3) row by row.",
+    )
+    handedness: Annotated[Literal["Left", "Right"], BeforeValidator(_as_handedness)] = Field(
+        alias="left_right", description="The person's real side."
+    )
+    positives: list[HandId] = Field(
+        alias="positive_sample", description="Hand ids of similar hands, best first; only the first is used."
+    )
+    distances: list[Number] = Field(alias="distance", description="Mining distance of each positive.")

@@ -1,0 +1,80 @@
+"""Which annotation files are here, and the set each of them is."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from hand100m_assets.errors import FolderUnreadableError
+from hand100m_assets.layout import ANNOTATION_SUFFIXES, annotation_set_name
+
+_IN_PROGRESS: Final = re.compile(r".*\.json(\.gz)?\.[^.]+|\..*", re.IGNORECASE)
+"""Temporary names of downloaders and editors: something after the suffix, or a leading dot."""
+
+
+@dataclass(frozen=True)
+class AnnotationFile:
+    """One file under its final name."""
+
+    path: Path
+    size_bytes: int
+    mtime_ns: int
+
+
+@dataclass(frozen=True)
+class AnnotationListing:
+    """One look at a folder.
+
+    Attributes:
+        files: Set key -> file.
+        in_progress: Names of unfinished downloads, sorted.
+        refused: File name -> why it is not taken.
+    """
+
+    files: dict[str, AnnotationFile] = field(default_factory=dict)
+    in_progress: list[str] = field(default_factory=list)
+    refused: dict[str, str] = field(default_factory=dict)
+
+
+def list_annotation_files(folder: Path) -> AnnotationListing:
+    """Look at a folder of annotation files once; other files are passed over.
+
+    Raises:
+        FolderUnreadableError: The folder is missing, no folder or not permitted; mount it or correct the setting.
+    """
+    listing = AnnotationListing()
+    try:
+        with os.scandir(folder) as entries:
+            for entry in sorted(entries, key=lambda e: e.name):
+                _sort_entry(entry, listing)
+    except OSError as error:
+        raise FolderUnreadableError(
+            f"the annotation folder cannot be read ({error.strerror or error})",
+            where=folder,
+            fix="Mount or create it, give read permission, or correct the setting of the folder.",
+        ) from error
+    return listing
+
+
+def _sort_entry(entry: os.DirEntry[str], listing: AnnotationListing) -> None:
+    name = entry.name
+    if not name.lower().endswith(ANNOTATION_SUFFIXES):
+        if _IN_PROGRESS.fullmatch(name) and ".json" in name.lower():
+            listing.in_progress.append(name)
+        return
+    if name.startswith("."):
+        return
+    stat = entry.stat()
+    key = annotation_set_name(name).key
+    if not entry.is_file():
+        listing.refused[name] = "not a file"
+    elif stat.st_size == 0:
+        listing.refused[name] = "zero bytes: the download failed, download it again"
+    elif key in listing.files:
+        other = listing.files[key].path.name
+        listing.refused[name] = f"gives the same set key {key!r} as {other}: rename or remove one of them"
+    else:
+        listing.files[key] = AnnotationFile(Path(entry.path), stat.st_size, stat.st_mtime_ns)

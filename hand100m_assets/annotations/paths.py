@@ -1,0 +1,34 @@
+"""Where an annotated image lies on disk: by mapped prefix of its file name, else among our own frames."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath
+
+from hand100m_assets.errors import UnsafeIdError
+from hand100m_assets.layout import check_video_id, frame_file_name
+
+
+def image_path(
+    file_name: str, video_id: str, frame_index: int, frames_dir: Path, prefixes: Mapping[str, Path] | None = None
+) -> Path:
+    """Path of one annotated image, whether or not it is there.
+
+    Args:
+        file_name: As in the annotation file; only looked at for its prefix.
+        video_id: Last folder of the file name.
+        frame_index: Its frame number.
+        frames_dir: Folder of frame folders, used when no prefix matches.
+        prefixes: Prefix of `file_name` -> folder that holds what follows it; the longest match counts.
+
+    Raises:
+        UnsafeIdError: The name would lead out of its folder; correct the annotation file.
+    """
+    matching = [prefix for prefix in prefixes or {} if file_name.startswith(prefix)]
+    if not matching:
+        return frames_dir / check_video_id(video_id) / frame_file_name(frame_index)
+    longest = max(matching, key=len)
+    rest = PurePosixPath(file_name[len(longest) :].lstrip("/"))
+    if ".." in rest.parts:
+        raise UnsafeIdError(f"file_name {file_name[:80]!r} leads out of its folder", fix="Correct this record.")
+    return (prefixes or {})[longest] / rest

@@ -1,0 +1,173 @@
+"""The three tables of an annotation set: their columns, and how batches of checked records become files."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+import polars as pl
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from hand100m_assets.annotations.contract import KEYPOINT_COUNT, HandRecord, ImageRecord
+
+HANDEDNESS: Final = pl.Enum(["Left", "Right"])
+
+IMAGES_SCHEMA: Final = pl.Schema(
+    {
+        "record": pl.UInt32(),
+        "image_id": pl.String(),
+        "file_name": pl.String(),
+        "video_id": pl.String(),
+        "frame_index": pl.Int32(),
+        "width_px": pl.Int32(),
+        "height_px": pl.Int32(),
+    }
+)
+"""`record` is the position in the file's `images`; sizes are null where the file gives none."""
+
+HANDS_SCHEMA: Final = pl.Schema(
+    {
+        "row_index": pl.UInt32(),
+        "hand_id": pl.Int64(),
+        "image_id": pl.String(),
+        "video_id": pl.String(),
+        "frame_index": pl.Int32(),
+        "box_px": pl.Array(pl.Float64(), 4),
+        "keypoints": pl.Array(pl.Float32(), (KEYPOINT_COUNT, 3)),
+        "handedness": HANDEDNESS,
+        "positives": pl.List(pl.Int64()),
+        "distances": pl.List(pl.Float32()),
+    }
+)
+"""`row_index` is the position in the file's `annotations`, rejected records counted; `video_id` and `frame_index`
+are null where the image is missing or was rejected; `box_px` is x1, y1, x2, y2 in image pixels; `keypoints` are
+x, y in [0, 1] of the unmirrored crop and relative z."""
+
+REJECTS_SCHEMA: Final = pl.Schema(
+    {
+        "section": pl.Enum(["images", "annotations", "file"]),
+        "record": pl.Int64(),
+        "field": pl.String(),
+        "rule": pl.String(),
+        "reason": pl.String(),
+        "value": pl.String(),
+        "severity": pl.Enum(["error", "warning"]),
+    }
+)
+"""One row a fault of a rejected record; `record` is -1 for the file as a whole."""
+
+MAX_VALUE_CHARS: Final = 200
+
+
+class IngestSummary(BaseModel):
+    """What one file gave.
+
+    Attributes:
+        source_name: Name of the annotation file.
+        source_size_bytes: Its size when it was read; with `source_mtime_ns` its fingerprint.
+        source_mtime_ns: Its modification time then.
+        images_read: Records in `images`, bad ones included, as the original's `len` counts them.
+        hands_read: Records in `annotations`, likewise.
+        images_kept: Rows of `images.parquet`.
+        hands_kept: Rows of `hands.parquet`.
+        rejects: Records that broke the contract.
+        complete: Whether the file was read to its end.
+        problem: Why not, with the byte offset; None when complete.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    source_name: str
+    source_size_bytes: int
+    source_mtime_ns: int
+    images_read: int
+    hands_read: int
+    images_kept: int
+    hands_kept: int
+    rejects: int
+    complete: bool
+    problem: str | None = None
+
+
+class Reject(NamedTuple):
+    """One row of `rejects.parquet`."""
+
+    section: str
+    record: int
+    field: str
+    rule: str
+    reason: str
+    value: str
+    severity: str = "error"
+
+
+def rejects_of(section: str, record: int, error: ValidationError) -> list[Reject]:
+    """One row a broken field, in words."""
+    return [
+        Reject(
+            section=section,
+            record=record,
+            field=".".join(str(part) for part in fault["loc"]) or "file_name",
+            rule=f"contract:{fault['type']}",
+            reason=fault["msg"].removeprefix("Value error, "),
+            value=shortened(fault["input"]),
+        )
+        for fault in error.errors(include_url=False, include_context=False)
+    ]
+
+
+def shortened(value: Any) -> str:  # noqa: ANN401 - raw JSON
+    """A value as JSON text, cut to what a person looks at."""
+    try:
+        text = value if isinstance(value, str) else json.dumps(value, default=str)
+    except (TypeError, ValueError):
+        text = str(value)
+    return text if len(text) <= MAX_VALUE_CHARS else text[: MAX_VALUE_CHARS - 1] + "…"
+
+
+def images_frame(records: Sequence[tuple[int, ImageRecord]]) -> pl.DataFrame:
+    """Checked image records as a table of `IMAGES_SCHEMA`."""
+    rows = [(n, r.image_id, r.file_name, r.video_id, r.frame_index, r.width_px, r.height_px) for n, r in records]
+    return pl.DataFrame(rows, schema=IMAGES_SCHEMA, orient="row")
+
+
+def hands_frame(records: Sequence[tuple[int, HandRecord]]) -> pl.DataFrame:
+    """Checked hand records as a table of `HANDS_SCHEMA` without what the images have to add."""
+    count = len(records)
+    boxes = np.array([r.box_px for _, r in records], dtype=np.float64).reshape(count, 4)
+    keypoints = np.array([r.keypoints for _, r in records], dtype=np.float32).reshape(count, KEYPOINT_COUNT, 3)
+    return pl.DataFrame(
+        {
+            "row_index": pl.Series([n for n, _ in records], dtype=pl.UInt32),
+            "hand_id": pl.Series([r.hand_id for _, r in records], dtype=pl.Int64),
+            "image_id": pl.Series([r.image_id for _, r in records], dtype=pl.String),
+            "box_px": pl.Series(boxes, dtype=HANDS_SCHEMA["box_px"]),
+            "keypoints": pl.Series(keypoints, dtype=HANDS_SCHEMA["keypoints"]),
+            "handedness": pl.Series([r.handedness for _, r in records], dtype=HANDEDNESS),
+            "positives": pl.Series([r.positives for _, r in records], dtype=HANDS_SCHEMA["positives"]),
+            "distances": pl.Series([r.distances for _, r in records], dtype=HANDS_SCHEMA["distances"]),
+        }
+    )
+
+
+def rejects_frame(rejects: Iterable[Reject]) -> pl.DataFrame:
+    """Rejects as a table of `REJECTS_SCHEMA`."""
+    return pl.DataFrame(list(rejects), schema=REJECTS_SCHEMA, orient="row")
+
+
+def join_image_columns(hands: pl.LazyFrame, images: pl.LazyFrame) -> pl.LazyFrame:
+    """Add `video_id` and `frame_index` by image id, keeping the order; of equal image ids the first counts."""
+    known = images.select("image_id", "video_id", "frame_index").unique("image_id", keep="first", maintain_order=True)
+    return hands.join(known, on="image_id", how="left", maintain_order="left").select(list(HANDS_SCHEMA))
+
+
+def read_summary(folder: Path) -> IngestSummary:
+    """Summary of a finished set.
+
+    Raises:
+        FileNotFoundError: The set has not been ingested.
+    """
+    return IngestSummary.model_validate_json((folder / "summary.json").read_text())

@@ -1,0 +1,43 @@
+"""The code location: `build_defs` for tests and notebooks, `defs` for Dagster."""
+
+import dagster as dg
+
+from hand100m_assets.defs.assets.annotations import build_annotation_assets
+from hand100m_assets.defs.assets.frames import build_frame_assets
+from hand100m_assets.defs.assets.pairs import build_pair_assets
+from hand100m_assets.defs.assets.videos import build_video_assets
+from hand100m_assets.defs.checks import build_checks
+from hand100m_assets.defs.jobs import build_jobs
+from hand100m_assets.defs.resources import ParquetTables, Workspace
+from hand100m_assets.defs.schedules import build_schedules
+from hand100m_assets.defs.sensors import build_sensors
+from hand100m_assets.layout import SOURCES, Source
+from hand100m_assets.settings import Settings, load_settings
+
+
+def build_defs(settings: Settings | None = None) -> dg.Definitions:
+    """Both sources, wired to one set of settings; read from `.env` or the environment when none are given."""
+    chosen = settings or load_settings()
+    shared = dg.Definitions(
+        resources={"workspace": Workspace.of(chosen), "io_manager": ParquetTables(chosen.output_root)}
+    )
+    return dg.Definitions.merge(shared, *(_of_source(source, chosen) for source in SOURCES))
+
+
+def _of_source(source: Source, settings: Settings) -> dg.Definitions:
+    jobs = build_jobs(source)
+    return dg.Definitions(
+        assets=[
+            *build_video_assets(source),
+            *build_annotation_assets(source),
+            *build_frame_assets(source, settings),
+            *build_pair_assets(source),
+        ],
+        asset_checks=build_checks(source),
+        jobs=jobs,
+        sensors=build_sensors(source, settings, jobs),
+        schedules=build_schedules(source),
+    )
+
+
+defs = build_defs()

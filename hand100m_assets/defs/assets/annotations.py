@@ -1,0 +1,80 @@
+"""Annotation files to trusted tables, and which annotated images exist as frames."""
+
+import dagster as dg
+import polars as pl
+
+from hand100m_assets.annotations.coverage import coverage as compute_coverage
+from hand100m_assets.annotations.discovery import list_annotation_files
+from hand100m_assets.annotations.ingest import ingest_file
+from hand100m_assets.defs.partitions import annotation_set_partitions
+from hand100m_assets.defs.resources import Workspace
+from hand100m_assets.errors import AnnotationFileError
+from hand100m_assets.layout import Source
+from hand100m_assets.render.charts import coverage_chart, png_markdown
+from hand100m_assets.video.failures import read_failures
+
+
+def build_annotation_assets(source: Source) -> list[dg.AssetsDefinition]:
+    """Validated tables of each annotation set, and their coverage by frames."""
+    group, prefix, sets = source.name, [source.name], annotation_set_partitions(source)
+
+    @dg.asset(key_prefix=prefix, group_name=group, kinds={"json", "polars"}, partitions_def=sets)
+    def annotations(context: dg.AssetExecutionContext, workspace: Workspace) -> dg.MaterializeResult:  # type: ignore[type-arg]
+        """`images`, `hands` and `rejects` of one set, every record validated."""
+        place, key = workspace.source(source), context.partition_key
+        files = list_annotation_files(place.folders.annotations_dir).files
+        if key not in files:
+            raise AnnotationFileError(
+                f"no annotation file gives the set {key!r}",
+                where=place.folders.annotations_dir,
+                fix="Put the file back, or delete the partition in the UI.",
+            )
+        summary = ingest_file(files[key].path, place.output.annotation_dir(key))
+        context.log.info(f"{key}: {summary.hands_kept} hands kept, {summary.rejects} records rejected")
+        return dg.MaterializeResult(metadata=_summary_metadata(summary.model_dump(mode="json")))
+
+    @dg.asset(
+        key_prefix=prefix,
+        group_name=group,
+        kinds={"polars"},
+        partitions_def=sets,
+        deps=[annotations],
+        automation_condition=dg.AutomationCondition.eager(),
+    )
+    def coverage(
+        context: dg.AssetExecutionContext,
+        workspace: Workspace,
+        frame_catalog: pl.DataFrame,
+        inventory: pl.DataFrame,
+    ) -> pl.DataFrame:
+        """One row an annotated image: is its frame on disk, and if not, why."""
+        place, key = workspace.source(source), context.partition_key
+        tables = place.output.annotation_dir(key)
+        table = compute_coverage(
+            pl.read_parquet(tables / "images.parquet"),
+            pl.read_parquet(tables / "hands.parquet", columns=["image_id"]),
+            frame_catalog,
+            inventory,
+            {video_id: record.reason for video_id, record in read_failures(place.output.frames_dir).items()},
+        )
+        counts = dict(table.group_by(pl.col("reason").fill_null("on disk")).len().sort("reason").iter_rows())
+        title = f"{source.title} {key}: annotated images"
+        context.add_output_metadata(
+            {"images": counts, "chart": dg.MetadataValue.md(png_markdown(coverage_chart(counts, title=title), title))}
+        )
+        return table
+
+    return [annotations, coverage]
+
+
+def _summary_metadata(summary: dict[str, object]) -> dict[str, dg.MetadataValue]:
+    return {
+        name: dg.MetadataValue.json(value) if isinstance(value, dict | list) else _plain(value)
+        for name, value in summary.items()
+    }
+
+
+def _plain(value: object) -> dg.MetadataValue:
+    if isinstance(value, bool):
+        return dg.MetadataValue.bool(value)
+    return dg.MetadataValue.int(value) if isinstance(value, int) else dg.MetadataValue.text(str(value))

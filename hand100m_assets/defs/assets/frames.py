@@ -1,0 +1,108 @@
+"""Videos to frame folders, many videos a run, each recorded the moment it is finished."""
+
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing
+
+import dagster as dg
+import polars as pl
+
+from hand100m_assets.defs.partitions import video_partitions
+from hand100m_assets.defs.resources import Workspace
+from hand100m_assets.layout import Source
+from hand100m_assets.render.preview import frames_preview_markdown
+from hand100m_assets.settings import Settings
+from hand100m_assets.video.batch import ExtractionOutcome, extract_many
+from hand100m_assets.video.catalog import frame_catalog as read_catalog
+from hand100m_assets.video.progress import Progress
+from hand100m_assets.workspace import SourceWorkspace
+
+
+def build_frame_assets(source: Source, settings: Settings) -> list[dg.AssetsDefinition]:
+    """Frame folders a video, and one table over all their manifests."""
+    group, prefix = source.name, [source.name]
+
+    # Materializations are logged one by one, so no Output is yielded: what is finished stays recorded
+    # through a crash, and only the videos that failed are failed (docs/adr/0003).
+    @dg.asset(
+        key_prefix=prefix,
+        group_name=group,
+        kinds={"jpeg"},
+        partitions_def=video_partitions(source),
+        deps=[
+            dg.AssetDep([source.name, "videos"]),
+            dg.AssetDep([source.name, "annotations"], partition_mapping=dg.AllPartitionMapping()),
+        ],
+        backfill_policy=dg.BackfillPolicy.multi_run(settings.videos_per_run),
+        output_required=False,
+        pool=f"{source.name}_frames",
+    )
+    def frames(context: dg.AssetExecutionContext, workspace: Workspace) -> Iterator[dg.AssetMaterialization]:
+        """Exactly the chosen frames of each video as JPEG, with a manifest written last."""
+        place = workspace.source(source)
+        failed: dict[str, str] = {}
+        with closing(_work_through(context, place, context.partition_keys)) as outcomes:
+            for outcome in outcomes:
+                if outcome.error is not None:
+                    failed[outcome.video_id] = str(outcome.error)
+                else:
+                    yield _materialization(context.asset_key, place, outcome)
+        if failed:
+            raise _failure(failed, asked=len(context.partition_keys))
+
+    @dg.asset(key_prefix=prefix, group_name=group, kinds={"polars"}, deps=[[source.name, "frames"]])
+    def frame_catalog(context: dg.AssetExecutionContext, workspace: Workspace) -> pl.DataFrame:
+        """Every finished frame of every video: index, pts, time and size."""
+        table = read_catalog(workspace.source(source).output.frames_dir)
+        context.add_output_metadata(
+            {"videos": table["video_id"].n_unique(), "jpeg_bytes": int(table["size_bytes"].sum() or 0)}
+        )
+        return table
+
+    return [frames, frame_catalog]
+
+
+def _work_through(
+    context: dg.AssetExecutionContext, place: SourceWorkspace, video_ids: Sequence[str]
+) -> Generator[ExtractionOutcome, None, None]:
+    """Extract, with a progress line in the run log at a readable pace."""
+    jobs = place.extraction_jobs(video_ids)
+    progress = Progress(total=len(jobs))
+    with closing(extract_many(jobs, workers=place.settings.worker_count)) as outcomes:
+        for outcome in outcomes:
+            if outcome.error is not None:
+                context.log.error(f"{outcome.video_id}: {outcome.error}")
+            if line := progress.add(outcome):
+                context.log.info(line)
+            yield outcome
+
+
+def _materialization(
+    asset_key: dg.AssetKey, place: SourceWorkspace, outcome: ExtractionOutcome
+) -> dg.AssetMaterialization:
+    manifest = outcome.manifest
+    assert manifest is not None
+    folder = place.output.frame_dir(outcome.video_id)
+    return dg.AssetMaterialization(
+        asset_key=asset_key,
+        partition=outcome.video_id,
+        metadata={
+            "frames": len(manifest.frames),
+            "status": manifest.status,
+            "frame_count_decoded": manifest.frame_count_decoded,
+            "selection": dg.MetadataValue.json(manifest.selection),
+            "decoder_errors": dg.MetadataValue.json([list(error) for error in manifest.decoder_errors[:20]]),
+            "seconds": round(outcome.seconds, 3),
+            "reused": outcome.reused,
+            "folder": dg.MetadataValue.path(folder),
+            "preview": dg.MetadataValue.md(frames_preview_markdown(folder, [f.frame_index for f in manifest.frames])),
+        },
+    )
+
+
+def _failure(failed: dict[str, str], *, asked: int) -> dg.Failure:
+    lines = "\n".join(f"- {video_id}: {reason}" for video_id, reason in sorted(failed.items()))
+    return dg.Failure(
+        description=f"{len(failed)} of {asked} videos failed; the others are finished and recorded.\n{lines}",
+        metadata={"failed": dg.MetadataValue.json(failed)},
+        allow_retries=False,
+    )

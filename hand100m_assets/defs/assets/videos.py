@@ -1,0 +1,71 @@
+"""Which videos there should be, which are here, and which to ask the dataset's author for."""
+
+import dagster as dg
+import polars as pl
+
+from hand100m_assets.defs.partitions import video_partitions
+from hand100m_assets.defs.resources import Workspace
+from hand100m_assets.layout import Source
+from hand100m_assets.render.charts import inventory_chart, png_markdown
+from hand100m_assets.video.inventory import missing_videos as find_missing
+from hand100m_assets.video.inventory import write_missing_list
+from hand100m_assets.video.videolist import EMPTY_VIDEO_LIST
+
+
+def videos_spec(source: Source) -> dg.AssetSpec:
+    """The raw files: an external asset; the sensor records each completed download once."""
+    return dg.AssetSpec(
+        key=[source.name, "videos"],
+        partitions_def=video_partitions(source),
+        group_name=source.name,
+        description=f"{source.title} mp4 files as downloaded. Recorded when complete; never written by us.",
+        kinds={"file"},
+    )
+
+
+def build_video_assets(source: Source) -> list[dg.AssetsDefinition | dg.AssetSpec]:
+    """The official list, the inventory of what is here, and the report of what is not."""
+    group, prefix = source.name, [source.name]
+
+    @dg.asset(key_prefix=prefix, group_name=group, kinds={"polars"})
+    def video_list(context: dg.AssetExecutionContext, workspace: Workspace) -> pl.DataFrame:
+        """The official list of videos as a table; empty where the list file is not here."""
+        place = workspace.source(source)
+        listed = place.video_list()
+        if listed is None:
+            context.log.warning(f"no list at {place.folders.list_file}: what is missing cannot be told")
+            return EMPTY_VIDEO_LIST
+        context.log.info(f"{listed.height} videos in {place.folders.list_file}")
+        return listed
+
+    @dg.asset(key_prefix=prefix, group_name=group, kinds={"polars"}, deps=[[source.name, "videos"]])
+    def inventory(context: dg.AssetExecutionContext, workspace: Workspace, video_list: pl.DataFrame) -> pl.DataFrame:
+        """One row a video, on disk or listed: headers, size, and how the file drifts from the list."""
+        table = workspace.source(source).inventory(video_list if video_list.height else None)
+        states = dict(table.group_by("state").len().sort("state").iter_rows())
+        context.log.info(f"{source.title}: " + ", ".join(f"{count} {state}" for state, count in states.items()))
+        chart = png_markdown(inventory_chart(states, title=f"{source.title} videos"), f"{source.title} videos")
+        context.add_output_metadata({"states": states, "chart": dg.MetadataValue.md(chart)})
+        return table
+
+    @dg.asset(key_prefix=prefix, group_name=group, kinds={"polars"})
+    def missing_videos(
+        context: dg.AssetExecutionContext, workspace: Workspace, inventory: pl.DataFrame
+    ) -> pl.DataFrame:
+        """Videos to ask for again, with reasons; and the text file to send, one name a line."""
+        missing = find_missing(inventory)
+        target = workspace.source(source).output.missing_videos_file
+        write_missing_list(missing, target)
+        context.log.info(f"{missing.height} videos in {target}")
+        context.add_output_metadata(
+            {"report": dg.MetadataValue.path(target), "videos": dg.MetadataValue.md(_as_table(missing))}
+        )
+        return missing
+
+    return [videos_spec(source), video_list, inventory, missing_videos]
+
+
+def _as_table(missing: pl.DataFrame, limit: int = 50) -> str:
+    rows = [f"| `{row['video_id']}` | {row['reason']} |" for row in missing.head(limit).iter_rows(named=True)]
+    more = [f"\n… and {missing.height - limit} more"] if missing.height > limit else []
+    return "\n".join(["| video | reason |", "|---|---|", *rows, *more])

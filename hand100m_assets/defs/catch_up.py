@@ -1,0 +1,137 @@
+"""Everything that sensors and schedules would do, now, in this process: `python -m hand100m_assets.defs.catch_up`.
+
+For a first look (`make demo`) and for machines without a daemon. Runs are recorded in the instance, so the
+UI shows them; work that is already done costs milliseconds, and a bad video never stops the rest.
+"""
+
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+import click
+import dagster as dg
+
+from hand100m_assets.annotations.discovery import list_annotation_files
+from hand100m_assets.annotations.ingest import read_summary
+from hand100m_assets.definitions import build_defs
+from hand100m_assets.defs.check_data import evaluate_checks, report
+from hand100m_assets.defs.jobs import annotations_job_name, catalog_job_name, frames_job_name, pictures_job_name
+from hand100m_assets.defs.partitions import annotation_set_partitions, key_ranges, known_keys, video_partitions
+from hand100m_assets.defs.sensors import RANGE_END_TAG, RANGE_START_TAG
+from hand100m_assets.errors import Hand100mError
+from hand100m_assets.layout import SOURCES, Source
+from hand100m_assets.settings import Settings, load_settings
+from hand100m_assets.workspace import SourceWorkspace, outstanding_videos
+
+SETTLE_S = 2.0
+"""Between the two looks that prove a download complete."""
+
+QUIET = {"loggers": {"console": {"config": {"log_level": "INFO"}}}}
+
+
+@dataclass
+class CatchUp:
+    """One pass over both sources against one instance.
+
+    Attributes:
+        failed_runs: Jobs whose run did not succeed, with the partition or range asked for.
+    """
+
+    settings: Settings
+    instance: dg.DagsterInstance
+    settle_s: float = SETTLE_S
+    failed_runs: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.defs = build_defs(self.settings)
+
+    def everything(self) -> None:
+        """Notice what is new, then annotations, frames, catalog and pictures of every source."""
+        self.notice()
+        for source in SOURCES:
+            place = SourceWorkspace(self.settings, source)
+            for key in self._changed_sets(place):
+                self._run(annotations_job_name(source), partition_key=key)
+            for first, last in self._outstanding_ranges(place):
+                self._run(frames_job_name(source), tags={RANGE_START_TAG: first, RANGE_END_TAG: last})
+            self._run(catalog_job_name(source))
+            for key in known_keys(self.instance, annotation_set_partitions(source)):
+                self._run(pictures_job_name(source), partition_key=key)
+
+    def notice(self) -> None:
+        """Two looks by every folder sensor, as the daemon would take them: new partitions are registered."""
+        names = [f"{source.name}_{what}" for source in SOURCES for what in ("new_videos", "new_annotation_files")]
+        cursors: dict[str, str | None] = dict.fromkeys(names)
+        for look in range(2):
+            time.sleep(self.settle_s if look else 0)
+            for name in names:
+                cursors[name] = self._tick(name, cursors[name])
+
+    def _tick(self, name: str, cursor: str | None) -> str | None:
+        sensor = self.defs.get_sensor_def(name)
+        with dg.build_sensor_context(self.instance, cursor, definitions=self.defs, sensor_name=name) as context:
+            data = sensor.evaluate_tick(context)
+        for event in data.asset_events:
+            self.instance.report_runless_asset_event(event)
+        if data.skip_message:
+            click.echo(f"{name}: {data.skip_message}")
+        return data.cursor or cursor
+
+    def _changed_sets(self, place: SourceWorkspace) -> Iterator[str]:
+        files = list_annotation_files(place.folders.annotations_dir).files
+        for key in known_keys(self.instance, annotation_set_partitions(place.source)):
+            tables = place.output.annotation_dir(key)
+            summary = read_summary(tables) if (tables / "summary.json").exists() else None
+            stamp = (summary.source_size_bytes, summary.source_mtime_ns) if summary else None
+            if key in files and stamp != (files[key].size_bytes, files[key].mtime_ns):
+                yield key
+
+    def _outstanding_ranges(self, place: SourceWorkspace) -> list[tuple[str, str]]:
+        registered = known_keys(self.instance, video_partitions(place.source))
+        videos = outstanding_videos(place, registered)
+        batch = self.settings.videos_per_run
+        return key_ranges(videos.wanted, registered, may_span=videos.done, batch_size=batch, limit=len(videos.wanted))
+
+    def _run(self, job: str, *, partition_key: str | None = None, tags: Mapping[str, str] | None = None) -> None:
+        what = f"{job} {partition_key or ' ... '.join((tags or {}).values())}".rstrip()
+        click.secho(f"\n== {what}", bold=True)
+        result = self.defs.resolve_job_def(job).execute_in_process(
+            instance=self.instance, partition_key=partition_key, tags=tags, run_config=QUIET, raise_on_error=False
+        )
+        if not result.success:
+            self.failed_runs.append(what)
+
+
+def summarise(source: Source, settings: Settings) -> Iterator[str]:
+    """Where to look now, a few lines a source."""
+    output = settings.output(source)
+    videos = len(list(output.frames_dir.glob("[!.]*/manifest.json")))
+    yield f"{source.title}: frames of {videos} videos in {output.frames_dir}"
+    yield f"  missing videos, ready to send: {output.missing_videos_file}"
+    for grid in sorted(output.grid_file("x").parent.glob("*.jpg")):
+        yield f"  {grid}"
+
+
+def main() -> None:
+    """Catch up; exit 1 when something could not be worked on at all."""
+    try:
+        settings = load_settings()
+        with dg.DagsterInstance.get() as instance:
+            work = CatchUp(settings, instance)
+            work.everything()
+            evaluations = evaluate_checks(work.defs, instance)
+    except Hand100mError as error:
+        click.secho(str(error), fg="red", err=True)
+        sys.exit(1)
+    click.echo()
+    report(evaluations)
+    for what in work.failed_runs:
+        click.secho(f"run with failures (the rest of it is done, see its log): {what}", fg="yellow")
+    for source in SOURCES:
+        for line in summarise(source, settings):
+            click.echo(line)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,71 @@
+"""Every asset check against what is on disk, for a CI: `python -m hand100m_assets.defs.check_data`.
+
+Exit status 1 when a check of error severity fails. Launching the checks job from the command line of
+Dagster exits 0 there unless the check blocks, hence this.
+"""
+
+import sys
+from collections.abc import Sequence
+
+import click
+import dagster as dg
+
+from hand100m_assets.definitions import build_defs
+from hand100m_assets.defs.jobs import checks_job_name
+from hand100m_assets.errors import Hand100mError
+from hand100m_assets.layout import SOURCES
+
+SILENT = {"loggers": {"console": {"config": {"log_level": "ERROR"}}}}
+
+
+def evaluate_checks(defs: dg.Definitions, instance: dg.DagsterInstance) -> list[dg.AssetCheckEvaluation]:
+    """Run the checks of every source; the results are recorded in the instance too.
+
+    Raises:
+        Hand100mError: A check could not be evaluated at all.
+    """
+    evaluations: list[dg.AssetCheckEvaluation] = []
+    for source in SOURCES:
+        result = defs.resolve_job_def(checks_job_name(source)).execute_in_process(
+            instance=instance, run_config=SILENT, raise_on_error=False
+        )
+        evaluations += result.get_asset_check_evaluations()
+        broken = [event.step_key for event in result.all_events if event.is_step_failure]
+        if broken:
+            raise Hand100mError(
+                f"checks crashed: {', '.join(filter(None, broken))}", fix=f"See run {result.run_id} in the UI."
+            )
+    return evaluations
+
+
+def failed_errors(evaluations: Sequence[dg.AssetCheckEvaluation]) -> list[dg.AssetCheckEvaluation]:
+    """Those that should turn a CI red."""
+    return [e for e in evaluations if not e.passed and e.severity == dg.AssetCheckSeverity.ERROR]
+
+
+def report(evaluations: Sequence[dg.AssetCheckEvaluation]) -> None:
+    """Print one line a failed check, and the totals."""
+    for e in evaluations:
+        if not e.passed:
+            colour = "red" if e.severity == dg.AssetCheckSeverity.ERROR else "yellow"
+            name = f"{e.asset_key.to_user_string()}: {e.check_name}"
+            click.secho(f"{e.severity.value:5} {name}: {(e.description or '').splitlines()[0]}", fg=colour)
+    passed = sum(e.passed for e in evaluations)
+    errors = len(failed_errors(evaluations))
+    click.echo(f"{passed} checks passed, {errors} errors, {len(evaluations) - passed - errors} warnings")
+
+
+def main() -> None:
+    """Evaluate, report, and exit 1 for an error."""
+    try:
+        with dg.DagsterInstance.get() as instance:
+            evaluations = evaluate_checks(build_defs(), instance)
+    except Hand100mError as error:
+        click.secho(str(error), fg="red", err=True)
+        sys.exit(1)
+    report(evaluations)
+    sys.exit(1 if failed_errors(evaluations) else 0)
+
+
+if __name__ == "__main__":
+    main()

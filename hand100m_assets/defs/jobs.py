@@ -1,0 +1,80 @@
+"""Jobs: what is asked for together. Checks of `frames` run in the catalog job, after its batches."""
+
+import dagster as dg
+from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
+
+from hand100m_assets.defs.partitions import annotation_set_partitions, video_partitions
+from hand100m_assets.layout import Source
+
+
+def frames_job_name(source: Source) -> str:
+    """Extracts frames of a range of video partitions."""
+    return f"{source.name}_frames"
+
+
+def annotations_job_name(source: Source) -> str:
+    """Ingests one annotation set and resolves its pairs."""
+    return f"{source.name}_annotations"
+
+
+def catalog_job_name(source: Source) -> str:
+    """Refreshes list, inventory, missing-videos report and frame catalog, with their checks."""
+    return f"{source.name}_catalog"
+
+
+def pictures_job_name(source: Source) -> str:
+    """Refreshes coverage and grid of one annotation set."""
+    return f"{source.name}_pictures"
+
+
+def checks_job_name(source: Source) -> str:
+    """Runs every check of the source against what is on disk."""
+    return f"{source.name}_checks"
+
+
+def _assets(source: Source, *names: str) -> dg.AssetSelection:
+    return dg.AssetSelection.assets(*([source.name, name] for name in names))
+
+
+def build_jobs(source: Source) -> list[UnresolvedAssetJobDefinition]:
+    """The five jobs of one source."""
+    catalog = _assets(source, "video_list", "inventory", "missing_videos", "frame_catalog")
+    return [
+        dg.define_asset_job(
+            frames_job_name(source),
+            _assets(source, "frames").without_checks(),
+            partitions_def=video_partitions(source),
+            description="Extract frames of a range of videos.",
+        ),
+        dg.define_asset_job(
+            annotations_job_name(source),
+            _assets(source, "annotations", "pairs").without_checks(),
+            partitions_def=annotation_set_partitions(source),
+            description="Ingest one annotation set and resolve its pairs.",
+        ),
+        dg.define_asset_job(
+            catalog_job_name(source),
+            catalog.without_checks()
+            | dg.AssetSelection.checks_for_assets(*_keys(source, "video_list", "videos", "frames")),
+            description="Refresh the inventory, the missing-videos report and the frame catalog, and check them.",
+        ),
+        dg.define_asset_job(
+            pictures_job_name(source),
+            _assets(source, "coverage", "grid").without_checks(),
+            partitions_def=annotation_set_partitions(source),
+            description="Refresh coverage and grid of one annotation set.",
+        ),
+        dg.define_asset_job(
+            checks_job_name(source),
+            dg.AssetSelection.checks_for_assets(*_keys(source, *CHECKED)),
+            description="Run every check against what is on disk.",
+        ),
+    ]
+
+
+CHECKED = ("video_list", "videos", "frames", "annotations", "coverage", "pairs", "grid")
+"""Assets that have checks."""
+
+
+def _keys(source: Source, *names: str) -> list[dg.AssetKey]:
+    return [dg.AssetKey([source.name, name]) for name in names]

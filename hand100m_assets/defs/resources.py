@@ -1,0 +1,71 @@
+"""Resources: the settings as the UI shows them, and tables as Parquet files."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import polars as pl
+from upath import UPath
+
+from hand100m_assets.errors import PermanentError
+from hand100m_assets.layout import Source
+from hand100m_assets.settings import Settings
+from hand100m_assets.workspace import SourceWorkspace
+
+
+class Workspace(dg.ConfigurableResource):  # type: ignore[type-arg]
+    """Every setting, as read from `.env` or the environment when the code location was loaded."""
+
+    settings: dict[str, Any]
+
+    @classmethod
+    def of(cls, settings: Settings) -> "Workspace":
+        """Wrap settings so that the UI shows them as resource configuration."""
+        return cls(settings=settings.model_dump(mode="json"))
+
+    def read_settings(self) -> Settings:
+        """The settings again, typed."""
+        return Settings.model_validate(self.settings)
+
+    def source(self, source: Source) -> SourceWorkspace:
+        """One source's folders and outputs."""
+        return SourceWorkspace(self.read_settings(), source)
+
+
+class ParquetTables(dg.UPathIOManager):
+    """Stores polars frames as `<output>/<source>/<asset>[/<partition>].parquet`, written beside, then renamed."""
+
+    extension = ".parquet"
+
+    def __init__(self, output_root: str | Path) -> None:
+        super().__init__(base_path=UPath(output_root))
+
+    def dump_to_path(self, context: dg.OutputContext, obj: pl.DataFrame, path: UPath) -> None:
+        """Write the frame and replace the old file in one step."""
+        target = Path(str(path))
+        beside = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+        try:
+            obj.write_parquet(beside, compression="zstd")
+            beside.replace(target)
+        finally:
+            beside.unlink(missing_ok=True)
+
+    def load_from_path(self, context: dg.InputContext, path: UPath) -> pl.DataFrame | pl.LazyFrame:
+        """Scan or read the file, as the reading asset's parameter is annotated."""
+        if not path.exists():
+            raise PermanentError(
+                f"{context.asset_key.to_user_string()} has not been materialized yet",
+                where=str(path),
+                fix="Materialize it first.",
+            )
+        frame = pl.scan_parquet(str(path))
+        return frame if context.dagster_type.typing_type is pl.LazyFrame else frame.collect()
+
+    def get_metadata(self, context: dg.OutputContext, obj: pl.DataFrame) -> dict[str, dg.MetadataValue]:
+        """Row count and columns, in the entries the UI has panels for."""
+        columns = [dg.TableColumn(name, str(dtype)) for name, dtype in obj.schema.items()]
+        return {
+            "dagster/row_count": dg.MetadataValue.int(obj.height),
+            "dagster/column_schema": dg.MetadataValue.table_schema(dg.TableSchema(columns=columns)),
+        }

@@ -1,0 +1,49 @@
+"""Schedules: a nightly backfill of what is missing and has not failed for good. Off until switched on."""
+
+from collections.abc import Sequence
+
+import dagster as dg
+
+from hand100m_assets.defs.jobs import frames_job_name
+from hand100m_assets.defs.partitions import key_ranges, known_keys, video_partitions
+from hand100m_assets.defs.resources import Workspace
+from hand100m_assets.defs.sensors import range_request
+from hand100m_assets.layout import Source
+from hand100m_assets.workspace import SourceWorkspace, outstanding_videos
+
+
+def build_schedules(source: Source) -> list[dg.ScheduleDefinition]:
+    """The nightly backfill of one source."""
+
+    @dg.schedule(
+        name=f"{source.name}_nightly_backfill",
+        cron_schedule="0 2 * * *",
+        target=dg.AssetSelection.assets([source.name, "frames"]).without_checks(),
+        default_status=dg.DefaultScheduleStatus.STOPPED,
+        description="Asks for frames that are missing and have not failed for good, in capped batches.",
+    )
+    def nightly_backfill(
+        context: dg.ScheduleEvaluationContext, workspace: Workspace
+    ) -> list[dg.RunRequest] | dg.SkipReason:
+        place = workspace.source(source)
+        registered = known_keys(context.instance, video_partitions(source))
+        outstanding = outstanding_videos(place, registered)
+        night = context.scheduled_execution_time.strftime("%Y-%m-%d")
+        return _requests(place, outstanding.wanted, outstanding.done, registered, night) or dg.SkipReason(
+            f"nothing to do: {len(outstanding.done)} videos done, {len(outstanding.failed_for_good)} failed for good"
+        )
+
+    return [nightly_backfill]
+
+
+def _requests(
+    place: SourceWorkspace, wanted: Sequence[str], done: Sequence[str], registered: list[str], night: str
+) -> list[dg.RunRequest]:
+    settings = place.settings
+    ranges = key_ranges(
+        wanted, registered, may_span=done, batch_size=settings.videos_per_run, limit=settings.nightly_videos
+    )
+    return [
+        range_request(frames_job_name(place.source), first, last, run_key=f"{night}:{first}:{last}")
+        for first, last in ranges
+    ]

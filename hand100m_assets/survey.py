@@ -1,0 +1,143 @@
+"""How far each source is, and what stands in the way: the figures behind `hand100m status` and `hand100m doctor`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import Final, Literal
+
+import polars as pl
+
+from hand100m_assets.annotations.discovery import list_annotation_files
+from hand100m_assets.errors import FolderUnreadableError, Hand100mError
+from hand100m_assets.video.completeness import frame_states
+from hand100m_assets.workspace import SourceWorkspace, expected_frame_bytes, free_bytes
+
+GIB: Final = 1 << 30
+
+
+@dataclass(frozen=True, kw_only=True)
+class SourceSurvey:
+    """Counts of one source. Videos by state of the download, frame folders by state of the work."""
+
+    source: str
+    videos_listed: int | None
+    videos_complete: int
+    videos_missing: int
+    videos_in_progress: int
+    videos_unreadable: int
+    videos_drifted: int
+    frames_done: int
+    frames_damaged: int
+    frames_failed: int
+    frames_outstanding: int
+    annotation_files: int
+    annotation_sets_ingested: int
+    frames_expected_bytes: int
+
+    def to_row(self) -> dict[str, str | int | None]:
+        """The same as a flat mapping, for JSON and tables."""
+        return asdict(self)
+
+
+def survey(place: SourceWorkspace) -> SourceSurvey:
+    """Look at folders, headers, manifests and tables; decode nothing.
+
+    Raises:
+        FolderUnreadableError: The video folder is missing, unmounted or not permitted.
+        VideoListError: The list file is malformed.
+    """
+    listed = place.video_list()
+    inventory = place.inventory(listed)
+    states = _counts(inventory, "state")
+    on_disk = inventory.filter(pl.col("state").is_in(["complete", "unreadable"]))
+    frames = _counts(frame_states(place.extraction_jobs(on_disk["video_id"].to_list())), "state")
+    return SourceSurvey(
+        source=place.source.name,
+        videos_listed=None if listed is None else listed.height,
+        videos_complete=states.get("complete", 0),
+        videos_missing=states.get("missing", 0),
+        videos_in_progress=states.get("in_progress", 0),
+        videos_unreadable=states.get("unreadable", 0),
+        videos_drifted=inventory.filter(pl.col("drift_severity") == "error").height,
+        frames_done=frames.get("done", 0),
+        frames_damaged=frames.get("damaged", 0),
+        frames_failed=frames.get("failed", 0) + frames.get("failed for good", 0),
+        frames_outstanding=frames.get("outstanding", 0),
+        annotation_files=_annotation_file_count(place),
+        annotation_sets_ingested=len(place.annotation_dirs()),
+        frames_expected_bytes=expected_frame_bytes(place, inventory),
+    )
+
+
+def _counts(table: pl.DataFrame, column: str) -> dict[str, int]:
+    return {str(value): count for value, count in table.group_by(column).len().iter_rows()}
+
+
+def _annotation_file_count(place: SourceWorkspace) -> int:
+    try:
+        return len(list_annotation_files(place.folders.annotations_dir).files)
+    except FolderUnreadableError:
+        return 0  # `findings` names the folder
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing `doctor` has to say."""
+
+    severity: Literal["error", "warning", "fine"]
+    source: str
+    what: str
+    fix: str
+
+
+def findings(place: SourceWorkspace) -> Iterator[Finding]:
+    """Everything worth knowing before a long run, worst things as errors, each with what to do."""
+    name = place.source.name
+    try:
+        list_annotation_files(place.folders.annotations_dir)
+    except Hand100mError as error:
+        yield _as_finding("warning", name, error)
+    try:
+        now = survey(place)
+    except Hand100mError as error:
+        yield _as_finding("error", name, error)
+        return
+    yield from _about_videos(place, now)
+    yield from _about_output(place, now)
+
+
+def _as_finding(severity: Literal["error", "warning"], source: str, error: Hand100mError) -> Finding:
+    return Finding(severity, source, f"{error.where}: {error.what}", error.fix or "")
+
+
+def _about_videos(place: SourceWorkspace, now: SourceSurvey) -> Iterator[Finding]:
+    name, folders = place.source.name, place.folders
+    listed = "no list" if now.videos_listed is None else f"{now.videos_listed} listed"
+    yield Finding("fine", name, f"{folders.videos_dir}: {now.videos_complete} whole videos, {listed}", "")
+    if now.videos_listed is None:
+        yield Finding("warning", name, f"{folders.list_file}: no such list", "Put it there, or set its path in .env.")
+    if not now.videos_complete:
+        yield Finding("error", name, f"{folders.videos_dir}: no whole video", "Download some, or correct the path.")
+    if now.videos_unreadable:
+        yield Finding("error", name, f"{now.videos_unreadable} files are not whole videos", "Download them again.")
+    if now.videos_drifted:
+        fix = "Replace them by the version that was annotated."
+        yield Finding("error", name, f"{now.videos_drifted} videos differ from the list", fix)
+    absent = now.videos_missing + now.videos_in_progress
+    if absent:
+        fix = "Let downloads finish; for the rest send missing_videos.txt to the dataset's author."
+        yield Finding("warning", name, f"{absent} listed videos are not here yet", fix)
+
+
+def _about_output(place: SourceWorkspace, now: SourceSurvey) -> Iterator[Finding]:
+    name, root = place.source.name, place.settings.output_root
+    nearest = next(folder for folder in (root, *root.absolute().parents) if folder.exists())
+    if not os.access(nearest, os.W_OK):
+        yield Finding("error", name, f"{nearest}: not writable", "Correct HAND100M_OUTPUT_ROOT or its permissions.")
+        return
+    free, needed = free_bytes(root), now.frames_expected_bytes
+    what = f"{root}: {free / GIB:,.1f} GiB free, about {needed / GIB:,.1f} GiB needed for all chosen frames"
+    fix = "Free some space, choose another disk, or HAND100M_FRAME_SELECTION=annotated."
+    yield Finding("error" if free < needed else "fine", name, what, fix if free < needed else "")

@@ -1,0 +1,191 @@
+"""One source's inputs and outputs as the rooms want them: where settings, layout and rooms meet."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import polars as pl
+
+from hand100m_assets.annotations.ingest import read_summary
+from hand100m_assets.annotations.named_frames import frames_named
+from hand100m_assets.annotations.paths import image_path
+from hand100m_assets.errors import Hand100mError, SettingsError
+from hand100m_assets.layout import VIDEO_SUFFIX, AnnotationSetName, OutputLayout, Source, annotation_set_name
+from hand100m_assets.pairs.resolve import console_lines
+from hand100m_assets.settings import Settings, SourceFolders
+from hand100m_assets.video.batch import ExtractionJob
+from hand100m_assets.video.completeness import frame_states
+from hand100m_assets.video.inbox import list_videos
+from hand100m_assets.video.inventory import build_inventory
+from hand100m_assets.video.manifest import ExtractionOptions
+from hand100m_assets.video.probe import VideoInfo, probe_video
+from hand100m_assets.video.selection import FrameSetSelection, StrideSelection
+from hand100m_assets.video.videolist import read_video_list
+
+if TYPE_CHECKING:
+    from hand100m_assets.render.grid import ImagePath
+
+JPEG_BYTES_PER_PIXEL: Final = 0.35
+"""Expected size of a quality-95 JPEG of real video. Source: measured on 1440 x 1080 footage; busy scenes take more."""
+
+
+@dataclass(frozen=True)
+class SourceWorkspace:
+    """One source under one set of settings."""
+
+    settings: Settings
+    source: Source
+
+    @property
+    def folders(self) -> SourceFolders:
+        """Where the input lies."""
+        return self.settings.folders(self.source)
+
+    @property
+    def output(self) -> OutputLayout:
+        """Where the output goes."""
+        return self.settings.output(self.source)
+
+    def video_file(self, video_id: str) -> Path:
+        """The downloaded file of one video, whether or not it is there."""
+        return self.folders.videos_dir / f"{video_id}{VIDEO_SUFFIX}"
+
+    def video_list(self) -> pl.DataFrame | None:
+        """The official list as a table, or None where there is no list file.
+
+        Raises:
+            VideoListError: The file is there but is not a list; the message names row and column.
+        """
+        list_file = self.folders.list_file
+        return read_video_list(list_file, self.source) if list_file.exists() else None
+
+    def inventory(self, listed: pl.DataFrame | None) -> pl.DataFrame:
+        """One row a video, on disk or listed, from one look at the folder and every file's header.
+
+        Raises:
+            FolderUnreadableError: The video folder is missing, unmounted or not permitted.
+        """
+        listing = list_videos(self.folders.videos_dir, self.source)
+        probes = {video_id: self._probe_or_reason(video_id) for video_id in listing.complete_names}
+        return build_inventory(listed, listing, probes)
+
+    def _probe_or_reason(self, video_id: str) -> VideoInfo | str:
+        try:
+            return probe_video(self.video_file(video_id))
+        except Hand100mError as error:
+            return error.what
+
+    def annotation_dirs(self, set_keys: Sequence[str] = ()) -> list[Path]:
+        """Table folders of the finished annotation sets: the named ones, or all that are here.
+
+        Raises:
+            SettingsError: A named set has no tables yet.
+        """
+        root = self.output.annotation_dir("x").parent
+        if not set_keys:
+            return sorted(folder.parent for folder in root.glob("[!.]*/summary.json"))
+        folders = [self.output.annotation_dir(key) for key in set_keys]
+        absent = [folder.name for folder in folders if not (folder / "summary.json").exists()]
+        if absent:
+            raise SettingsError(
+                f"no tables yet for annotation sets {', '.join(absent)}",
+                where="HAND100M_ANNOTATED_SETS",
+                fix=f"Materialize {self.source.name}/annotations for them first, or correct the setting.",
+            )
+        return folders
+
+    def selections(self, video_ids: Sequence[str]) -> Mapping[str, StrideSelection | FrameSetSelection]:
+        """Which frames to take of each video: every N-th, or those that the chosen annotation sets name."""
+        if self.settings.frame_selection == "stride":
+            return dict.fromkeys(video_ids, StrideSelection(self.settings.frame_stride))
+        tables = [folder / "images.parquet" for folder in self.annotation_dirs(self.settings.annotated_sets)]
+        named = frames_named(tables, video_ids)
+        return {video_id: FrameSetSelection(named.get(video_id, ())) for video_id in video_ids}
+
+    def extraction_jobs(self, video_ids: Sequence[str]) -> list[ExtractionJob]:
+        """The work that would finish these videos' frames."""
+        options = ExtractionOptions(jpeg_quality=self.settings.jpeg_quality)
+        return [
+            ExtractionJob(
+                video_path=self.video_file(video_id),
+                frames_dir=self.output.frames_dir,
+                video_id=video_id,
+                selection=selection,
+                options=options,
+            )
+            for video_id, selection in self.selections(video_ids).items()
+        ]
+
+    def image_path(self) -> ImagePath:
+        """How to find an annotated image on disk: the mapped prefix, else our own frame file."""
+        return image_finder(self.output.frames_dir, self.settings.image_prefixes)
+
+
+def image_finder(frames_dir: Path, prefixes: Mapping[str, Path]) -> ImagePath:
+    """How to find an annotated image: by mapped prefix of its file name, else in a folder of frame folders."""
+
+    def find(video_id: str, frame_index: int, file_name: str | None, /) -> Path:
+        return image_path(file_name or "", video_id, frame_index, frames_dir, prefixes)
+
+    return find
+
+
+def expected_frame_bytes(workspace: SourceWorkspace, inventory: pl.DataFrame) -> int:
+    """Disk space that the chosen frames of all whole videos would take, estimated from their headers."""
+    whole = inventory.filter(pl.col("state") == "complete")
+    selections = workspace.selections(whole["video_id"].to_list())
+    pixels = 0
+    for row in whole.iter_rows(named=True):
+        frames = len(selections[row["video_id"]].expected(row["frame_count_from_header"] or 0))
+        pixels += frames * row["width_px"] * row["height_px"]
+    return int(pixels * JPEG_BYTES_PER_PIXEL)
+
+
+def free_bytes(folder: Path) -> int:
+    """Free space on the disk that holds the folder, or its nearest existing parent.
+
+    Raises:
+        Hand100mError: No parent exists.
+    """
+    for place in (folder, *folder.absolute().parents):
+        if place.exists():
+            return shutil.disk_usage(place).free
+    raise Hand100mError("no such disk", where=folder)
+
+
+@dataclass(frozen=True)
+class Outstanding:
+    """Which videos' frames are still wanted, finished, or known not to come until the file changes."""
+
+    wanted: list[str]
+    done: list[str]
+    failed_for_good: list[str]
+
+
+def outstanding_videos(workspace: SourceWorkspace, video_ids: Sequence[str]) -> Outstanding:
+    """Sort videos by what a nightly backfill should do; damaged videos count as done until the file changes."""
+    states = frame_states(workspace.extraction_jobs(video_ids))
+
+    def having(*names: str) -> list[str]:
+        return states.filter(pl.col("state").is_in(names))["video_id"].to_list()
+
+    return Outstanding(
+        wanted=having("outstanding", "failed"),
+        done=having("done", "damaged"),
+        failed_for_good=having("failed for good"),
+    )
+
+
+def read_set_name(tables: Path) -> AnnotationSetName:
+    """What the name of the file says that these tables were made from."""
+    return annotation_set_name(read_summary(tables).source_name)
+
+
+def console_lines_of(tables: Path) -> list[str]:
+    """The three lines that users of the original look for, with what was really read."""
+    summary, name = read_summary(tables), read_set_name(tables)
+    return console_lines(name.title, name.label, summary.images_read, summary.hands_read)
