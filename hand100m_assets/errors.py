@@ -22,7 +22,8 @@ class Hand100mError(Exception):
 
     def __str__(self) -> str:
         place = f"{self.where}: " if self.where else ""
-        advice = f" {self.fix}" if self.fix else ""
+        end = "" if self.what.endswith((".", "!", "?")) else "."
+        advice = f"{end} {self.fix}" if self.fix else ""
         return f"{place}{self.what}{advice}"
 
     def __reduce__(self) -> tuple[object, ...]:

@@ -11,7 +11,7 @@ from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from hand100m_assets.errors import SettingsError
-from hand100m_assets.layout import EGO4D, OutputLayout, Source
+from hand100m_assets.layout import DOH, EGO4D, OutputLayout, Source
 
 ENV_FILE_VARIABLE: Final = "HAND100M_ENV_FILE"
 """Names the settings file; `.env` in the working directory when unset."""
@@ -83,6 +83,15 @@ class Settings(BaseSettings):
             list_file=getattr(self, f"{prefix}_list_file") or self.data_root / source.list_file,
             annotations_dir=getattr(self, f"{prefix}_annotations_dir") or self.data_root / source.annotations_dir,
         )
+
+    def resolved(self) -> Settings:
+        """The same with every folder written out, so that no value is left to be derived."""
+        folders = {
+            f"{prefix}_{name}": getattr(self.folders(source), name)
+            for prefix, source in (("ego4d", EGO4D), ("doh", DOH))
+            for name in ("videos_dir", "list_file", "annotations_dir")
+        }
+        return self.model_copy(update=folders)
 
     def output(self, source: Source) -> OutputLayout:
         """Where this source's outputs go."""

@@ -19,7 +19,7 @@ from hand100m_assets.pairs.resolve import console_lines
 from hand100m_assets.settings import Settings, SourceFolders
 from hand100m_assets.video.batch import ExtractionJob
 from hand100m_assets.video.completeness import frame_states
-from hand100m_assets.video.inbox import list_videos
+from hand100m_assets.video.inbox import FileStamp, list_videos
 from hand100m_assets.video.inventory import build_inventory
 from hand100m_assets.video.manifest import ExtractionOptions
 from hand100m_assets.video.probe import VideoInfo, probe_video
@@ -97,6 +97,14 @@ class SourceWorkspace:
                 fix=f"Materialize {self.source.name}/annotations for them first, or correct the setting.",
             )
         return folders
+
+    def ingested_stamp(self, set_key: str) -> FileStamp | None:
+        """State of the annotation file that a set's tables were made from; None when there are none."""
+        tables = self.output.annotation_dir(set_key)
+        if not (tables / "summary.json").exists():
+            return None
+        summary = read_summary(tables)
+        return FileStamp(summary.source_size_bytes, summary.source_mtime_ns)
 
     def selections(self, video_ids: Sequence[str]) -> Mapping[str, StrideSelection | FrameSetSelection]:
         """Which frames to take of each video: every N-th, or those that the chosen annotation sets name."""

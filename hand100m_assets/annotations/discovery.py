@@ -10,6 +10,7 @@ from typing import Final
 
 from hand100m_assets.errors import FolderUnreadableError
 from hand100m_assets.layout import ANNOTATION_SUFFIXES, annotation_set_name
+from hand100m_assets.video.inbox import FileStamp
 
 _IN_PROGRESS: Final = re.compile(r".*\.json(\.gz)?\.[^.]+|\..*", re.IGNORECASE)
 """Temporary names of downloaders and editors: something after the suffix, or a leading dot."""
@@ -20,8 +21,7 @@ class AnnotationFile:
     """One file under its final name."""
 
     path: Path
-    size_bytes: int
-    mtime_ns: int
+    stamp: FileStamp
 
 
 @dataclass(frozen=True)
@@ -77,4 +77,4 @@ def _sort_entry(entry: os.DirEntry[str], listing: AnnotationListing) -> None:
         other = listing.files[key].path.name
         listing.refused[name] = f"gives the same set key {key!r} as {other}: rename or remove one of them"
     else:
-        listing.files[key] = AnnotationFile(Path(entry.path), stat.st_size, stat.st_mtime_ns)
+        listing.files[key] = AnnotationFile(Path(entry.path), FileStamp(stat.st_size, stat.st_mtime_ns))

@@ -11,13 +11,14 @@ from dataclasses import dataclass, field
 
 import click
 import dagster as dg
+from dagster._core.definitions.sensor_definition import SensorExecutionData
 
 from hand100m_assets.annotations.discovery import list_annotation_files
-from hand100m_assets.annotations.ingest import read_summary
 from hand100m_assets.definitions import build_defs
-from hand100m_assets.defs.check_data import evaluate_checks, report
+from hand100m_assets.defs.check_data import SILENT, evaluate_checks, report
 from hand100m_assets.defs.jobs import annotations_job_name, catalog_job_name, frames_job_name, pictures_job_name
 from hand100m_assets.defs.partitions import annotation_set_partitions, key_ranges, known_keys, video_partitions
+from hand100m_assets.defs.resources import Workspace
 from hand100m_assets.defs.sensors import RANGE_END_TAG, RANGE_START_TAG
 from hand100m_assets.errors import Hand100mError
 from hand100m_assets.layout import SOURCES, Source
@@ -27,7 +28,7 @@ from hand100m_assets.workspace import SourceWorkspace, outstanding_videos
 SETTLE_S = 2.0
 """Between the two looks that prove a download complete."""
 
-QUIET = {"loggers": {"console": {"config": {"log_level": "INFO"}}}}
+__all__ = ["SILENT", "CatchUp", "evaluate_sensor", "main"]
 
 
 @dataclass
@@ -69,11 +70,7 @@ class CatchUp:
                 cursors[name] = self._tick(name, cursors[name])
 
     def _tick(self, name: str, cursor: str | None) -> str | None:
-        sensor = self.defs.get_sensor_def(name)
-        with dg.build_sensor_context(self.instance, cursor, definitions=self.defs, sensor_name=name) as context:
-            data = sensor.evaluate_tick(context)
-        for event in data.asset_events:
-            self.instance.report_runless_asset_event(event)
+        data = evaluate_sensor(self.defs, self.instance, self.settings, name, cursor)
         if data.skip_message:
             click.echo(f"{name}: {data.skip_message}")
         return data.cursor or cursor
@@ -81,10 +78,7 @@ class CatchUp:
     def _changed_sets(self, place: SourceWorkspace) -> Iterator[str]:
         files = list_annotation_files(place.folders.annotations_dir).files
         for key in known_keys(self.instance, annotation_set_partitions(place.source)):
-            tables = place.output.annotation_dir(key)
-            summary = read_summary(tables) if (tables / "summary.json").exists() else None
-            stamp = (summary.source_size_bytes, summary.source_mtime_ns) if summary else None
-            if key in files and stamp != (files[key].size_bytes, files[key].mtime_ns):
+            if key in files and place.ingested_stamp(key) != files[key].stamp:
                 yield key
 
     def _outstanding_ranges(self, place: SourceWorkspace) -> list[tuple[str, str]]:
@@ -97,10 +91,25 @@ class CatchUp:
         what = f"{job} {partition_key or ' ... '.join((tags or {}).values())}".rstrip()
         click.secho(f"\n== {what}", bold=True)
         result = self.defs.resolve_job_def(job).execute_in_process(
-            instance=self.instance, partition_key=partition_key, tags=tags, run_config=QUIET, raise_on_error=False
+            instance=self.instance, partition_key=partition_key, tags=tags, run_config=SILENT, raise_on_error=False
         )
         if not result.success:
             self.failed_runs.append(what)
+
+
+def evaluate_sensor(
+    defs: dg.Definitions, instance: dg.DagsterInstance, settings: Settings, name: str, cursor: str | None
+) -> SensorExecutionData:
+    """One tick of a sensor in this process, its asset events recorded; the run requests are left to the caller."""
+    repository, resources = defs.get_repository_def(), {"workspace": Workspace.of(settings)}
+    with (
+        dg.build_sensor_context(instance, cursor, repository_def=repository, resources=resources) as context,
+        dg.partition_loading_context(dynamic_partitions_store=instance),
+    ):
+        data = defs.get_sensor_def(name).evaluate_tick(context)
+    for event in data.asset_events:
+        instance.report_runless_asset_event(event)
+    return data
 
 
 def summarise(source: Source, settings: Settings) -> Iterator[str]:

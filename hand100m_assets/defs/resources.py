@@ -21,8 +21,8 @@ class Workspace(dg.ConfigurableResource):  # type: ignore[type-arg]
 
     @classmethod
     def of(cls, settings: Settings) -> "Workspace":
-        """Wrap settings so that the UI shows them as resource configuration."""
-        return cls(settings=settings.model_dump(mode="json"))
+        """Wrap settings so that the UI shows them, every folder resolved, as resource configuration."""
+        return cls(settings=settings.resolved().model_dump(mode="json"))
 
     def read_settings(self) -> Settings:
         """The settings again, typed."""

@@ -89,10 +89,10 @@ def build_sensors(
             return dg.SkipReason(str(error))
         for name, reason in listing.refused.items():
             context.log.warning(f"{name}: {reason}")
-        stamps = {key: FileStamp(f.size_bytes, f.mtime_ns) for key, f in listing.files.items()}
-        known = known_keys(context.instance, partitions)
-        changes = find_changes(stamps, dict.fromkeys(known), read_pending(context.cursor))
-        added = register(context.instance, partitions, changes.ready)
+        stamps = {key: file.stamp for key, file in listing.files.items()}
+        known = {key: place.ingested_stamp(key) for key in known_keys(context.instance, partitions)}
+        changes = find_changes(stamps, known, read_pending(context.cursor))
+        added = register(context.instance, partitions, changes.ready) + changes.replaced
         return dg.SensorResult(
             run_requests=[
                 dg.RunRequest(

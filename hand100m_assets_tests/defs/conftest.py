@@ -1,0 +1,96 @@
+"""A tiny workspace: a few real clips, one annotation file, an ephemeral instance."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import dagster as dg
+import pytest
+from dagster._core.definitions.sensor_definition import SensorExecutionData
+
+from hand100m_assets.definitions import build_defs
+from hand100m_assets.defs.catch_up import evaluate_sensor
+from hand100m_assets.layout import DOH
+from hand100m_assets.settings import Settings
+from hand100m_assets.workspace import SourceWorkspace
+from hand100m_assets_tests.media import copy_clip, make_clip
+
+SET_FILE = "Hand100M_100DOH_50k_v1-1.json"
+
+
+@dataclass
+class TinyWorkspace:
+    """The 100DOH source with a handful of clips; methods do what a person or the daemon would."""
+
+    settings: Settings
+    instance: dg.DagsterInstance
+    clips: Path
+    cursors: dict[str, str | None] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.place = SourceWorkspace(self.settings, DOH)
+        self.place.folders.videos_dir.mkdir(parents=True)
+        self.place.folders.annotations_dir.mkdir(parents=True)
+        self.defs = build_defs(self.settings)
+
+    def add_video(self, video_id: str, clip: str = "keyint30_no_b") -> Path:
+        return copy_clip(make_clip(clip, self.clips), self.place.folders.videos_dir, video_id)
+
+    def add_annotations(self, hands: list[dict], images: list[dict], file_name: str = SET_FILE) -> Path:
+        path = self.place.folders.annotations_dir / file_name
+        path.write_text(json.dumps({"images": images, "annotations": hands}))
+        return path
+
+    def tick(self, name: str) -> SensorExecutionData:
+        data = evaluate_sensor(self.defs, self.instance, self.settings, name, self.cursors.get(name))
+        self.cursors[name] = data.cursor or self.cursors.get(name)
+        return data
+
+    def execute(self, job: str, **how: object) -> dg.ExecuteInProcessResult:
+        return self.defs.resolve_job_def(job).execute_in_process(
+            instance=self.instance,
+            raise_on_error=False,
+            run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+            **how,
+        )
+
+    def status(self, asset: str) -> dict[str, str]:
+        key = dg.AssetKey([DOH.name, asset])
+        partitions = dg.DynamicPartitionsDefinition(name=f"{DOH.name}_videos")
+        keys = partitions.get_partition_keys(dynamic_partitions_store=self.instance)
+        found = self.instance.get_status_by_partition(key, keys, partitions) or {}
+        return {name: status.value for name, status in found.items() if status}
+
+
+@pytest.fixture(scope="session")
+def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("clips")
+
+
+@pytest.fixture
+def tiny(tmp_path: Path, clips: Path) -> Iterator[TinyWorkspace]:
+    settings = Settings(
+        _env_file=None, data_root=tmp_path / "data", output_root=tmp_path / "output", workers=1, frame_stride=10
+    )
+    with dg.DagsterInstance.ephemeral() as instance:
+        yield TinyWorkspace(settings, instance, clips)
+
+
+def image(video_id: str, frame_index: int, image_id: int) -> dict:
+    return {"id": image_id, "file_name": f"hand100m/100DOH/{video_id}/frame_{frame_index:06d}.jpg"}
+
+
+def hand(hand_id: int, image_id: int, positive: int | None, **changes: object) -> dict:
+    record = {
+        "hand_id": str(hand_id),
+        "image_id": image_id,
+        "boxes": "[60, 60, 160, 170]",
+        "keypoint_25d": [0.3 + 0.01 * (i % 40) for i in range(63)],
+        "left_right": "Right",
+        "positive_sample": [] if positive is None else [str(positive)],
+        "distance": [] if positive is None else [0.02],
+    }
+    return {**record, **changes}
