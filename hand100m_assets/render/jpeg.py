@@ -9,8 +9,8 @@ from typing import Final
 import cv2
 import numpy as np
 
-from hand100m_assets.render.crop import ImageBgr
 from hand100m_assets.outputfiles import output_errors, write_whole
+from hand100m_assets.render.crop import ImageBgr
 
 METADATA_MAX_BYTES: Final = 100_000
 """Previews are stored in the event database with every materialization, so they stay small."""
