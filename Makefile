@@ -35,6 +35,7 @@ demo: $(STAMP) ## make a miniature Hand100M, run the whole preparation on it, sa
 
 dev: $(STAMP) $(DAGSTER_HOME)/dagster.yaml ## the Dagster UI and daemon, on your .env or else on the demo
 	@test -f $(ENV_FILE) || { echo "No .env and no demo yet: run 'make demo', or copy .env.example to .env"; exit 2; }
+	@for source in ego4d 100doh; do $(IN_USE) $(BIN)/dagster instance concurrency set $${source}_frames 1 >/dev/null; done
 	$(IN_USE) $(BIN)/dg dev --port $(PORT)
 
 test: $(STAMP) ## all tests
