@@ -1,14 +1,16 @@
 """What one raw record must be: the contract that every image and every hand of a file is held to.
 
-A record that breaks it is rejected by name; what only whole tables can show is in `rules.py`.
+A record that breaks it is rejected by name, as nothing can use it; what is well-formed but doubtful, and what only
+whole tables can show, is kept and found by `rules.py`. Field names in errors are those of the file.
 """
 
 from __future__ import annotations
 
 import json
+from itertools import dropwhile
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from hand100m_assets.errors import UnsafeIdError
 from hand100m_assets.layout import FRAME_FILE_PATTERN, check_video_id
@@ -16,6 +18,13 @@ from hand100m_assets.layout import FRAME_FILE_PATTERN, check_video_id
 KEYPOINT_COUNT: Final = 21
 MAX_KEYPOINT: Final = 1000.0
 """Coordinates are in crop sides, so thousands are nonsense; also keeps every value finite in float32."""
+
+MAX_PIXEL: Final = 100_000
+MAX_DISTANCE: Final = 1e9
+"""Far above anything real; what exceeds them is a broken number, and would overflow further on."""
+
+MAX_FRAME_DIGITS: Final = 9
+"""A billion frames are a year of video; the index is kept in 32 bits."""
 
 MAX_INT64: Final = 2**63 - 1
 
@@ -63,53 +72,62 @@ def _as_handedness(value: Any) -> Any:  # noqa: ANN401 - raw JSON
 
 IdText = Annotated[str, BeforeValidator(_as_id_text)]
 HandId = Annotated[int, BeforeValidator(_as_hand_id)]
-Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
+Pixel = Annotated[float, Field(strict=True, allow_inf_nan=False, ge=-MAX_PIXEL, le=MAX_PIXEL)]
+Distance = Annotated[float, Field(strict=True, allow_inf_nan=False, ge=-MAX_DISTANCE, le=MAX_DISTANCE)]
 Keypoint = Annotated[float, Field(strict=True, allow_inf_nan=False, ge=-MAX_KEYPOINT, le=MAX_KEYPOINT)]
-Side = Annotated[int, Field(strict=True, gt=0, le=100_000)]
+Side = Annotated[int, Field(strict=True, gt=0, le=MAX_PIXEL)]
+
+
+def named_frame(file_name: str) -> tuple[str, int]:
+    """Video id and frame index that the last two parts of a file name give.
+
+    Raises:
+        ValueError: They do not, or the name would lead out of whatever folder it is put in.
+    """
+    parts = file_name.replace("\\", "/").split("/")
+    match = FRAME_FILE_PATTERN.fullmatch(parts[-1])
+    if match is None or len(parts) < 2:
+        raise ValueError("does not end in <video id>/frame_NNNNNN.jpg")
+    if len(match["frame_index"]) > MAX_FRAME_DIGITS:
+        raise ValueError("a frame number beyond any video")
+    if ".." in list(dropwhile(lambda part: part in ("..", "."), parts)):
+        # Leading ones only say that the data root lies elsewhere.
+        raise ValueError("a '..' behind the name of a folder")
+    try:
+        return check_video_id(parts[-2]), int(match["frame_index"])
+    except UnsafeIdError as error:
+        raise ValueError(error.what) from error
+
+
+def _as_naming_a_frame(file_name: str) -> str:
+    named_frame(file_name)
+    return file_name
 
 
 class ImageRecord(BaseModel):
     """One entry of `images`; video and frame are read from the last two parts of its `file_name`."""
 
-    model_config = ConfigDict(extra="ignore")
+    model_config = ConfigDict(extra="ignore", frozen=True)
 
     image_id: IdText = Field(alias="id", description="Referred to by hands. Source: the original loaders.")
-    file_name: str = Field(
+    file_name: Annotated[str, AfterValidator(_as_naming_a_frame)] = Field(
         strict=True,
         min_length=1,
         max_length=4096,
         description="Path relative to some data root, ending in <video id>/frame_NNNNNN.<ext>. Source: the same.",
     )
-    width_px: Side | None = Field(None, alias="width", description="Image width; often absent.")
-    height_px: Side | None = Field(None, alias="height", description="Image height; often absent.")
-
-    video_id: str = Field("", init=False, description="Last folder of `file_name`.")
-    frame_index: int = Field(-1, init=False, description="Number in the last part of `file_name`.")
-
-    @model_validator(mode="after")
-    def _identify(self) -> ImageRecord:
-        parts = self.file_name.replace("\\", "/").split("/")
-        match = FRAME_FILE_PATTERN.fullmatch(parts[-1])
-        if match is None or len(parts) < 2:
-            raise ValueError("file_name does not end in <video id>/frame_NNNNNN.jpg")
-        if len(match["frame_index"]) > 9:
-            raise ValueError("file_name has a frame number beyond any video")
-        try:
-            self.video_id = check_video_id(parts[-2])
-        except UnsafeIdError as error:
-            raise ValueError(f"file_name: {error.what}") from error
-        self.frame_index = int(match["frame_index"])
-        return self
+    width_px: Side | None = Field(None, alias="width", description="Image width in pixels; often absent.")
+    height_px: Side | None = Field(None, alias="height", description="Image height in pixels; often absent.")
 
 
 class HandRecord(BaseModel):
     """One entry of `annotations`, in the units it has in the file."""
 
-    model_config = ConfigDict(extra="ignore")
+    model_config = ConfigDict(extra="ignore", frozen=True)
 
     hand_id: HandId = Field(description="Unique in the file; not the row index. Source: the original loaders.")
     image_id: IdText = Field(description="`id` of the image that shows the hand.")
-    box_px: Annotated[list[Number], BeforeValidator(_as_box), Field(min_length=4, max_length=4)] = Field(
+    box_px: Annotated[list[Pixel], BeforeValidator(_as_box), Field(min_length=4, max_length=4)] = Field(
         alias="boxes", description="x1, y1, x2, y2 in image pixels; the files hold a JSON string of it."
     )
     keypoints: Annotated[list[Keypoint], BeforeValidator(_as_flat), Field(min_length=63, max_length=63)] = Field(
@@ -122,4 +140,7 @@ class HandRecord(BaseModel):
     positives: list[HandId] = Field(
         alias="positive_sample", description="Hand ids of similar hands, best first; only the first is used."
     )
-    distances: list[Number] = Field(alias="distance", description="Mining distance of each positive.")
+    distances: list[Distance] = Field(
+        alias="distance",
+        description="Mining distance to each positive, in the miner's unit; parallel to the positives.",
+    )

@@ -1,13 +1,13 @@
 """One annotation file -> images, hands and rejects as Parquet, streamed, every record held to the contract.
 
-A broken *record* is rejected by name and the rest goes on. A file that *ends in the middle* leaves what was validated
-before, marked incomplete. What is not such a file at all publishes nothing.
+A broken *record* is rejected by name and the rest goes on: what the contract refuses (a field missing or of another
+type, no number, no frame named) can be used by nothing. What is well-formed but doubtful (a positive that is not there,
+an empty box, a frame beyond the end) is kept, so that it can be looked at, and is found by `rules.py`.
+A *file* that breaks off leaves what was whole before, marked incomplete. What is no such file publishes nothing.
 """
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,9 +17,14 @@ import polars as pl
 from pydantic import BaseModel, ValidationError
 
 from hand100m_assets.annotations.contract import HandRecord, ImageRecord
-from hand100m_assets.annotations.reader import SECTIONS, RawReader, Section, sections_present
+from hand100m_assets.annotations.reader import FileFault, RawReader, Section
+from hand100m_assets.annotations.staging import folder_in_place_of
 from hand100m_assets.annotations.tables import (
-    IMAGES_SCHEMA,
+    HANDS_FILE,
+    IMAGES_FILE,
+    REJECTS_FILE,
+    SET_FILES,
+    SUMMARY_FILE,
     IngestSummary,
     Reject,
     hands_frame,
@@ -29,95 +34,114 @@ from hand100m_assets.annotations.tables import (
     rejects_frame,
     rejects_of,
 )
-from hand100m_assets.errors import AnnotationFileError
+from hand100m_assets.errors import AnnotationFileError, OutputUnwritableError, RetryableError
 from hand100m_assets.outputfiles import output_errors
+from hand100m_assets.video.inbox import FileStamp
 
 __all__ = ["IngestSummary", "ingest_file", "read_summary"]
 
 BATCH_RECORDS: Final = 10_000
-_COMPRESSION: Final = "zstd"
 
 Record = TypeVar("Record", bound=BaseModel)
+Row = TypeVar("Row")
 
 
 def ingest_file(path: Path, out_dir: Path, *, batch_records: int = BATCH_RECORDS) -> IngestSummary:
-    """Read a file once and make `out_dir` hold its tables and `summary.json`, in place of what was there.
+    """Read a file once and make `out_dir` hold its tables and `summary.json`, in place of an earlier set.
 
     Args:
         path: JSON, plain or gzip; a byte order mark, either array first, and any key order are fine.
-        out_dir: Folder of this annotation set.
+        out_dir: Folder of this annotation set; it may hold nothing else.
         batch_records: Records held in memory at a time.
 
     Raises:
         AnnotationFileError: The file is empty, not JSON of this shape, or cannot be read; nothing is published.
-        OutputUnwritableError: The output disk is full, read-only or not permitted.
+        OutputUnwritableError: The output disk refuses, or `out_dir` holds files that are not ours.
+        RetryableError: The file changed while it was read, its disk failed, or another process writes `out_dir`.
     """
-    with output_errors(out_dir), _folder_in_place_of(out_dir) as folder:
+    stamp = _stamp(path)
+    with folder_in_place_of(out_dir, SET_FILES) as folder:
         ingest = _Ingest(path, folder, batch_records)
-        summary = ingest.run()
-        (folder / "summary.json").write_text(summary.model_dump_json(indent=2))
+        ingest.read()
+        if _stamp(path) != stamp:
+            raise RetryableError(
+                "changed while it was read", where=path, fix="Let the download finish, then run again."
+            )
+        summary = ingest.finish(stamp)
+        with _writing(folder):
+            (folder / SUMMARY_FILE).write_text(summary.model_dump_json(indent=2), encoding="utf-8")
     return summary
 
 
 @contextmanager
-def _folder_in_place_of(target: Path) -> Iterator[Path]:
-    """A new folder that takes the target's place when nothing went wrong, and is removed otherwise."""
-    beside = target.with_name(f".{target.name}.{os.getpid()}.in_progress")
-    shutil.rmtree(beside, ignore_errors=True)
-    beside.mkdir(parents=True)
+def _writing(folder: Path) -> Iterator[None]:
+    """Polars reports a full disk in words of its own.
+
+    Raises:
+        OutputUnwritableError: The output disk refuses.
+    """
     try:
-        yield beside
-        old = target.with_name(f".{target.name}.{os.getpid()}.old")
-        if target.exists():
-            target.rename(old)
-        beside.rename(target)
-        shutil.rmtree(old, ignore_errors=True)
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
+        with output_errors(folder):
+            yield
+    except pl.exceptions.PolarsError as error:
+        if "os error" not in str(error):
+            raise
+        raise OutputUnwritableError(
+            f"cannot be written ({error})", where=folder, fix="Check the output disk, then run again."
+        ) from error
 
 
-class _Table(Generic[Record]):
-    """Checked records of one section, written to part files batch by batch."""
+class _Parts(Generic[Row]):
+    """Rows of one table, written to part files batch by batch."""
 
-    def __init__(
-        self,
-        section: Section,
-        model: type[Record],
-        frame_of: Callable[[list[tuple[int, Record]]], pl.DataFrame],
-        folder: Path,
-        batch_records: int,
-    ) -> None:
-        self.section, self.model, self.frame_of = section, model, frame_of
-        self.folder, self.batch_records = folder / f".{section}", batch_records
-        self.folder.mkdir()
-        self.read = self.kept = self.parts = 0
-        self.batch: list[tuple[int, Record]] = []
-        self.rejects: list[Reject] = []
-        self.rejected_records = 0
+    def __init__(self, folder: Path, frame_of: Callable[[list[Row]], pl.DataFrame], batch_rows: int) -> None:
+        self.folder, self.frame_of, self.batch_rows = folder, frame_of, batch_rows
+        self.rows = self.files = 0
+        self._batch: list[Row] = []
 
-    def add(self, raw: object) -> None:
-        """Check one raw record, and flush when a batch is full."""
-        number, self.read = self.read, self.read + 1
-        try:
-            self.batch.append((number, self.model.model_validate(raw)))
-        except ValidationError as error:
-            self.rejected_records += 1
-            self.rejects += rejects_of(self.section, number, error)
-        if len(self.batch) >= self.batch_records:
-            self.flush()
+    def add(self, row: Row) -> None:
+        self._batch.append(row)
+        if len(self._batch) >= self.batch_rows:
+            self._flush()
 
-    def flush(self) -> None:
-        """Write the batch as the next part; the first part is written even when empty, for its columns."""
-        if self.batch or not self.parts:
-            self.frame_of(self.batch).write_parquet(self.folder / f"{self.parts:06d}.parquet", compression=_COMPRESSION)
-            self.kept += len(self.batch)
-            self.parts += 1
-            self.batch = []
+    def _flush(self) -> None:
+        with _writing(self.folder):
+            self.folder.mkdir(exist_ok=True)
+            self.frame_of(self._batch).write_parquet(self.folder / f"{self.files:06d}.parquet", compression="lz4")
+        self.rows += len(self._batch)
+        self.files += 1
+        self._batch = []
 
     def scan(self) -> pl.LazyFrame:
-        """All parts in order."""
-        self.flush()
-        return pl.scan_parquet(sorted(self.folder.glob("*.parquet")))
+        """All parts in order; the last one is written even when empty, so that there are columns."""
+        self._flush()
+        return pl.scan_parquet([self.folder / f"{number:06d}.parquet" for number in range(self.files)])
+
+    def remove(self) -> None:
+        for part in self.folder.iterdir():
+            part.unlink()
+        self.folder.rmdir()
+
+
+class _Section(Generic[Record]):
+    """One of the two arrays: its records against the contract."""
+
+    def __init__(
+        self, name: Section, model: type[Record], parts: _Parts[tuple[int, Record]], rejects: _Parts[Reject]
+    ) -> None:
+        self.name, self.model, self.parts, self.rejects = name, model, parts, rejects
+        self.read = self.rejected = 0
+
+    def add(self, raw: object) -> None:
+        number, self.read = self.read, self.read + 1
+        try:
+            record = self.model.model_validate(raw)
+        except ValidationError as error:
+            self.rejected += 1
+            for reject in rejects_of(self.name, number, error):
+                self.rejects.add(reject)
+        else:
+            self.parts.add((number, record))
 
 
 class _Ingest:
@@ -126,60 +150,62 @@ class _Ingest:
     def __init__(self, path: Path, folder: Path, batch_records: int) -> None:
         self.path, self.folder = path, folder
         self.reader = RawReader(path)
-        self.images = _Table("images", ImageRecord, images_frame, folder, batch_records)
-        self.hands = _Table("annotations", HandRecord, hands_frame, folder, batch_records)
-
-    def run(self) -> IngestSummary:
-        stamp = _stamp(self.path)
-        tables: dict[str, _Table[ImageRecord] | _Table[HandRecord]] = {"images": self.images, "annotations": self.hands}
-        for section, raw in self.reader.records():
-            tables[section].add(raw)
-        self._insist_on_shape()
-        rejects = self.images.rejects + self.hands.rejects + self._file_rejects()
-        images = self.images.scan()
-        images.select(list(IMAGES_SCHEMA)).sink_parquet(self.folder / "images.parquet", compression=_COMPRESSION)
-        join_image_columns(self.hands.scan(), images).sink_parquet(
-            self.folder / "hands.parquet", compression=_COMPRESSION, row_group_size=BATCH_RECORDS
+        self.rejects = _Parts(folder / ".rejects", rejects_frame, batch_records)
+        self.images = _Section(
+            "images", ImageRecord, _Parts(folder / ".images", images_frame, batch_records), self.rejects
         )
-        rejects_frame(rejects).write_parquet(self.folder / "rejects.parquet", compression=_COMPRESSION)
-        for table in tables.values():
-            shutil.rmtree(table.folder)
+        self.hands = _Section(
+            "annotations", HandRecord, _Parts(folder / ".hands", hands_frame, batch_records), self.rejects
+        )
+
+    def read(self) -> None:
+        """Hold every record to the contract; what passes, and what does not, goes to part files."""
+        images, hands = self.images, self.hands
+        for section, _, raw in self.reader.records():
+            if section == "images":
+                images.add(raw)
+            else:
+                hands.add(raw)
+        for fault in self.reader.faults:
+            self.rejects.add(_reject_of_file(fault))
+
+    def finish(self, stamp: FileStamp) -> IngestSummary:
+        """Join the parts to the three tables."""
+        images, hands = self.images.parts.scan(), self.hands.parts.scan()
+        self._sink(images, IMAGES_FILE)
+        self._sink(join_image_columns(hands, images), HANDS_FILE)
+        self._sink(self.rejects.scan(), REJECTS_FILE)
+        for parts in (self.images.parts, self.hands.parts, self.rejects):
+            parts.remove()
+        faults = self.reader.faults
         return IngestSummary(
             source_name=self.path.name,
-            source_size_bytes=stamp.st_size,
-            source_mtime_ns=stamp.st_mtime_ns,
+            source_size_bytes=stamp.size_bytes,
+            source_mtime_ns=stamp.mtime_ns,
             images_read=self.images.read,
             hands_read=self.hands.read,
-            images_kept=self.images.kept,
-            hands_kept=self.hands.kept,
-            rejects=self.images.rejected_records + self.hands.rejected_records,
-            complete=self.reader.problem is None,
-            problem=self.reader.problem,
+            images_kept=self.images.parts.rows,
+            hands_kept=self.hands.parts.rows,
+            rejects=self.images.rejected + self.hands.rejected,
+            complete=not faults,
+            problem="; ".join(fault.reason for fault in faults) or None,
         )
 
-    def _insist_on_shape(self) -> None:
-        read = {"images": self.images.read, "annotations": self.hands.read}
-        absent = [name for name in SECTIONS if not read[name]]
-        if not absent:
-            return
-        if self.reader.problem and len(absent) == len(SECTIONS):
-            raise AnnotationFileError(self.reader.problem, where=self.path, fix="Download it again.")
-        lacking = sorted(set(absent) - sections_present(self.path))
-        if lacking and not self.reader.problem:
-            raise AnnotationFileError(
-                f"no top-level array {' and no '.join(repr(name) for name in lacking)}",
-                where=self.path,
-                fix="Put the original annotation file here, or move this one elsewhere.",
+    def _sink(self, table: pl.LazyFrame, name: str) -> None:
+        # Row groups of one size whatever the batches were: identical input gives identical files.
+        with _writing(self.folder):
+            table.sink_parquet(
+                self.folder / name, compression="zstd", compression_level=1, row_group_size=BATCH_RECORDS
             )
 
-    def _file_rejects(self) -> list[Reject]:
-        problem = self.reader.problem
-        return [] if problem is None else [Reject("file", -1, "", "file:incomplete", problem, "")]
+
+def _reject_of_file(fault: FileFault) -> Reject:
+    return Reject("file", -1, "", f"file:{fault.rule}", fault.reason, fault.value)
 
 
-def _stamp(path: Path) -> os.stat_result:
+def _stamp(path: Path) -> FileStamp:
     try:
-        return path.stat()
+        return FileStamp.of(path)
     except OSError as error:
         raise AnnotationFileError(
             f"cannot be read ({error.strerror})", where=path, fix="Check the path and its permissions."

@@ -2,120 +2,144 @@
 
 from __future__ import annotations
 
-import gzip
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, BinaryIO, Final, Literal, cast
+from typing import Any, Final
 
 import ijson
 
+from hand100m_assets.annotations.document import (
+    SECTIONS,
+    FileFault,
+    RawRecord,
+    Section,
+    WrongTopLevelError,
+    follow_document,
+)
+from hand100m_assets.annotations.rawbytes import BrokenArchiveError, read_chunks
 from hand100m_assets.errors import AnnotationFileError
 
-CHUNK_BYTES: Final = 1 << 16
-_BOM: Final = b"\xef\xbb\xbf"
-_GZIP: Final = b"\x1f\x8b"
+__all__ = ["SECTIONS", "FileFault", "RawReader", "RawRecord", "Section"]
 
-Section = Literal["images", "annotations"]
-SECTIONS: Final[tuple[Section, Section]] = ("images", "annotations")
+_WRONG_FILE: Final = "Put the original annotation file here, or move this one elsewhere."
+_DOWNLOAD: Final = "Download the file again; a copy cut short looks like this."
 
 
 class RawReader:
-    """Reads both arrays of a file in one pass, whichever comes first.
+    """Reads both arrays of a file in one pass, whichever comes first, holding one chunk's records at a time.
 
     Attributes:
-        problem: Why reading ended before the end of the file, with the byte offset; None when it did not.
-        offset_bytes: How many (uncompressed) bytes were read.
+        faults: What is wrong with the file as a whole, in the order met; empty for a sound file read to its end.
+        records_read: Records of each section so far.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.problem: str | None = None
-        self.offset_bytes = 0
+        self.faults: list[FileFault] = []
+        self.records_read: Counter[Section] = Counter()
+        self._sections_seen: set[Section] = set()
 
-    def records(self) -> Iterator[tuple[Section, Any]]:
-        """Yield (section, raw record) in file order within each section.
+    def records(self) -> Iterator[RawRecord]:
+        """Yield every record that is whole, in file order, whatever breaks off after it.
 
         Raises:
-            AnnotationFileError: The file cannot be opened, is empty, or is not JSON from its first byte on.
+            AnnotationFileError: The file cannot be opened, has another shape, or breaks off before its first record.
+            RetryableError: The disk or the share fails.
         """
+        found: list[RawRecord] = []
+        for _ in self._parse(found):
+            for record in found:
+                self.records_read[record.section] += 1
+                yield record
+            found.clear()
+        self._judge()
+
+    def _parse(self, found: list[RawRecord]) -> Iterator[None]:
+        """Feed the parser, giving way after each chunk; ends at the end of the file or where it breaks."""
+        document = follow_document(found, self.faults, self._sections_seen)
+        next(document)
+        parser = ijson.basic_parse_coro(document, use_float=True)
+        end = 0
         try:
-            with self._opened() as file:
-                yield from self._stream(file)
-        except OSError as error:
-            raise AnnotationFileError(
-                f"cannot be read ({error.strerror or error})",
-                where=self.path,
-                fix="Check the file and its permissions.",
-            ) from error
-
-    def _opened(self) -> BinaryIO:
-        with self.path.open("rb") as file:
-            is_gzip = file.read(2) == _GZIP
-        return cast("BinaryIO", gzip.open(self.path, "rb")) if is_gzip else self.path.open("rb")
-
-    def _stream(self, file: BinaryIO) -> Iterator[tuple[Section, Any]]:
-        found = {section: ijson.sendable_list() for section in SECTIONS}
-        parsers = {s: ijson.items_coro(found[s], f"{s}.item", use_float=True) for s in SECTIONS}
-        while True:
-            chunk = self._next_chunk(file)
-            for section in SECTIONS:
-                self._feed(parsers[section], chunk)
-                yield from ((section, record) for record in found[section])
-                found[section].clear()
-            if not chunk or self.problem:
-                return
-
-    def _next_chunk(self, file: BinaryIO) -> bytes:
-        try:
-            chunk = file.read(CHUNK_BYTES)
-        except (EOFError, gzip.BadGzipFile, OSError) as error:
-            self.problem = f"cannot be decompressed beyond byte {self.offset_bytes:,}: {error}"
-            return b""
-        if self.offset_bytes == 0:
-            chunk = chunk.removeprefix(_BOM)
-            _insist_on_object(self.path, chunk)
-        self.offset_bytes += len(chunk)
-        return chunk
-
-    def _feed(self, parser: Any, chunk: bytes) -> None:  # noqa: ANN401 - ijson's coroutine has no type
-        """An empty chunk ends the document."""
-        if self.problem and chunk:
-            return
-        try:
-            if chunk:
+            for offset, chunk in read_chunks(self.path):
+                end = offset
                 parser.send(chunk)
-            else:
-                parser.close()
-        except StopIteration:
-            self._stop_at("something follows the end of the document")
-        except (ijson.JSONError, UnicodeDecodeError, RecursionError, OverflowError, ValueError) as error:
-            self._stop_at(str(error).splitlines()[0] if str(error) else type(error).__name__)
+                end += len(chunk)
+                yield
+            parser.close()
+        except WrongTopLevelError as error:
+            raise AnnotationFileError(
+                f"not a Hand100M annotation file: {error}, not an object with images and annotations",
+                where=self.path,
+                fix=_WRONG_FILE,
+            ) from error
+        except BrokenArchiveError as error:
+            words = f"the gzip data breaks off: {error}"
+            self.faults.append(FileFault("archive_broken", end, words))
+        except ijson.JSONError as error:
+            self.faults.append(self._json_fault(error, end))
+        yield
 
-    def _stop_at(self, words: str) -> None:
-        if self.problem is None:
-            self.problem = f"not valid JSON within the {CHUNK_BYTES:,} bytes before byte {self.offset_bytes:,}: {words}"
+    def _json_fault(self, error: ijson.JSONError, offset: int) -> FileFault:
+        words = " ".join(_text(error).split("\n")[0].split()).rstrip(".")
+        if "premature EOF" in words:
+            return FileFault("cut_short", offset, "the file ends in the middle")
+        exact, byte = _find_break(self.path, offset)
+        if byte in (b"N", b"I"):
+            words += "; NaN and Infinity are not JSON"
+        return FileFault("not_json", exact, f"not valid JSON ({words})", value=repr(byte)[1:])
+
+    def _judge(self) -> None:
+        broken = [fault for fault in self.faults if fault.breaks_off]
+        if broken and not self.records_read:
+            fault = broken[0]
+            where_to = _DOWNLOAD if fault.rule != "not_json" else _WRONG_FILE
+            if fault.offset_bytes == 0:
+                raise AnnotationFileError("empty, or no JSON at all", where=self.path, fix=where_to)
+            raise AnnotationFileError(f"{fault.reason}, before any whole record", where=self.path, fix=where_to)
+        if not self._sections_seen:
+            raise AnnotationFileError(
+                "not a Hand100M annotation file: neither an 'images' nor an 'annotations' array",
+                where=self.path,
+                fix=_WRONG_FILE,
+            )
+        if not broken:
+            known = " ".join(fault.words for fault in self.faults)
+            missing = [name for name in SECTIONS if name not in self._sections_seen and repr(name) not in known]
+            self.faults += [FileFault("array_missing", None, f"there is no array {name!r}") for name in missing]
 
 
-def _insist_on_object(path: Path, head: bytes) -> None:
-    text = head.lstrip()
-    if not text:
-        raise AnnotationFileError("the file is empty", where=path, fix="Download it again.")
-    if text[:1] != b"{":
-        kind = "a JSON array" if text[:1] == b"[" else f"something else, beginning with {text[:20]!r}"
-        raise AnnotationFileError(
-            f"not a Hand100M annotation file: its top level is {kind}, not an object with images and annotations",
-            where=path,
-            fix="Put the original file here, or move this one elsewhere.",
-        )
+def _text(error: ijson.JSONError) -> str:
+    # ijson passes on bytes where the offending text is no UTF-8.
+    first = error.args[0] if error.args else ""
+    return first.decode("utf-8", "replace") if isinstance(first, bytes) else str(first)
 
 
-def sections_present(path: Path) -> set[str]:
-    """Which of the two arrays the file has at its top level; for files that gave no records there."""
-    present: set[str] = set()
-    reader = RawReader(path)
-    try:
-        with reader._opened() as file:
-            present.update(p for p, event, _ in ijson.parse(file) if event == "start_array" and p in SECTIONS)
-    except (ijson.JSONError, EOFError, OSError, UnicodeDecodeError):
-        pass  # cut short: what was seen before counts
-    return present
+class _Nowhere:
+    def send(self, event: Any) -> None:  # noqa: ANN401 - ijson's protocol
+        """Take an event and forget it."""
+
+
+def _find_break(path: Path, start: int) -> tuple[int, bytes]:
+    """Offset and value of the first byte at which the text is no JSON any more.
+
+    The parser tells the chunk, not the byte: read once more up to that chunk, then byte by byte.
+
+    Args:
+        path: The file.
+        start: Offset of the chunk in which the parser failed.
+    """
+    parser = ijson.basic_parse_coro(_Nowhere(), use_float=True)
+    for offset, chunk in read_chunks(path):
+        if offset < start:
+            parser.send(chunk)
+            continue
+        place = 0
+        try:
+            for place in range(len(chunk)):
+                parser.send(chunk[place : place + 1])
+        except ijson.JSONError:
+            return offset + place, chunk[place : place + 1]
+        break
+    return start, b""

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-import json
+import reprlib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 import polars as pl
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from hand100m_assets.annotations.contract import KEYPOINT_COUNT, HandRecord, ImageRecord
+from hand100m_assets.annotations.contract import KEYPOINT_COUNT, HandRecord, ImageRecord, named_frame
+from hand100m_assets.errors import AnnotationFileError
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
 
 HANDEDNESS: Final = pl.Enum(["Left", "Right"])
 
@@ -61,6 +65,13 @@ REJECTS_SCHEMA: Final = pl.Schema(
 
 MAX_VALUE_CHARS: Final = 200
 
+IMAGES_FILE: Final = "images.parquet"
+HANDS_FILE: Final = "hands.parquet"
+REJECTS_FILE: Final = "rejects.parquet"
+SUMMARY_FILE: Final = "summary.json"
+SET_FILES: Final = (IMAGES_FILE, HANDS_FILE, REJECTS_FILE, SUMMARY_FILE)
+"""The folder of one annotation set; the summary is written last."""
+
 
 class IngestSummary(BaseModel):
     """What one file gave.
@@ -105,32 +116,48 @@ class Reject(NamedTuple):
 
 
 def rejects_of(section: str, record: int, error: ValidationError) -> list[Reject]:
-    """One row a broken field, in words."""
-    return [
-        Reject(
-            section=section,
-            record=record,
-            field=".".join(str(part) for part in fault["loc"]) or "file_name",
-            rule=f"contract:{fault['type']}",
-            reason=fault["msg"].removeprefix("Value error, "),
-            value=shortened(fault["input"]),
-        )
-        for fault in error.errors(include_url=False, include_context=False)
-    ]
+    """One row a broken field, in words; of the many items of a list the first that is broken stands for all."""
+    by_field: dict[str, list[ErrorDetails]] = {}
+    for fault in error.errors(include_url=False, include_context=False):
+        by_field.setdefault(str(fault["loc"][0]) if fault["loc"] else "", []).append(fault)
+    return [_reject(section, record, faults) for faults in by_field.values()]
 
 
-def shortened(value: Any) -> str:  # noqa: ANN401 - raw JSON
-    """A value as JSON text, cut to what a person looks at."""
-    try:
-        text = value if isinstance(value, str) else json.dumps(value, default=str)
-    except (TypeError, ValueError):
-        text = str(value)
+def _reject(section: str, record: int, faults: Sequence[ErrorDetails]) -> Reject:
+    first, more = faults[0], len(faults) - 1
+    is_absent = first["type"] == "missing"
+    return Reject(
+        section=section,
+        record=record,
+        field=".".join(str(part) for part in first["loc"]),
+        rule=f"contract:{first['type']}",
+        reason=first["msg"].removeprefix("Value error, ") + (f" (and {more} more of this field)" if more else ""),
+        value="" if is_absent else shortened(first["input"]),
+    )
+
+
+class _Shortener(reprlib.Repr):
+    """Shows the beginning of any value, however long or deep it is."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.maxlevel = 4
+        self.maxlist = self.maxdict = 10
+        self.maxstring = self.maxother = self.maxlong = MAX_VALUE_CHARS
+
+
+_shortener: Final = _Shortener()
+
+
+def shortened(value: object) -> str:
+    """A raw value as text, cut to what a person looks at."""
+    text = value if isinstance(value, str) else _shortener.repr(value)
     return text if len(text) <= MAX_VALUE_CHARS else text[: MAX_VALUE_CHARS - 1] + "…"
 
 
 def images_frame(records: Sequence[tuple[int, ImageRecord]]) -> pl.DataFrame:
     """Checked image records as a table of `IMAGES_SCHEMA`."""
-    rows = [(n, r.image_id, r.file_name, r.video_id, r.frame_index, r.width_px, r.height_px) for n, r in records]
+    rows = [(n, r.image_id, r.file_name, *named_frame(r.file_name), r.width_px, r.height_px) for n, r in records]
     return pl.DataFrame(rows, schema=IMAGES_SCHEMA, orient="row")
 
 
@@ -168,6 +195,12 @@ def read_summary(folder: Path) -> IngestSummary:
     """Summary of a finished set.
 
     Raises:
-        FileNotFoundError: The set has not been ingested.
+        AnnotationFileError: The folder holds no finished set; ingest the annotation file first.
     """
-    return IngestSummary.model_validate_json((folder / "summary.json").read_text())
+    path = folder / SUMMARY_FILE
+    try:
+        return IngestSummary.model_validate_json(path.read_bytes())
+    except (OSError, ValidationError) as error:
+        raise AnnotationFileError(
+            "no finished tables of an annotation set", where=folder, fix="Ingest the annotation file first."
+        ) from error
