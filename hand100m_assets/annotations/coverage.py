@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+import numpy as np
 import polars as pl
 
 COVERAGE_SCHEMA: Final = pl.Schema(
@@ -17,7 +18,18 @@ COVERAGE_SCHEMA: Final = pl.Schema(
         "reason": pl.String(),
     }
 )
-"""One row an image of the set; `reason` is null where the frame is on disk."""
+"""One row an image of the set; `reason` is null where the frame is on disk, else one of `REASONS`."""
+
+REASONS: Final = (
+    "video missing",
+    "video still downloading",
+    "video unreadable",
+    "frame beyond the end",
+    "extraction failed",
+    "frame damaged",
+    "not on the selection",
+    "not extracted yet",
+)
 
 
 def coverage(
@@ -29,10 +41,13 @@ def coverage(
 ) -> pl.DataFrame:
     """One row an annotated image: is its frame on disk, and if not, why.
 
+    Of a damaged video, a frame that is not there counts as damaged if it lies on the same stride as the frames that
+    are, and as not selected otherwise: which frames were lost is not recorded one by one.
+
     Args:
         images: `images.parquet` of the set.
         hands: Its hands; only `image_id` is read.
-        frame_catalog: Finished frames; `video_id` and `frame_index` are read.
+        frame_catalog: Finished frames; `video_id`, `frame_index` and `status` are read.
         inventory: Videos on disk or listed; `video_id`, `state`, `frame_count_from_header` are read.
         failures: Video id -> why its extraction failed.
 
@@ -40,42 +55,45 @@ def coverage(
         Columns of `COVERAGE_SCHEMA`, in the order of `images`.
     """
     on_disk = frame_catalog.select("video_id", pl.col("frame_index").cast(pl.Int32), exists=pl.lit(True)).unique()
-    extracted = frame_catalog.select("video_id", extracted=pl.lit(True)).unique()
-    failed = pl.DataFrame({"video_id": list(failures), "failure": list(failures.values())}, schema_overrides=_TEXT)
-    videos = inventory.select("video_id", pl.col("state").cast(pl.String), "frame_count_from_header")
+    failed = pl.DataFrame({"video_id": list(failures)}, schema={"video_id": pl.String}).with_columns(failed=True)
+    videos = inventory.select("video_id", pl.col("state").cast(pl.String), "frame_count_from_header").unique("video_id")
     counted = hands.group_by("image_id").agg(hand_count=pl.len())
-    table = (
-        images.select("image_id", "video_id", "frame_index")
-        .join(counted, on="image_id", how="left", maintain_order="left")
-        .join(on_disk, on=["video_id", "frame_index"], how="left", maintain_order="left")
-        .join(extracted, on="video_id", how="left", maintain_order="left")
-        .join(videos, on="video_id", how="left", maintain_order="left")
-        .join(failed, on="video_id", how="left", maintain_order="left")
-        .with_columns(pl.col("exists", "extracted").fill_null(False), pl.col("hand_count").fill_null(0))
+    table = images.select("image_id", "video_id", "frame_index").join(
+        counted, on="image_id", how="left", maintain_order="left"
     )
-    return table.with_columns(reason=_reason()).select(list(COVERAGE_SCHEMA)).cast(COVERAGE_SCHEMA)
+    table = table.join(on_disk, on=["video_id", "frame_index"], how="left", maintain_order="left")
+    for of_video in (_extracted(frame_catalog), videos, failed):
+        table = table.join(of_video, on="video_id", how="left", maintain_order="left")
+    return (
+        table.with_columns(pl.col("exists").fill_null(False), pl.col("hand_count").fill_null(0))
+        .with_columns(reason=_reason())
+        .select(list(COVERAGE_SCHEMA))
+        .cast(COVERAGE_SCHEMA)
+    )
 
 
-_TEXT: Final = {"video_id": pl.String, "failure": pl.String}
+def _extracted(frame_catalog: pl.DataFrame) -> pl.DataFrame:
+    """Video id -> `stride` of the frames that are there (0 for a single one), and whether it `is_damaged`."""
+    by_video = frame_catalog.group_by("video_id").agg(
+        "frame_index", is_damaged=(pl.col("status").cast(pl.String) == "damaged").any()
+    )
+    strides = [int(np.gcd.reduce(frames.to_numpy())) for frames in by_video["frame_index"]]
+    return by_video.select("video_id", "is_damaged", stride=pl.Series(strides, dtype=pl.Int32))
 
 
 def _reason() -> pl.Expr:
-    state, extracted = pl.col("state"), pl.col("extracted")
-    beyond = (pl.col("frame_index") >= pl.col("frame_count_from_header")).fill_null(False)
-    return (
-        pl.when("exists")
-        .then(None)
-        .when(state.is_null() | (state == "missing"))
-        .then(pl.lit("video missing"))
-        .when(state == "in_progress")
-        .then(pl.lit("video still downloading"))
-        .when(state == "unreadable")
-        .then(pl.lit("video unreadable"))
-        .when(beyond)
-        .then(pl.lit("frame beyond the end"))
-        .when(pl.col("failure").is_not_null())
-        .then(pl.lit("extraction failed"))
-        .when(extracted)
-        .then(pl.lit("frame damaged or not selected"))
-        .otherwise(pl.lit("not extracted yet"))
-    )
+    state, stride = pl.col("state"), pl.col("stride")
+    is_selected = (stride == 0) | (pl.col("frame_index") % pl.when(stride > 0).then(stride) == 0)
+    is_beyond = pl.col("frame_index") >= pl.col("frame_count_from_header")
+    cases = {
+        "video missing": state.is_null() | (state == "missing"),
+        "video still downloading": state == "in_progress",
+        "video unreadable": state == "unreadable",
+        "frame beyond the end": is_beyond.fill_null(False),
+        "frame damaged": pl.col("is_damaged").fill_null(False) & is_selected,
+        "not on the selection": stride.is_not_null(),
+        "extraction failed": pl.col("failed").fill_null(False),
+        "not extracted yet": pl.lit(True),
+    }
+    first = pl.coalesce([pl.when(applies).then(pl.lit(words)) for words, applies in cases.items()])
+    return pl.when(~pl.col("exists")).then(first)

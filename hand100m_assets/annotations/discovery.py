@@ -67,7 +67,11 @@ def _sort_entry(entry: os.DirEntry[str], listing: AnnotationListing) -> None:
         return
     if name.startswith("."):
         return
-    stat = entry.stat()
+    try:
+        stat = entry.stat()
+    except OSError as error:
+        listing.refused[name] = f"cannot be read ({error.strerror or error})"
+        return
     key = annotation_set_name(name).key
     if not entry.is_file():
         listing.refused[name] = "not a file"

@@ -19,16 +19,18 @@ def image_path(
         video_id: Last folder of the file name.
         frame_index: Its frame number.
         frames_dir: Folder of frame folders, used when no prefix matches.
-        prefixes: Prefix of `file_name` -> folder that holds what follows it; the longest match counts.
+        prefixes: Leading folders of `file_name` -> folder that holds what follows them; whole folder names are
+            compared, and the longest match counts. An empty prefix matches every relative name.
 
     Raises:
         UnsafeIdError: The name would lead out of its folder; correct the annotation file.
     """
-    matching = [prefix for prefix in prefixes or {} if file_name.startswith(prefix)]
+    name = PurePosixPath(file_name.replace("\\", "/"))
+    matching = [prefix for prefix in prefixes or {} if name.is_relative_to(prefix)] if file_name else []
     if not matching:
         return frames_dir / check_video_id(video_id) / frame_file_name(frame_index)
-    longest = max(matching, key=len)
-    rest = PurePosixPath(file_name[len(longest) :].lstrip("/"))
+    longest = max(matching, key=lambda prefix: len(PurePosixPath(prefix).parts))
+    rest = name.relative_to(longest)
     if ".." in rest.parts:
         raise UnsafeIdError(f"file_name {file_name[:80]!r} leads out of its folder", fix="Correct this record.")
     return (prefixes or {})[longest] / rest
