@@ -1,0 +1,70 @@
+"""A plan -> the file that its download left behind."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from hand100m_assets.layout import VIDEO_SUFFIX
+from hand100m_assets.render.crop import ImageBgr
+from hand100m_assets.sample.background import paint_background
+from hand100m_assets.sample.cast import VideoPlan
+from hand100m_assets.sample.frame_strip import draw_frame_number
+from hand100m_assets.sample.skin import draw_hand
+from hand100m_assets.sample.video_writer import write_video
+
+_KEPT_SHARE: Final = {"truncated": 0.55, "downloading": 0.4}
+"""How much of an unfinished download is there. The index of the file stands at its end and is lost."""
+
+
+@dataclass(frozen=True)
+class FilmedVideo:
+    """What the list is told of a video that was filmed.
+
+    Attributes:
+        video_id: Which video.
+        size_bytes: Of the whole file, also where only a part of it is there.
+    """
+
+    video_id: str
+    size_bytes: int
+
+
+def film(plan: VideoPlan, videos_dir: Path) -> FilmedVideo:
+    """Draw and encode one video, and leave of it what its fate leaves.
+
+    Raises:
+        OutputUnwritableError: The disk refuses.
+    """
+    whole = videos_dir / f"{plan.video_id}{VIDEO_SUFFIX}"
+    write_video(
+        whole,
+        frames_of(plan),
+        width_px=plan.width_px,
+        height_px=plan.height_px,
+        fps=plan.fps,
+        encoding=plan.encoding,
+    )
+    size_bytes = whole.stat().st_size
+    if plan.fate in _KEPT_SHARE:
+        with whole.open("r+b") as file:
+            file.truncate(int(size_bytes * _KEPT_SHARE[plan.fate]))
+    if plan.fate == "downloading":
+        whole.rename(whole.with_name(f"{whole.name}.part"))
+    return FilmedVideo(plan.video_id, size_bytes)
+
+
+def frames_of(plan: VideoPlan) -> Iterator[ImageBgr]:
+    """Draw every frame of a video in order, (height, width, 3) BGR."""
+    background = paint_background(np.random.default_rng(plan.scene_seed), plan.scene, plan.width_px, plan.height_px)
+    for frame_index in range(plan.frame_count):
+        time_s = plan.time_s(frame_index)
+        image = background.at(time_s)
+        for track in plan.tracks:
+            draw_hand(image, track.at(time_s, plan.width_px, plan.height_px), track.skin)
+        draw_frame_number(image, frame_index)
+        yield image
