@@ -67,7 +67,7 @@ class RawReader:
                 parser.send(chunk)
                 end += len(chunk)
                 yield
-            parser.close()
+            self._close(parser, end)
         except WrongTopLevelError as error:
             raise AnnotationFileError(
                 f"not a Hand100M annotation file: {error}, not an object with images and annotations",
@@ -81,23 +81,28 @@ class RawReader:
             self.faults.append(self._json_fault(error, end))
         yield
 
+    def _close(self, parser: Any, end: int) -> None:  # noqa: ANN401 - ijson's coroutine has no type
+        try:
+            parser.close()
+        except ijson.JSONError:
+            # Whatever the parser calls it: every byte was acceptable, and more should have followed.
+            self.faults.append(FileFault("cut_short", end, "the file ends in the middle"))
+
     def _json_fault(self, error: ijson.JSONError, offset: int) -> FileFault:
         words = " ".join(_text(error).split("\n")[0].split()).rstrip(".")
-        if "premature EOF" in words:
-            return FileFault("cut_short", offset, "the file ends in the middle")
         exact, byte = _find_break(self.path, offset)
         if byte in (b"N", b"I"):
             words += "; NaN and Infinity are not JSON"
-        return FileFault("not_json", exact, f"not valid JSON ({words})", value=repr(byte)[1:])
+        what = "a number too large to be read" if "overflow" in words else "not valid JSON"
+        return FileFault("not_json", exact, f"{what} ({words})", value=repr(byte)[1:])
 
     def _judge(self) -> None:
         broken = [fault for fault in self.faults if fault.breaks_off]
         if broken and not self.records_read:
             fault = broken[0]
-            where_to = _DOWNLOAD if fault.rule != "not_json" else _WRONG_FILE
-            if fault.offset_bytes == 0:
-                raise AnnotationFileError("empty, or no JSON at all", where=self.path, fix=where_to)
-            raise AnnotationFileError(f"{fault.reason}, before any whole record", where=self.path, fix=where_to)
+            is_other = fault.rule == "not_json"
+            reason = "empty, or no JSON at all" if _is_at_start(fault) else f"{fault.reason}, before any whole record"
+            raise AnnotationFileError(reason, where=self.path, fix=_WRONG_FILE if is_other else _DOWNLOAD)
         if not self._sections_seen:
             raise AnnotationFileError(
                 "not a Hand100M annotation file: neither an 'images' nor an 'annotations' array",
@@ -108,6 +113,10 @@ class RawReader:
             known = " ".join(fault.words for fault in self.faults)
             missing = [name for name in SECTIONS if name not in self._sections_seen and repr(name) not in known]
             self.faults += [FileFault("array_missing", None, f"there is no array {name!r}") for name in missing]
+
+
+def _is_at_start(fault: FileFault) -> bool:
+    return fault.offset_bytes == 0 and fault.rule != "archive_broken"
 
 
 def _text(error: ijson.JSONError) -> str:

@@ -1,0 +1,123 @@
+"""What the contract accepts, how it normalises it, and what it refuses."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from pydantic import BaseModel, ValidationError
+
+from hand100m_assets.annotations.contract import HandRecord, ImageRecord, named_frame
+from hand100m_assets_tests.unit.annotations.records import (
+    Raw,
+    bent,
+    hand,
+    image,
+    json_values,
+    sound_hands,
+    sound_images,
+)
+
+
+@given(sound_hands())
+def test_every_form_that_real_files_may_have_is_accepted_with_its_values_unchanged(raw: Raw) -> None:
+    record = HandRecord.model_validate(raw)
+    nested = raw["keypoint_25d"]
+    flat = nested if len(nested) == 63 else [number for joint in nested for number in joint]
+    assert record.keypoints == flat
+    assert record.hand_id == int(raw["hand_id"])
+    assert record.image_id == str(raw["image_id"])
+    assert record.handedness.lower() == raw["left_right"].lower()
+    assert record.positives == [int(positive) for positive in raw["positive_sample"]]
+    assert record.distances == raw["distance"]
+    box = raw["boxes"] if isinstance(raw["boxes"], list) else eval(raw["boxes"])
+    assert record.box_px == box
+
+
+@given(sound_images())
+def test_an_image_is_known_by_the_last_two_parts_of_its_name(raw: Raw) -> None:
+    record = ImageRecord.model_validate(raw)
+    folder, file = raw["file_name"].split("/")[-2:]
+    assert named_frame(record.file_name) == (folder, int(file[6:].split(".")[0]))
+    assert (record.width_px, record.height_px) == (raw.get("width"), raw.get("height"))
+
+
+@pytest.mark.parametrize("model", [ImageRecord, HandRecord])
+@given(raw=bent(sound_hands()) | bent(sound_images()) | json_values)
+def test_whatever_json_holds_is_accepted_or_refused_by_name(model: type[BaseModel], raw: Any) -> None:
+    try:
+        model.model_validate(raw)
+    except ValidationError as error:
+        assert error.error_count() > 0
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("hand_id", True), ("hand_id", 1.0), ("hand_id", "1.0"), ("hand_id", ""), ("hand_id", "x1"), ("hand_id", None),
+        ("hand_id", "9223372036854775808"), ("hand_id", "-1"), ("hand_id", "١"), ("hand_id", [1]),
+        ("image_id", True), ("image_id", 1.5), ("image_id", ""), ("image_id", None),
+        ("boxes", "[1, 2, 3]"), ("boxes", "1, 2, 3, 4"), ("boxes", "[1, 2, 3, NaN]"), ("boxes", [1, 2, True, 4]),
+        ("boxes", [1, 2, "3", 4]), ("boxes", [1, 2, 3, 1e9]), ("boxes", "[" * 5000), ("boxes", None),
+        ("keypoint_25d", [0.5] * 62), ("keypoint_25d", [0.5] * 64), ("keypoint_25d", [[0.5] * 3] * 20),
+        ("keypoint_25d", [[0.5] * 2] * 21), ("keypoint_25d", [0.5] * 62 + [float("nan")]),
+        ("keypoint_25d", [0.5] * 62 + [float("inf")]), ("keypoint_25d", [0.5] * 62 + [1000.5]),
+        ("keypoint_25d", [0.5] * 62 + [True]), ("keypoint_25d", [0.5] * 62 + ["0.5"]),
+        ("keypoint_25d", [0.5] * 62 + [None]),
+        ("left_right", "Both"), ("left_right", 0), ("left_right", None),
+        ("positive_sample", "12"), ("positive_sample", [True]), ("positive_sample", [1.0]), ("positive_sample", None),
+        ("distance", 0.1), ("distance", ["0.1"]), ("distance", [float("nan")]), ("distance", [1e39]),
+        ("distance", [True]),
+    ],
+)  # fmt: skip
+def test_a_hand_with_one_broken_field_is_refused_under_the_name_that_the_file_uses(field: str, value: Any) -> None:
+    with pytest.raises(ValidationError) as caught:
+        HandRecord.model_validate(hand(1, **{field: value}))
+    assert {fault["loc"][0] for fault in caught.value.errors()} == {field}
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("id", True), ("id", 2.0), ("id", None), ("id", ""),
+        ("file_name", "frame_000030.jpg"), ("file_name", "a/video/frame_30.jpg"), ("file_name", "a/video/000030.jpg"),
+        ("file_name", "a/../frame_000030.jpg"), ("file_name", "a/../../video/frame_000030.jpg"), ("file_name", ""),
+        ("file_name", "a/vi deo/frame_000030.jpg"), ("file_name", "a/video/frame_0000030000000.jpg"), ("file_name", 3),
+        ("file_name", "/frame_000030.jpg"), ("file_name", "a/video/frame_000030.jpg/"),
+        ("width", 0), ("width", True), ("width", 1440.5), ("width", "1440"), ("height", -1),
+    ],
+)  # fmt: skip
+def test_an_image_with_one_broken_field_is_refused_under_the_name_that_the_file_uses(field: str, value: Any) -> None:
+    with pytest.raises(ValidationError) as caught:
+        ImageRecord.model_validate(image(1, **{field: value}))
+    assert {fault["loc"][0] for fault in caught.value.errors()} == {field}
+
+
+@pytest.mark.parametrize(
+    "missing", ["hand_id", "image_id", "boxes", "keypoint_25d", "left_right", "positive_sample", "distance"]
+)
+def test_a_hand_without_one_of_its_fields_is_refused(missing: str) -> None:
+    raw = hand(1)
+    del raw[missing]
+    with pytest.raises(ValidationError) as caught:
+        HandRecord.model_validate(raw)
+    assert [(fault["type"], fault["loc"]) for fault in caught.value.errors()] == [("missing", (missing,))]
+
+
+def test_a_name_may_start_above_its_data_root_and_use_either_slash() -> None:
+    assert named_frame("../../data/video_a/frame_000030.jpg") == ("video_a", 30)
+    assert named_frame("D:\\hands\\video_a\\frame_000030.png") == ("video_a", 30)
+
+
+def test_an_image_cannot_smuggle_in_what_is_derived_from_its_name() -> None:
+    record = ImageRecord.model_validate(
+        image(1, "video_a", 30) | {"video_id": "../x", "frame_index": -5, "width_px": 7}
+    )
+    assert named_frame(record.file_name) == ("video_a", 30)
+    assert record.width_px is None
+
+
+def test_every_field_says_what_it_means() -> None:
+    for model in (ImageRecord, HandRecord):
+        assert all(field.description for field in model.model_fields.values())
