@@ -8,6 +8,7 @@ from hand100m_assets.defs.assets.pairs import build_pair_assets
 from hand100m_assets.defs.assets.videos import build_video_assets
 from hand100m_assets.defs.checks import build_checks
 from hand100m_assets.defs.jobs import build_jobs
+from hand100m_assets.defs.plain_log import plain
 from hand100m_assets.defs.resources import ParquetTables, Workspace
 from hand100m_assets.defs.schedules import build_schedules
 from hand100m_assets.defs.sensors import build_sensors
@@ -19,7 +20,8 @@ def build_defs(settings: Settings | None = None) -> dg.Definitions:
     """Both sources, wired to one set of settings; read from `.env` or the environment when none are given."""
     chosen = settings or load_settings()
     shared = dg.Definitions(
-        resources={"workspace": Workspace.of(chosen), "io_manager": ParquetTables(chosen.output_root)}
+        resources={"workspace": Workspace.of(chosen), "io_manager": ParquetTables(chosen.output_root)},
+        loggers={"console": dg.colored_console_logger, "plain": plain},
     )
     return dg.Definitions.merge(shared, *(_of_source(source, chosen) for source in SOURCES))
 

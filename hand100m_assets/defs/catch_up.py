@@ -15,9 +15,10 @@ from dagster._core.definitions.sensor_definition import SensorExecutionData
 
 from hand100m_assets.annotations.discovery import list_annotation_files
 from hand100m_assets.definitions import build_defs
-from hand100m_assets.defs.check_data import SILENT, evaluate_checks, report
+from hand100m_assets.defs.check_data import SILENT, evaluate_checks, open_instance, report
 from hand100m_assets.defs.jobs import annotations_job_name, catalog_job_name, frames_job_name, pictures_job_name
 from hand100m_assets.defs.partitions import annotation_set_partitions, key_ranges, known_keys, video_partitions
+from hand100m_assets.defs.plain_log import PLAIN
 from hand100m_assets.defs.resources import Workspace
 from hand100m_assets.defs.sensors import RANGE_END_TAG, RANGE_START_TAG
 from hand100m_assets.errors import Hand100mError
@@ -91,7 +92,7 @@ class CatchUp:
         what = f"{job} {partition_key or ' ... '.join((tags or {}).values())}".rstrip()
         click.secho(f"\n== {what}", bold=True)
         result = self.defs.resolve_job_def(job).execute_in_process(
-            instance=self.instance, partition_key=partition_key, tags=tags, run_config=SILENT, raise_on_error=False
+            instance=self.instance, partition_key=partition_key, tags=tags, run_config=PLAIN, raise_on_error=False
         )
         if not result.success:
             self.failed_runs.append(what)
@@ -126,7 +127,7 @@ def main() -> None:
     """Catch up; exit 1 when something could not be worked on at all."""
     try:
         settings = load_settings()
-        with dg.DagsterInstance.get() as instance:
+        with open_instance() as instance:
             work = CatchUp(settings, instance)
             work.everything()
             evaluations = evaluate_checks(work.defs, instance)

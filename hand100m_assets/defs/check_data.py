@@ -9,10 +9,11 @@ from collections.abc import Sequence
 
 import click
 import dagster as dg
+from dagster._core.errors import DagsterHomeNotSetError, DagsterInvariantViolationError
 
 from hand100m_assets.definitions import build_defs
 from hand100m_assets.defs.jobs import checks_job_name
-from hand100m_assets.errors import Hand100mError
+from hand100m_assets.errors import Hand100mError, SettingsError
 from hand100m_assets.layout import SOURCES
 
 SILENT = {"loggers": {"console": {"config": {"log_level": "ERROR"}}}}
@@ -55,10 +56,24 @@ def report(evaluations: Sequence[dg.AssetCheckEvaluation]) -> None:
     click.echo(f"{passed} checks passed, {errors} errors, {len(evaluations) - passed - errors} warnings")
 
 
+def open_instance() -> dg.DagsterInstance:
+    """The instance that DAGSTER_HOME names.
+
+    Raises:
+        SettingsError: DAGSTER_HOME is not set, or is no folder.
+    """
+    try:
+        return dg.DagsterInstance.get()
+    except (DagsterHomeNotSetError, DagsterInvariantViolationError) as error:
+        raise SettingsError(
+            "no Dagster instance there", where="DAGSTER_HOME", fix="Set it to an existing folder; `make` does so."
+        ) from error
+
+
 def main() -> None:
     """Evaluate, report, and exit 1 for an error."""
     try:
-        with dg.DagsterInstance.get() as instance:
+        with open_instance() as instance:
             evaluations = evaluate_checks(build_defs(), instance)
     except Hand100mError as error:
         click.secho(str(error), fg="red", err=True)

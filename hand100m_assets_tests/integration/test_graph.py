@@ -1,0 +1,216 @@
+"""The whole graph on the sample: what `make demo` leaves behind."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+import polars as pl
+import pytest
+
+from hand100m_assets.annotations.ingest import ingest_file
+from hand100m_assets.layout import DOH, EGO4D, Source, annotation_set_name
+from hand100m_assets.sample.frame_strip import read_frame_number
+from hand100m_assets.video.batch import extract_many
+from hand100m_assets.video.manifest import read_manifest
+from hand100m_assets.workspace import SourceWorkspace
+from hand100m_assets_tests.conftest import SampleWorkspace
+
+pytestmark = pytest.mark.integration
+
+SOURCES = pytest.mark.parametrize("source", [EGO4D, DOH], ids=lambda source: source.name)
+PSNR_MIN_DB = 35.0
+
+
+def full_decode(path: Path) -> Iterator[np.ndarray]:
+    """OpenCV's own loop: the oracle."""
+    capture = cv2.VideoCapture(str(path))
+    try:
+        while True:
+            ok, image = capture.read()
+            if not ok:
+                return
+            yield image
+    finally:
+        capture.release()
+
+
+def psnr_db(a: np.ndarray, b: np.ndarray) -> float:
+    return float(cv2.PSNR(a, b))
+
+
+def assert_frames_are_exact(video: Path, folder: Path, expected: list[int]) -> None:
+    names = sorted(path.name for path in folder.glob("*.jpg"))
+    assert names == [f"frame_{index:06d}.jpg" for index in expected]
+    wanted = set(expected)
+    for index, truth in enumerate(full_decode(video)):
+        if index in wanted:
+            image = cv2.imread(str(folder / f"frame_{index:06d}.jpg"))
+            assert read_frame_number(image) == index
+            assert psnr_db(image, truth) >= PSNR_MIN_DB
+            wanted.discard(index)
+    assert not wanted
+
+
+def tables(place: SourceWorkspace, key: str) -> Path:
+    return place.output.annotation_dir(key)
+
+
+@SOURCES
+def test_every_healthy_video_has_exactly_every_thirtieth_frame(finished: SampleWorkspace, source: Source) -> None:
+    place = SourceWorkspace(finished.settings, source)
+    healthy = finished.report.sources[source.name].healthy
+    assert len(healthy) >= 6
+    for video_id, video in healthy.items():
+        expected = list(range(0, video.frame_count, 30))
+        assert_frames_are_exact(place.video_file(video_id), place.output.frame_dir(video_id), expected)
+        assert read_manifest(place.output.manifest_file(video_id)).status == "complete"
+
+
+@SOURCES
+def test_the_annotated_selection_gives_exactly_the_named_frames(
+    finished: SampleWorkspace, source: Source, tmp_path: Path
+) -> None:
+    settings = finished.settings.model_copy(update={"frame_selection": "annotated"})
+    place = SourceWorkspace(settings, source)
+    healthy = finished.report.sources[source.name].healthy
+    named = place.selections(sorted(healthy))
+    jobs = [job.__class__(**{**vars(job), "frames_dir": tmp_path}) for job in place.extraction_jobs(sorted(healthy))]
+    outcomes = {outcome.video_id: outcome for outcome in extract_many(jobs, workers=2)}
+    total = 0
+    for video_id, video in healthy.items():
+        assert outcomes[video_id].error is None
+        expected = named[video_id].expected(video.frame_count)
+        total += len(expected)
+        assert_frames_are_exact(place.video_file(video_id), tmp_path / video_id, expected)
+    assert total > 50
+
+
+@SOURCES
+def test_the_missing_report_names_exactly_the_planted_faults(finished: SampleWorkspace, source: Source) -> None:
+    place = SourceWorkspace(finished.settings, source)
+    truth = finished.report.sources[source.name]
+    planted = {*truth.missing, *truth.truncated, *truth.downloading}
+    assert planted
+    lines = place.output.missing_videos_file.read_text().split("\n")
+    assert lines == [f"{video_id}.mp4" for video_id in sorted(planted)] + [""]
+    table = pl.read_parquet(place.output.table_file("missing_videos"))
+    kinds = dict(table.select("video_id", "reason_kind").iter_rows())
+    assert {kinds[v] for v in truth.missing} == {"absent"}
+    assert {kinds[v] for v in truth.truncated} == {"unreadable"}
+    assert {kinds[v] for v in truth.downloading} == {"incomplete"}
+
+
+@SOURCES
+def test_every_annotation_set_has_tables_coverage_pairs_and_both_grids(
+    finished: SampleWorkspace, source: Source
+) -> None:
+    place = SourceWorkspace(finished.settings, source)
+    files = sorted(place.folders.annotations_dir.glob("*.json"))
+    assert files
+    for file in files:
+        key = annotation_set_name(file.name).key
+        truth = json.loads(file.read_text())
+        summary = json.loads((tables(place, key) / "summary.json").read_text())
+        assert (summary["images_read"], summary["hands_read"]) == (len(truth["images"]), len(truth["annotations"]))
+        assert pl.read_parquet(place.output.table_file("coverage", key)).height == summary["images_kept"]
+        assert pl.read_parquet(place.output.table_file("pairs", key)).height == summary["hands_kept"]
+        for labelled in (False, True):
+            assert cv2.imread(str(place.output.grid_file(key, labelled=labelled))).shape == (2240, 2240, 3)
+
+
+@SOURCES
+def test_what_coverage_calls_missing_is_missing_and_nothing_else(finished: SampleWorkspace, source: Source) -> None:
+    place = SourceWorkspace(finished.settings, source)
+    healthy = finished.report.sources[source.name].healthy
+    for folder in place.annotation_dirs():
+        for row in pl.read_parquet(place.output.table_file("coverage", folder.name)).iter_rows(named=True):
+            on_disk = place.output.frame_file(row["video_id"], row["frame_index"]).exists()
+            assert row["exists"] == on_disk == (row["reason"] is None)
+            if row["video_id"] not in healthy:
+                assert row["reason"].startswith("video ")
+
+
+def test_the_run_log_says_the_three_lines_with_true_numbers(finished: SampleWorkspace) -> None:
+    place = SourceWorkspace(finished.settings, EGO4D)
+    truth = json.loads((place.folders.annotations_dir / "Hand100M_Ego4D_50k_v1-1.json").read_text())
+    import dagster as dg
+
+    with dg.DagsterInstance.from_config(finished.env["DAGSTER_HOME"]) as instance:
+        runs = instance.get_runs(dg.RunsFilter(job_name="ego4d_pictures", tags={"dagster/partition": "simhand-50k"}))
+        messages = [entry.user_message for run in runs for entry in instance.all_logs(run.run_id)]
+    assert "Ego4D 50k JSON file loaded successfully." in messages
+    assert f"A total of {len(truth['images'])} images were read." in messages
+    assert f"A total of {len(truth['annotations'])} data items were read." in messages
+
+
+def test_the_checks_fail_for_the_planted_faults_and_turn_a_ci_red(finished: SampleWorkspace) -> None:
+    done = finished.run(sys.executable, "-m", "hand100m_assets.defs.check_data")
+    assert done.returncode == 1
+    assert "Traceback" not in done.stdout + done.stderr
+    for name in ("ego4d/videos: downloads_are_whole", "ego4d/frames: frames_are_complete", "record_rejected"):
+        assert any(line.startswith("ERROR") and name in line for line in done.stdout.splitlines()), done.stdout
+    assert any(line.startswith("WARN") and "listed_videos_are_here" in line for line in done.stdout.splitlines())
+
+
+def test_catching_up_again_does_nothing_anew(finished: SampleWorkspace) -> None:
+    frames = sorted(finished.settings.output_root.rglob("frame_*.jpg"))
+    before = {path: path.stat().st_mtime_ns for path in frames}
+    assert finished.catch_up().returncode == 0
+    assert {path: path.stat().st_mtime_ns for path in frames} == before
+
+
+def test_a_mended_workspace_turns_the_ci_green(finished: SampleWorkspace, tmp_path: Path) -> None:
+    """Without what was planted, no check of error severity fails: the checks see the faults, not the sample."""
+    copy = SampleWorkspace(tmp_path / "mended", finished.report)
+    shutil.copytree(finished.folder / "data", copy.folder / "data")
+    env = (finished.folder / ".env").read_text().replace(str(finished.folder), str(copy.folder))
+    (copy.folder / ".env").write_text(env)
+    for source in (EGO4D, DOH):
+        mend(SourceWorkspace(copy.settings, source), finished)
+    totals = json.dumps({})
+    assert copy.catch_up(HAND100M_EXPECTED_TOTALS=totals).returncode == 0
+    done = copy.run(
+        sys.executable, "-m", "hand100m_assets.defs.check_data", HAND100M_EXPECTED_TOTALS=totals
+    )
+    assert done.returncode == 0, done.stdout
+
+
+def mend(place: SourceWorkspace, sample: SampleWorkspace) -> None:
+    """Drop the bad downloads from list and folder, and bad records and what hangs on them from the annotations."""
+    truth = sample.report.sources[place.source.name]
+    bad = {*truth.missing, *truth.truncated, *truth.downloading}
+    for video_id in bad:
+        for path in place.folders.videos_dir.glob(f"{video_id}.mp4*"):
+            path.unlink()
+    lines = place.folders.list_file.read_text().splitlines(keepends=True)
+    place.folders.list_file.write_text("".join(line for line in lines if not any(v in line for v in bad)))
+    for file in place.folders.annotations_dir.glob("*.json"):
+        mend_annotations(file, set(truth.healthy), {v: video.frame_count for v, video in truth.healthy.items()})
+
+
+def mend_annotations(file: Path, healthy: set[str], frame_counts: dict[str, int]) -> None:
+    out = file.parent / f".{file.stem}"
+    ingest_file(file, out)
+    images = pl.read_parquet(out / "images.parquet")
+    images = images.filter(pl.col("video_id").is_in(healthy) & (pl.col("frame_index") % 30 == 0))
+    images = images.filter(pl.col("frame_index") < pl.col("video_id").replace_strict(frame_counts, default=0))
+    hands = pl.read_parquet(out / "hands.parquet").filter(pl.col("image_id").is_in(images["image_id"].to_list()))
+    x1, y1, x2, y2 = (pl.col("box_px").arr.get(i) for i in range(4))
+    hands = hands.unique("hand_id", keep="none", maintain_order=True).filter((x2 > x1) & (y2 > y1))
+    before = -1
+    while hands.height != before:
+        before = hands.height
+        hands = hands.filter(pl.col("positives").list.first().is_in(hands["hand_id"].to_list()))
+    rows = set(hands["row_index"].to_list())
+    records = set(images["record"].to_list())
+    document = json.loads(file.read_text())
+    document["images"] = [image for n, image in enumerate(document["images"]) if n in records]
+    document["annotations"] = [hand for n, hand in enumerate(document["annotations"]) if n in rows]
+    file.write_text(json.dumps(document))
+    shutil.rmtree(out)

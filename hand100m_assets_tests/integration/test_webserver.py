@@ -1,0 +1,125 @@
+"""What a person sees in the UI on the finished sample, offline, in a real browser."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from hand100m_assets_tests.conftest import REPO, SampleWorkspace
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+
+pytestmark = [
+    pytest.mark.integration,
+    pytest.mark.browser,
+    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine: apt-get install chromium"),
+]
+
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture(scope="module")
+def webserver(finished: SampleWorkspace, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    port = free_port()
+    log = tmp_path_factory.mktemp("webserver") / "log.txt"
+    command = [str(Path(sys.executable).with_name("dagster-webserver")), "-h", "127.0.0.1", "-p", str(port)]
+    with log.open("w") as out, subprocess.Popen(
+        [*command, "-w", str(REPO / "workspace.yaml")], env=finished.env, cwd=REPO, stdout=out, stderr=out
+    ) as server:
+        url = f"http://127.0.0.1:{port}"
+        try:
+            _wait_until_up(url, server, log)
+            yield url
+        finally:
+            server.terminate()
+
+
+def _wait_until_up(url: str, server: subprocess.Popen[bytes], log: Path) -> None:
+    for _ in range(240):
+        assert server.poll() is None, log.read_text()
+        try:
+            with urllib.request.urlopen(f"{url}/server_info", timeout=5) as answer:
+                assert json.load(answer)["dagster_version"]
+                return
+        except OSError:
+            time.sleep(0.5)
+    pytest.fail(log.read_text())
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[object]:
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def page(browser, webserver: str) -> Iterator[object]:
+    context = browser.new_context(viewport={"width": 1600, "height": 1000}, base_url=webserver)
+    page = context.new_page()
+    page.set_default_timeout(60_000)
+    hosts: set[str] = set()
+    page.on("request", lambda request: hosts.add(urlsplit(request.url).hostname or ""))
+    yield page
+    context.close()
+    assert hosts - {""} <= {"127.0.0.1"}, f"the page asked the internet: {hosts}"
+
+
+def test_the_asset_graph_shows_how_a_video_becomes_a_grid(page) -> None:
+    page.goto("/asset-groups")
+    for name in ("video_list", "inventory", "frames", "annotations", "coverage", "pairs", "grid"):
+        page.get_by_text(name, exact=True).first.wait_for()
+
+
+def test_a_frames_partition_shows_its_frames(page, finished: SampleWorkspace) -> None:
+    video_id = next(iter(finished.report.sources["ego4d"].healthy))
+    page.goto(f"/assets/ego4d/frames?view=partitions&partition={video_id}")
+    page.get_by_text("frame_count_decoded").first.wait_for()
+
+
+def test_the_truncated_video_is_shown_as_failed(page, finished: SampleWorkspace) -> None:
+    page.goto("/assets/ego4d/frames?view=partitions")
+    truncated = finished.report.sources["ego4d"].truncated[0]
+    page.get_by_text(truncated[:8]).first.wait_for()
+    page.get_by_text("Failed").first.wait_for()
+
+
+def test_the_checks_show_what_is_wrong(page) -> None:
+    page.goto("/assets/ego4d/annotations?view=checks")
+    page.get_by_text("positive_missing").first.wait_for()
+
+
+def test_the_grid_is_visible_without_internet(page) -> None:
+    page.goto("/assets/ego4d/grid?view=partitions&partition=simhand-50k")
+    page.get_by_text("labelled_preview").first.wait_for()
+    page.get_by_text("Show Markdown").first.click()
+    picture = page.locator("img[src^='data:image/jpeg']").first
+    picture.wait_for()
+    assert picture.evaluate("image => image.naturalWidth") >= 300
