@@ -1,0 +1,72 @@
+"""Why an annotated image is not on disk."""
+
+from __future__ import annotations
+
+import polars as pl
+import pytest
+
+from hand100m_assets.annotations.coverage import COVERAGE_SCHEMA, REASONS, coverage
+
+IMAGES = pl.Schema({"image_id": pl.String, "video_id": pl.String, "frame_index": pl.Int32})
+
+# video id -> state in the inventory, frames in the header, frames on disk, status of the frame folder, failed
+VIDEOS: dict[str, tuple[str, int | None, list[int], str, bool]] = {
+    "whole": ("complete", 100, [0, 30, 60, 90], "complete", False),
+    "hurt": ("complete", 200, [0, 30, 90], "damaged", False),
+    "single": ("complete", 200, [0], "damaged", False),
+    "waiting": ("complete", 100, [], "", False),
+    "failed": ("complete", None, [], "", True),
+    "absent": ("missing", None, [], "", False),
+    "coming": ("in_progress", None, [], "", False),
+    "broken": ("unreadable", None, [], "", True),
+    "replaced": ("unreadable", None, [0, 30], "complete", False),
+}
+CASES = [
+    ("whole", 30, None), ("whole", 31, "not on the selection"), ("whole", 120, "frame beyond the end"),
+    ("hurt", 30, None), ("hurt", 60, "frame damaged"), ("hurt", 61, "not on the selection"),
+    ("hurt", 200, "frame beyond the end"), ("single", 30, "frame damaged"), ("single", 0, None),
+    ("waiting", 0, "not extracted yet"), ("waiting", 100, "frame beyond the end"),
+    ("failed", 0, "extraction failed"), ("absent", 0, "video missing"), ("never heard of", 0, "video missing"),
+    ("coming", 0, "video still downloading"), ("broken", 0, "video unreadable"),
+    ("replaced", 30, None), ("replaced", 60, "video unreadable"),
+]  # fmt: skip
+
+
+def tables(cases: list[tuple[str, int]]) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
+    images = pl.DataFrame([(str(n), *case) for n, case in enumerate(cases)], schema=IMAGES, orient="row")
+    catalog = pl.DataFrame(
+        [(v, frame, status) for v, (_, _, frames, status, _) in VIDEOS.items() for frame in frames],
+        schema={"video_id": pl.String, "frame_index": pl.Int32, "status": pl.Enum(["complete", "damaged"])},
+        orient="row",
+    )
+    inventory = pl.DataFrame(
+        [(v, state, count) for v, (state, count, *_) in VIDEOS.items()],
+        schema={"video_id": pl.String, "state": pl.String, "frame_count_from_header": pl.Int64},
+        orient="row",
+    )
+    return images, catalog, inventory
+
+
+@pytest.mark.parametrize(("video_id", "frame_index", "reason"), CASES)
+def test_each_image_is_there_or_says_why_not(video_id: str, frame_index: int, reason: str | None) -> None:
+    images, catalog, inventory = tables([(video_id, frame_index)])
+    failures = {v: "no frame" for v, (*_, failed) in VIDEOS.items() if failed}
+    table = coverage(images, pl.DataFrame({"image_id": ["0", "0", "x"]}), catalog, inventory, failures)
+    assert table.schema == COVERAGE_SCHEMA
+    assert table.rows() == [("0", video_id, frame_index, 2, reason is None, reason)]
+
+
+def test_all_images_together_are_judged_as_each_alone_in_their_order() -> None:
+    images, catalog, inventory = tables([(video_id, frame) for video_id, frame, _ in CASES])
+    failures = {v: "no frame" for v, (*_, failed) in VIDEOS.items() if failed}
+    table = coverage(images, pl.DataFrame({"image_id": ["3"]}), catalog, inventory, failures)
+    assert table["reason"].to_list() == [reason for *_, reason in CASES]
+    assert table["hand_count"].to_list() == [int(n == 3) for n in range(len(CASES))]
+    assert {reason for *_, reason in CASES if reason} == set(REASONS)
+
+
+def test_an_empty_catalog_and_an_empty_set_are_fine() -> None:
+    images, catalog, inventory = tables([("waiting", 0)])
+    hands = pl.DataFrame(schema={"image_id": pl.String})
+    assert coverage(images, hands, catalog.head(0), inventory.head(0), {})["reason"].to_list() == ["video missing"]
+    assert coverage(images.head(0), hands, catalog, inventory, {}).height == 0
