@@ -23,7 +23,6 @@ from hand100m_assets.layout import SOURCES
 from hand100m_assets.pairs.resolve import resolve_pairs
 from hand100m_assets.render.anchors import choose_anchor_rows, is_published
 from hand100m_assets.render.grid import draw_grids, write_jpeg
-from hand100m_assets.sample.workspace import make_sample
 from hand100m_assets.settings import load_settings
 from hand100m_assets.survey import findings, survey
 from hand100m_assets.video.extract import extract_video
@@ -67,6 +66,8 @@ def _emit(json_wanted: bool, document: object, show: Callable[[], None]) -> None
 @as_json
 def sample(folder: Path, seed: int, json_wanted: bool) -> None:
     """Make a miniature Hand100M in FOLDER: videos of true hands, lists, annotations, planted faults."""
+    from hand100m_assets.sample.workspace import make_sample  # noqa: PLC0415 - every other command starts without it
+
     report = make_sample(folder, seed=seed, progress=lambda line: click.echo(line, err=True))
     _emit(json_wanted, report.to_dict(), lambda: click.echo(f"sample workspace ready: {folder}"))
 

@@ -1,0 +1,141 @@
+"""The graph as a reviewer sees it: whatever is added, renamed or rewired shows here."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from hand100m_assets.annotations.rules import RULES
+from hand100m_assets.definitions import build_defs
+from hand100m_assets.layout import DOH, EGO4D, SOURCES, Source
+from hand100m_assets.settings import Settings
+
+NOWHERE = Settings(_env_file=None, data_root=Path("/nowhere/data"), output_root=Path("/nowhere/output"))
+GRAPH = """
+annotations     by annotation_sets  from -
+coverage        by annotation_sets  from annotations frame_catalog inventory
+frame_catalog   by -                from frames
+frames          by videos           from annotations videos
+grid            by annotation_sets  from annotations frame_catalog pairs
+inventory       by -                from video_list videos
+missing_videos  by -                from inventory
+pairs           by annotation_sets  from annotations
+video_list      by -                from -
+videos          by videos           from -
+"""
+CHECKS = {
+    "annotations": {rule.name for rule in RULES},
+    "coverage": {"annotated_images_exist"},
+    "frames": {"frame_files_match_manifests", "frames_are_complete", "frames_are_extracted"},
+    "grid": {"grid_cells_are_filled", "grids_have_full_size"},
+    "pairs": {"distances_are_finite", "positives_are_resolved"},
+    "video_list": {"list_is_here"},
+    "videos": {"downloads_are_whole", "listed_videos_are_here", "videos_match_the_list"},
+}
+JOBS = {
+    "annotations": ["annotations", "pairs"],
+    "catalog": ["frame_catalog", "inventory", "missing_videos", "video_list"],
+    "checks": [],
+    "frames": ["frames"],
+    "pictures": ["coverage", "grid"],
+}
+JOB_CHECKS = {"annotations": [], "catalog": ["frames", "video_list", "videos"], "checks": sorted(CHECKS)}
+EACH_SOURCE = pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.name)
+
+
+@pytest.fixture(scope="module")
+def repository() -> dg.RepositoryDefinition:
+    """Roots that do not exist: loading looks at no folder."""
+    return build_defs(NOWHERE).get_repository_def()
+
+
+def described(repository: dg.RepositoryDefinition, source: Source) -> str:
+    lines = []
+    for key in sorted(repository.asset_graph.get_all_asset_keys()):
+        node = repository.asset_graph.get(key)
+        if key.path[0] == source.name:
+            partitions = getattr(node.partitions_def, "name", None)
+            parents = " ".join(sorted(parent.path[1] for parent in node.parent_keys if parent.path[0] == source.name))
+            by = (partitions or "-").removeprefix(f"{source.name}_")
+            lines.append(f"{key.path[1]:16}by {by:17}from {parents or '-'}")
+    return "\n".join(["", *lines, ""])
+
+
+@EACH_SOURCE
+def test_the_assets_of_each_source_are_these(repository: dg.RepositoryDefinition, source: Source) -> None:
+    assert described(repository, source) == GRAPH
+
+
+def test_no_asset_depends_on_the_other_source_and_each_source_is_a_group(repository: dg.RepositoryDefinition) -> None:
+    for key in repository.asset_graph.get_all_asset_keys():
+        node = repository.asset_graph.get(key)
+        assert {parent.path[0] for parent in node.parent_keys} <= {key.path[0]}
+        assert node.group_name == key.path[0]
+        assert node.description
+
+
+@EACH_SOURCE
+def test_the_checks_of_each_source_are_these(repository: dg.RepositoryDefinition, source: Source) -> None:
+    found: dict[str, set[str]] = {}
+    for check in repository.asset_graph.asset_check_keys:
+        if check.asset_key.path[0] == source.name:
+            found.setdefault(check.asset_key.path[1], set()).add(check.name)
+            assert repository.asset_graph.get(check).description
+    assert found == CHECKS
+
+
+@EACH_SOURCE
+def test_the_jobs_of_each_source_take_these_assets_and_checks(
+    repository: dg.RepositoryDefinition, source: Source
+) -> None:
+    names = {f"{source.name}_{name}": name for name in JOBS}
+    assert {job.name for job in repository.get_all_jobs() if not job.name.startswith("__")} == {
+        f"{each.name}_{name}" for each in SOURCES for name in JOBS
+    }
+    for job_name, name in names.items():
+        layer = repository.get_job(job_name).asset_layer
+        assert sorted(key.path[1] for key in layer.executable_asset_keys) == JOBS[name]
+        checked = {check.asset_key.path[1] for check in layer.asset_graph.asset_check_keys}
+        assert sorted(checked) == JOB_CHECKS.get(name, [])
+
+
+@EACH_SOURCE
+def test_sensors_and_schedules_are_these_and_off(repository: dg.RepositoryDefinition, source: Source) -> None:
+    sensors = {s.name: s for s in repository.sensor_defs if s.name.startswith(source.name)}
+    assert sorted(sensors) == [
+        f"{source.name}_{name}" for name in ("frames_finished", "new_annotation_files", "new_videos", "pictures_follow")
+    ]
+    assert {s.default_status for s in sensors.values()} == {dg.DefaultSensorStatus.STOPPED}
+    (schedule,) = [s for s in repository.schedule_defs if s.name.startswith(source.name)]
+    assert (schedule.name, schedule.cron_schedule) == (f"{source.name}_nightly_backfill", "0 2 * * *")
+    assert schedule.default_status == dg.DefaultScheduleStatus.STOPPED
+
+
+@EACH_SOURCE
+def test_what_is_by_video_is_batched_and_one_batch_a_source_runs_at_a_time(
+    repository: dg.RepositoryDefinition, source: Source
+) -> None:
+    frames = repository.asset_graph.get(dg.AssetKey([source.name, "frames"]))
+    assert frames.backfill_policy == dg.BackfillPolicy.multi_run(NOWHERE.videos_per_run)
+    assert frames.pools == {f"{source.name}_frames"}
+
+
+@EACH_SOURCE
+def test_what_follows_by_itself_is_what_the_sensor_watches(repository: dg.RepositoryDefinition, source: Source) -> None:
+    (sensor,) = [s for s in repository.sensor_defs if s.name == f"{source.name}_pictures_follow"]
+    assert isinstance(sensor, dg.AutomationConditionSensorDefinition)
+    graph = repository.asset_graph
+    watched = sensor.asset_selection.resolve(graph)
+    automated = {k for k in graph.get_all_asset_keys() if graph.get(k).automation_condition is not None}
+    assert watched == {key for key in automated if key.path[0] == source.name}
+
+
+def test_both_sources_have_the_same_shape(repository: dg.RepositoryDefinition) -> None:
+    assert described(repository, EGO4D) == described(repository, DOH)
+
+
+def test_the_definitions_load_strictly_where_no_root_exists() -> None:
+    dg.Definitions.validate_loadable(build_defs(NOWHERE))
+    assert not NOWHERE.output_root.exists()
