@@ -20,7 +20,8 @@ _SMALL_SET_SHARE: Final = 0.85
 """Part of all hands that the 50k files have."""
 
 _MISSING_HANDS: Final = 2
-"""Hands of the missing video in every file: few, so that grids stay nearly full."""
+"""Hands of the missing video in every file that goes by likeness: few, so that grids stay nearly full. The 100k
+files also have one of the truncated video."""
 
 
 @dataclass(frozen=True)
@@ -107,8 +108,8 @@ def _gather(plans: Sequence[VideoPlan], rng: np.random.Generator) -> _Pool:
     shuffled = [healthy[i] for i in rng.permutation(len(healthy))]
     small = round(_SMALL_SET_SHARE * len(healthy))
     missing = _least_alike([h for p in plans if p.fate == "missing" for h in hands_of(p)], healthy)[:_MISSING_HANDS]
-    unfinished = [hands_of(plan)[-1] for plan in plans if plan.fate in ("truncated", "downloading")]
-    hands = shuffled[:small] + missing + shuffled[small:] + unfinished
+    truncated = [hands_of(plan)[-1] for plan in plans if plan.fate == "truncated"]
+    hands = shuffled[:small] + missing + shuffled[small:] + truncated
     ids = rng.choice(9_000_000, size=len(hands) + len(FAULTS), replace=False) + 100_000
     images = sorted({(hand.video.video_id, hand.frame_index) for hand in hands})
     image_ids = np.cumsum(rng.integers(1, 40, len(images))) + 1_000

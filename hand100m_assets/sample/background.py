@@ -21,7 +21,7 @@ _MARGIN_PX: Final = 16
 
 @dataclass(frozen=True)
 class Background:
-    """A painted scene that the camera drifts over.
+    """A painted scene that the camera drifts over, by whole pixels.
 
     Attributes:
         canvas: (height + 32, width + 32, 3) uint8.
@@ -33,10 +33,10 @@ class Background:
 
     def at(self, time_s: float) -> ImageBgr:
         """A new frame-sized picture of the scene at one moment."""
-        swing = 0.75 * _MARGIN_PX * np.sin(2 * np.pi * time_s / np.array(self.drift_s))
+        swing = np.sin(2 * np.pi * time_s / np.array(self.drift_s))
+        left, top = np.rint(_MARGIN_PX * (1 + swing)).astype(int)
         height_px, width_px = (side - 2 * _MARGIN_PX for side in self.canvas.shape[:2])
-        moved = np.array(((1, 0, -_MARGIN_PX + swing[0]), (0, 1, -_MARGIN_PX + swing[1])))
-        return np.asarray(cv2.warpAffine(self.canvas, moved, (width_px, height_px), flags=cv2.INTER_LINEAR), np.uint8)
+        return np.array(self.canvas[top : top + height_px, left : left + width_px])
 
 
 def paint_background(rng: Rng, kind: str, width_px: int, height_px: int) -> Background:
@@ -69,7 +69,7 @@ def _falloff(height_px: int, width_px: int, x: float, y: float, strength: float)
 
 
 def _wood(rng: Rng, height_px: int, width_px: int) -> Canvas:
-    tones: tuple[ColorBgr, ...] = ((72, 108, 150), (92, 134, 172), (54, 78, 112), (120, 150, 178))
+    tones: tuple[ColorBgr, ...] = ((82, 118, 160), (98, 140, 178), (126, 156, 184))
     color = tones[rng.integers(len(tones))]
     grain = 13 * _noise(rng, height_px, width_px, 3, 90) + 10 * _noise(rng, height_px, width_px, 9, 240)
     canvas = _filled(height_px, width_px, color, grain, _falloff(height_px, width_px, 0.3, 0.1, 46))

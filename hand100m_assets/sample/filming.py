@@ -14,8 +14,12 @@ from hand100m_assets.render.crop import ImageBgr
 from hand100m_assets.sample.background import paint_background
 from hand100m_assets.sample.cast import VideoPlan
 from hand100m_assets.sample.frame_strip import draw_frame_number
-from hand100m_assets.sample.skin import draw_hand
+from hand100m_assets.sample.skin import Layer, draw_hand
 from hand100m_assets.sample.video_writer import write_video
+
+HANDS_EVERY: Final = 2
+"""Hands are animated on twos, as in drawn films, while background and frame strip change with every frame. Annotated
+frames are multiples of `FRAME_STRIDE`, which this divides."""
 
 _KEPT_SHARE: Final = {"truncated": 0.55, "downloading": 0.4}
 """How much of an unfinished download is there. The index of the file stands at its end and is lost."""
@@ -61,10 +65,18 @@ def film(plan: VideoPlan, videos_dir: Path) -> FilmedVideo:
 def frames_of(plan: VideoPlan) -> Iterator[ImageBgr]:
     """Draw every frame of a video in order, (height, width, 3) BGR."""
     background = paint_background(np.random.default_rng(plan.scene_seed), plan.scene, plan.width_px, plan.height_px)
+    hands: list[Layer] = []
     for frame_index in range(plan.frame_count):
-        time_s = plan.time_s(frame_index)
-        image = background.at(time_s)
-        for track in plan.tracks:
-            draw_hand(image, track.at(time_s, plan.width_px, plan.height_px), track.skin)
+        if frame_index % HANDS_EVERY == 0:
+            hands = _draw_hands(plan, frame_index)
+        image = background.at(plan.time_s(frame_index))
+        for hand in hands:
+            hand.lay_over(image)
         draw_frame_number(image, frame_index)
         yield image
+
+
+def _draw_hands(plan: VideoPlan, frame_index: int) -> list[Layer]:
+    time_s, size_px = plan.time_s(frame_index), (plan.width_px, plan.height_px)
+    layers = (draw_hand(track.at(time_s, *size_px), track.skin, *size_px) for track in plan.tracks)
+    return [layer for layer in layers if layer is not None]

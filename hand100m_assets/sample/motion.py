@@ -109,15 +109,15 @@ class Person:
     skin: Skin
 
 
-def cast_person(rng: np.random.Generator) -> Person:
-    """Invent proportions and colours."""
-    back, palm = _SKINS[rng.integers(len(_SKINS))]
+def cast_person(rng: np.random.Generator, number: int) -> Person:
+    """Invent proportions and colours; people with consecutive numbers differ in skin and sleeve."""
+    back, palm = _SKINS[number * 5 % len(_SKINS)]
     shape = HandShape(
         finger_lengths=tuple(rng.uniform(0.96, 1.05, 5).tolist()),
         palm_width=float(rng.uniform(0.95, 1.06)),
         thickness=float(rng.uniform(0.97, 1.12)),
     )
-    return Person(shape, Skin(back, palm, _SLEEVES[rng.integers(len(_SLEEVES))]))
+    return Person(shape, Skin(back, palm, _SLEEVES[number % len(_SLEEVES)]))
 
 
 class Role(NamedTuple):

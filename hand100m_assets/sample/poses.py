@@ -64,5 +64,5 @@ GESTURES: Final[dict[str, Gesture]] = {
     "gripping": Gesture(("relaxed", "grasp", "fist", "open", "pinch"), (142, 18, -24)),
     "signing": Gesture(("thumb_up", "gun", "call", "peace", "point"), (32, 8, 14)),
     "handling": Gesture(("pinch", "grasp", "point", "relaxed", "claw"), (98, 8, -34)),
-    "reaching": Gesture(("claw", "open", "relaxed", "point", "fist"), (176, 34, 20)),
+    "reaching": Gesture(("claw", "open", "relaxed", "point", "fist"), (176, 34, -18)),
 }

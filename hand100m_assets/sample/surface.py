@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Final, NamedTuple, TypeAlias
 
@@ -21,22 +22,19 @@ LIGHT, TONE, MARK = range(3)
 
 CLOTH: Final = 2.0
 
+_ALONG_SIGHT: Final = 1e-2
+"""Squared sine of the angle to the line of sight below which a limb counts as seen along its bone."""
+
+_EDGE_SHARPNESS: Final = 1.4
+"""One over the width of the soft edge in pixels."""
+
 _TO_LIGHT: Final = (-0.45, -0.62, -0.64)
 """Direction towards the light, camera frame: from the upper left, in front of the hand."""
 
 
-class Window(NamedTuple):
-    """Part of an image, end exclusive."""
-
-    x1: int
-    y1: int
-    x2: int
-    y2: int
-
-
 @dataclass(frozen=True)
 class Surface:
-    """What the eye meets in a window.
+    """What the eye meets.
 
     Attributes:
         depth: (h, w) pixels away from the viewer, `FAR` where there is no hand.
@@ -49,15 +47,15 @@ class Surface:
     features: Plane
 
 
-def trace_surface(flesh: Flesh, window: Window) -> Surface:
-    """Look at the limbs through a window of the image, straight along the depth axis."""
-    size = (window.y2 - window.y1, window.x2 - window.x1)
+def trace_surface(flesh: Flesh, width_px: int, height_px: int) -> Surface:
+    """Look at limbs, given in the surface's own pixels, straight along the depth axis."""
+    size = (height_px, width_px)
     depth = np.full(size, FAR, np.float32)
     surface = Surface(depth, np.zeros(size, np.float32), np.zeros((3, *size), np.float32))
     for limb in _limbs(flesh):
-        part = _bounds(limb, window)
-        if part is not None:
-            _melt_in(surface, limb, part, window)
+        box = _bounds(limb, width_px, height_px)
+        if box is not None:
+            _melt_in(surface, limb, box)
     return surface
 
 
@@ -75,7 +73,7 @@ class _Limb(NamedTuple):
 
     @property
     def length(self) -> float:
-        return float(np.sqrt(_dot(self.bone, self.bone)))
+        return math.sqrt(_dot(self.bone, self.bone))
 
 
 def _dot(a: Vector, b: Vector) -> float:
@@ -96,18 +94,18 @@ def _limbs(flesh: Flesh) -> list[_Limb]:
     return [_Limb(*row) for row in rows]
 
 
-def _bounds(limb: _Limb, window: Window) -> Window | None:
-    """Part of the window, in its own pixels, that the limb can touch."""
+def _bounds(limb: _Limb, width_px: int, height_px: int) -> tuple[slice, slice] | None:
+    """Rows and columns that the limb can touch."""
     end_radius = limb.radius - limb.taper
     spans = []
-    for axis, (first, last) in enumerate(((window.x1, window.x2), (window.y1, window.y2))):
+    for axis, size_px in ((1, height_px), (0, width_px)):
         a, b = limb.start[axis], limb.start[axis] + limb.bone[axis]
-        low = max(int(np.floor(min(a - limb.radius, b - end_radius))), first)
-        high = min(int(np.ceil(max(a + limb.radius, b + end_radius))) + 1, last)
+        low = max(math.floor(min(a - limb.radius, b - end_radius)), 0)
+        high = min(math.ceil(max(a + limb.radius, b + end_radius)) + 1, size_px)
         if high <= low:
             return None
-        spans.append((low - first, high - first))
-    return Window(spans[0][0], spans[1][0], spans[0][1], spans[1][1])
+        spans.append(slice(low, high))
+    return spans[0], spans[1]
 
 
 class _Hit(NamedTuple):
@@ -148,8 +146,10 @@ def _trace(limb: _Limb, dx: Plane, dy: Plane) -> _Hit:
     z -= x * x
     z -= y * y
     np.maximum(z, 0, out=z)
-    # Close to the silhouette the surface falls away as a circle does: z^2 / 2r pixels from the edge.
-    cover = z * np.float32(0.5 / max(limb.radius, 1.0))
+    # Close to the silhouette the surface falls away as a circle does: z^2 / 2r pixels from the edge, where the limb
+    # lies across the line of sight; where it is foreshortened, z is too.
+    across = max(1 - bz * bz / _dot(limb.bone, limb.bone), _ALONG_SIGHT)
+    cover = z * np.float32(_EDGE_SHARPNESS / (2 * across * max(limb.radius, 1.0)))
     np.minimum(cover, 1, out=cover)
     np.sqrt(z, out=z)
     np.negative(z, out=z)
@@ -165,7 +165,7 @@ def _first_sphere(limb: _Limb, dx: Plane, dy: Plane) -> Plane:
     length2 = _dot(limb.bone, limb.bone)
     slant2 = length2 - taper * taper
     k2 = slant2 - bz * bz
-    if k2 < 1e-2 * length2:
+    if k2 < _ALONG_SIGHT * length2:
         # Seen along the bone: the nearer sphere hides the cone.
         return np.full((dy.shape[0], dx.shape[1]), 1.0 if bz < 0 else 0.0, np.float32)
     shifted: Plane = np.float32(bx) * dx + (np.float32(by) * dy - np.float32(radius * taper))
@@ -182,15 +182,15 @@ def _first_sphere(limb: _Limb, dx: Plane, dy: Plane) -> Plane:
     return shifted
 
 
-def _melt_in(surface: Surface, limb: _Limb, part: Window, window: Window) -> None:
-    box = (slice(part.y1, part.y2), slice(part.x1, part.x2))
-    dx = np.arange(part.x1, part.x2, dtype=np.float32)[None, :] + np.float32(window.x1 - limb.start[0])
-    dy = np.arange(part.y1, part.y2, dtype=np.float32)[:, None] + np.float32(window.y1 - limb.start[1])
+def _melt_in(surface: Surface, limb: _Limb, box: tuple[slice, slice]) -> None:
+    rows, columns = box
+    dx = np.arange(columns.start, columns.stop, dtype=np.float32)[None, :] - np.float32(limb.start[0])
+    dy = np.arange(rows.start, rows.stop, dtype=np.float32)[:, None] - np.float32(limb.start[1])
     hit = _trace(limb, dx, dy)
     cover = surface.cover[box]
     np.maximum(cover, hit.cover, out=cover)
     share = _blend_depth(surface.depth[box], hit, np.float32(max(limb.blend, 0.5)))
-    _blend_features(surface.features[:, box[0], box[1]], limb, hit, share)
+    _blend_features(surface.features[:, rows, columns], limb, hit, share)
 
 
 def _blend_depth(depth: Plane, hit: _Hit, reach: np.float32) -> Plane:
