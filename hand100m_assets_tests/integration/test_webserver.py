@@ -14,6 +14,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
 
 from hand100m_assets_tests.conftest import REPO, SampleWorkspace
 
@@ -47,9 +48,12 @@ def webserver(finished: SampleWorkspace, tmp_path_factory: pytest.TempPathFactor
     port = free_port()
     log = tmp_path_factory.mktemp("webserver") / "log.txt"
     command = [str(Path(sys.executable).with_name("dagster-webserver")), "-h", "127.0.0.1", "-p", str(port)]
-    with log.open("w") as out, subprocess.Popen(
-        [*command, "-w", str(REPO / "workspace.yaml")], env=finished.env, cwd=REPO, stdout=out, stderr=out
-    ) as server:
+    with (
+        log.open("w") as out,
+        subprocess.Popen(
+            [*command, "-w", str(REPO / "workspace.yaml")], env=finished.env, cwd=REPO, stdout=out, stderr=out
+        ) as server,
+    ):
         url = f"http://127.0.0.1:{port}"
         try:
             _wait_until_up(url, server, log)
@@ -71,9 +75,7 @@ def _wait_until_up(url: str, server: subprocess.Popen[bytes], log: Path) -> None
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[object]:
-    from playwright.sync_api import sync_playwright
-
+def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         yield chromium
@@ -81,7 +83,7 @@ def browser() -> Iterator[object]:
 
 
 @pytest.fixture
-def page(browser, webserver: str) -> Iterator[object]:
+def page(browser: Browser, webserver: str) -> Iterator[Page]:
     context = browser.new_context(viewport={"width": 1600, "height": 1000}, base_url=webserver)
     page = context.new_page()
     page.set_default_timeout(60_000)
@@ -92,31 +94,31 @@ def page(browser, webserver: str) -> Iterator[object]:
     assert hosts - {""} <= {"127.0.0.1"}, f"the page asked the internet: {hosts}"
 
 
-def test_the_asset_graph_shows_how_a_video_becomes_a_grid(page) -> None:
-    page.goto("/asset-groups")
+def test_the_asset_graph_shows_how_a_video_becomes_a_grid(page: Page) -> None:
+    page.goto("/locations/hand100m_assets/asset-groups/ego4d/lineage")
     for name in ("video_list", "inventory", "frames", "annotations", "coverage", "pairs", "grid"):
         page.get_by_text(name, exact=True).first.wait_for()
 
 
-def test_a_frames_partition_shows_its_frames(page, finished: SampleWorkspace) -> None:
+def test_a_frames_partition_shows_its_frames(page: Page, finished: SampleWorkspace) -> None:
     video_id = next(iter(finished.report.sources["ego4d"].healthy))
     page.goto(f"/assets/ego4d/frames?view=partitions&partition={video_id}")
     page.get_by_text("frame_count_decoded").first.wait_for()
 
 
-def test_the_truncated_video_is_shown_as_failed(page, finished: SampleWorkspace) -> None:
+def test_the_truncated_video_is_shown_as_failed(page: Page, finished: SampleWorkspace) -> None:
     page.goto("/assets/ego4d/frames?view=partitions")
     truncated = finished.report.sources["ego4d"].truncated[0]
     page.get_by_text(truncated[:8]).first.wait_for()
     page.get_by_text("Failed").first.wait_for()
 
 
-def test_the_checks_show_what_is_wrong(page) -> None:
+def test_the_checks_show_what_is_wrong(page: Page) -> None:
     page.goto("/assets/ego4d/annotations?view=checks")
     page.get_by_text("positive_missing").first.wait_for()
 
 
-def test_the_grid_is_visible_without_internet(page) -> None:
+def test_the_grid_is_visible_without_internet(page: Page) -> None:
     page.goto("/assets/ego4d/grid?view=partitions&partition=simhand-50k")
     page.get_by_text("labelled_preview").first.wait_for()
     page.get_by_text("Show Markdown").first.click()
