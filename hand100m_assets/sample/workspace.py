@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
-import multiprocessing
 import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-import cv2
-
-from hand100m_assets.errors import PermanentError
+from hand100m_assets.errors import PermanentError, RetryableError
 from hand100m_assets.layout import EGO4D, SOURCES, Source
 from hand100m_assets.outputfiles import output_errors
 from hand100m_assets.sample.annotation_files import AnnotationFile, annotation_files
 from hand100m_assets.sample.cast import SampleScale, VideoPlan, cast_videos
-from hand100m_assets.sample.filming import FilmedVideo, film
+from hand100m_assets.sample.crew import film_all
 from hand100m_assets.sample.lists import list_text
 from hand100m_assets.sample.report import REPORT_FILE, SAMPLE_VERSION, SampleReport, SourceTruth, VideoTruth
 
@@ -56,7 +53,9 @@ def make_sample(
     Raises:
         PermanentError: The folder holds something else; name another one.
         OutputUnwritableError: The disk is full, read-only or not permitted.
+        RetryableError: Another process is making this sample, or a worker process was killed.
     """
+    folder = folder.resolve()
     if seed < 0:
         raise PermanentError(f"the seed is {seed}", where=folder, fix="Give a seed of 0 or more.")
     with output_errors(folder):
@@ -66,7 +65,7 @@ def make_sample(
     tell = progress or (lambda _line: None)
     plans = {source.name: cast_videos(source, seed, scale) for source in SOURCES}
     with output_errors(folder), _work_folder(folder) as work:
-        sizes_bytes = _film_all(work, plans, workers or _core_count(), tell)
+        sizes_bytes = _film(work, [p for every in plans.values() for p in every], workers or _core_count(), tell)
         tell("writing lists and annotation files")
         files = {source.name: annotation_files(source, plans[source.name], seed) for source in SOURCES}
         for source in SOURCES:
@@ -80,7 +79,7 @@ def make_sample(
             )
         truths = {name: _source_truth(plans[name], sizes_bytes, files[name]) for name in plans}
         report = SampleReport(SAMPLE_VERSION, seed, scale, truths)
-        (work / ".env").write_text(_env_text(folder.absolute(), report), encoding="utf-8")
+        (work / ".env").write_text(_env_text(folder, report), encoding="utf-8")
         (work / REPORT_FILE).write_text(report.to_json(), encoding="utf-8")
     return report
 
@@ -116,56 +115,45 @@ def _work_folder(folder: Path) -> Iterator[Path]:
             where=work,
             fix="Move it away, or name another folder.",
         )
-    shutil.rmtree(work, ignore_errors=True)
-    work.mkdir(parents=True)
-    (work / _MARKER_FILE).touch()
-    try:
-        yield work
-        (work / _MARKER_FILE).unlink()
-        work.replace(folder)
-    except BaseException:
-        shutil.rmtree(work, ignore_errors=True)
-        raise
+    work.mkdir(parents=True, exist_ok=True)
+    with _held(work / _MARKER_FILE):
+        for left in work.iterdir():
+            if left.name != _MARKER_FILE:
+                shutil.rmtree(left) if left.is_dir() else left.unlink()
+        try:
+            yield work
+            (work / _MARKER_FILE).unlink()
+            work.replace(folder)
+        except BaseException:
+            shutil.rmtree(work, ignore_errors=True)
+            raise
+
+
+@contextmanager
+def _held(marker: Path) -> Iterator[None]:
+    """Hold the marker file, if no other process does; the kernel frees it however its holder dies."""
+    with marker.open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise RetryableError(
+                "another process is making this sample", where=marker.parent, fix="Wait for it, then run again."
+            ) from error
+        yield
 
 
 def _core_count() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _film_all(
-    work: Path, plans: Mapping[str, Sequence[VideoPlan]], workers: int, tell: Progress
-) -> dict[tuple[str, str], int]:
-    """Film every video that anybody downloaded, longest first; sizes in bytes by source and video id."""
-    jobs = [(plan, work / _DATA_DIR / plan.source.videos_dir) for every in plans.values() for plan in every]
-    for _, videos_dir in jobs:
-        videos_dir.mkdir(parents=True, exist_ok=True)
-    wanted = sorted((job for job in jobs if job[0].fate != "missing"), key=lambda job: -_effort(job[0]))
-    sizes_bytes: dict[tuple[str, str], int] = {}
-    for number, (plan, filmed) in enumerate(_films(wanted, workers), start=1):
-        sizes_bytes[plan.source.name, plan.video_id] = filmed.size_bytes
-        tell(f"video {number} of {len(wanted)}: {plan.source.title} {plan.video_id}, {plan.frame_count} frames")
+def _film(work: Path, plans: Sequence[VideoPlan], workers: int, tell: Progress) -> dict[str, int]:
+    """Sizes in bytes by video id of what was filmed."""
+    count = sum(plan.fate != "missing" for plan in plans)
+    sizes_bytes: dict[str, int] = {}
+    for number, (plan, filmed) in enumerate(film_all(plans, work / _DATA_DIR, workers), start=1):
+        sizes_bytes[plan.video_id] = filmed.size_bytes
+        tell(f"video {number} of {count}: {plan.source.title} {plan.video_id}, {plan.frame_count} frames")
     return sizes_bytes
-
-
-def _effort(plan: VideoPlan) -> float:
-    return plan.frame_count * (plan.width_px * plan.height_px / 3e5 + 2 * len(plan.tracks))
-
-
-def _films(jobs: Sequence[tuple[VideoPlan, Path]], workers: int) -> Iterator[tuple[VideoPlan, FilmedVideo]]:
-    if workers == 1:
-        for plan, videos_dir in jobs:
-            yield plan, film(plan, videos_dir)
-        return
-    # Spawned, not forked: the caller may have threads, and a fork would copy their locks.
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=context, initializer=cv2.setNumThreads, initargs=(1,)) as pool:
-        running = {pool.submit(film, plan, videos_dir): plan for plan, videos_dir in jobs}
-        try:
-            for future in as_completed(running):
-                yield running[future], future.result()
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
 
 
 def _write_tables(
@@ -173,11 +161,11 @@ def _write_tables(
     source: Source,
     *,
     plans: Sequence[VideoPlan],
-    sizes_bytes: Mapping[tuple[str, str], int],
+    sizes_bytes: Mapping[str, int],
     files: Sequence[AnnotationFile],
     seed: int,
 ) -> None:
-    listed = {plan.video_id: sizes_bytes.get((source.name, plan.video_id)) for plan in plans}
+    listed = {plan.video_id: sizes_bytes.get(plan.video_id) for plan in plans}
     known = [plan for plan in plans if listed[plan.video_id] is not None]
     per_frame = sum(listed[plan.video_id] or 0 for plan in known) / sum(plan.frame_count for plan in known)
     # Nobody filmed the missing video: it is listed with the size it would about have.
@@ -190,7 +178,7 @@ def _write_tables(
 
 
 def _source_truth(
-    plans: Sequence[VideoPlan], sizes_bytes: Mapping[tuple[str, str], int], files: Sequence[AnnotationFile]
+    plans: Sequence[VideoPlan], sizes_bytes: Mapping[str, int], files: Sequence[AnnotationFile]
 ) -> SourceTruth:
     def ids(fate: str) -> tuple[str, ...]:
         return tuple(plan.video_id for plan in plans if plan.fate == fate)
@@ -201,7 +189,7 @@ def _source_truth(
             fps=f"{plan.fps.numerator}/{plan.fps.denominator}",
             width_px=plan.width_px,
             height_px=plan.height_px,
-            size_bytes=sizes_bytes[plan.source.name, plan.video_id],
+            size_bytes=sizes_bytes[plan.video_id],
             encoding=plan.encoding.name,
         )
         for plan in plans

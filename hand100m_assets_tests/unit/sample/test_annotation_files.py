@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from itertools import pairwise
 from typing import Any
 
@@ -48,13 +49,13 @@ def sound_hands(file: AnnotationFile) -> list[dict[str, Any]]:
     return found
 
 
-def pose(record: dict[str, Any]) -> np.ndarray:
-    xy = np.array(record["keypoint_25d"]).reshape(21, 3)[:, :2]
-    return np.array([(1 - x, y) for x, y in xy]) if record["left_right"] == "Left" else xy
+def mirrored_pose(record: dict[str, Any]) -> list[tuple[float, float]]:
+    xy = np.array(record["keypoint_25d"]).reshape(21, 3)[:, :2].tolist()
+    return [(1 - x, y) for x, y in xy] if record["left_right"] == "Left" else [(x, y) for x, y in xy]
 
 
 def pose_distance(one: dict[str, Any], other: dict[str, Any]) -> float:
-    return sum(np.hypot(*(a - b)) for a, b in zip(pose(one), pose(other), strict=True)) / 21
+    return sum(map(math.dist, mirrored_pose(one), mirrored_pose(other))) / 21
 
 
 def test_every_family_is_there(source: Source, files: dict[str, AnnotationFile]) -> None:

@@ -5,20 +5,29 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
 
 import av
 import pytest
 
-from hand100m_assets.errors import Hand100mError, OutputUnwritableError, PermanentError
+from hand100m_assets.errors import Hand100mError, OutputUnwritableError, PermanentError, RetryableError
 from hand100m_assets.layout import DOH, EGO4D, SOURCES
 from hand100m_assets.sample import workspace
+from hand100m_assets.sample.filming import film
 from hand100m_assets.sample.frame_strip import read_frame_number
 from hand100m_assets.sample.report import SampleReport
 from hand100m_assets.sample.workspace import SampleScale, make_sample
 from hand100m_assets.settings import Settings
 from hand100m_assets_tests.unit.sample.conftest import TINY, TinySample
+
+REPO = Path(__file__).parents[3]
 
 
 def digests(folder: Path) -> dict[str, str]:
@@ -125,7 +134,7 @@ def test_the_report_file_says_what_was_returned(tiny: TinySample) -> None:
 def test_a_finished_sample_is_reported_at_once_and_left_alone(
     tiny: TinySample, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(workspace, "film", lambda *_: pytest.fail("filmed again"))
+    monkeypatch.setattr(workspace, "film_all", lambda *_: pytest.fail("filmed again"))
     (tiny.folder / "output").mkdir()
     try:
         assert make_sample(tiny.folder, seed=5, scale=TINY) == tiny.report
@@ -169,7 +178,7 @@ def test_nothing_is_left_of_a_sample_that_failed(tmp_path: Path, monkeypatch: py
         raise KeyboardInterrupt
 
     monkeypatch.setattr(workspace, "annotation_files", fail)
-    monkeypatch.setattr(workspace, "_film_all", lambda *_: {})
+    monkeypatch.setattr(workspace, "film_all", lambda *_: iter(()))
     with pytest.raises(KeyboardInterrupt):
         make_sample(tmp_path / "demo", scale=TINY)
     assert list(tmp_path.iterdir()) == []
@@ -187,6 +196,50 @@ def test_what_a_killed_sample_left_is_swept_away(tiny: TinySample, tmp_path: Pat
     assert not left.exists()
 
 
+def test_two_processes_do_not_make_the_same_sample(tmp_path: Path) -> None:
+    with workspace._work_folder(tmp_path / "demo") as work:
+        (work / "half").touch()
+        with pytest.raises(RetryableError, match="another process"), workspace._work_folder(tmp_path / "demo"):
+            pytest.fail("both were let in")
+        assert (work / "half").exists()
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
+def test_no_worker_outlives_a_killed_sample(how: signal.Signals, tmp_path: Path) -> None:
+    code = (
+        "import sys; from pathlib import Path; from hand100m_assets.sample.workspace import make_sample\n"
+        "if __name__ == '__main__': make_sample(Path(sys.argv[1]), workers=2, progress=print)"
+    )
+    script = tmp_path / "script.py"
+    script.write_text(code)
+    with subprocess.Popen([sys.executable, str(script), str(tmp_path / "demo")], cwd=REPO) as process:
+        left = tmp_path / "demo.in_progress" / "data"
+        assert eventually(lambda: len(list(left.rglob("*.mp4"))) == 2), "two workers are filming"
+        workers = children(process.pid)
+        assert len(workers) >= 2
+        process.send_signal(how)
+    assert eventually(lambda: not any(Path(f"/proc/{pid}").exists() for pid in workers))
+    assert not (tmp_path / "demo").exists()
+
+
+def children(pid: int) -> list[int]:
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        # Processes come and go while one looks.
+        with suppress(OSError):
+            if int(stat.read_text().rpartition(")")[2].split()[1]) == pid:
+                found.append(int(stat.parent.name))
+    return found
+
+
+def eventually(condition: Callable[[], bool]) -> bool:
+    for _ in range(600):
+        if condition():
+            return True
+        time.sleep(0.05)
+    return False
+
+
 def test_an_unwritable_place_is_one_clear_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputUnwritableError, match="cannot be written"):
@@ -196,7 +249,7 @@ def test_an_unwritable_place_is_one_clear_error(tmp_path: Path) -> None:
 def test_a_refusing_encoder_is_one_clear_error(tmp_path: Path) -> None:
     plan = workspace.cast_videos(EGO4D, 0, TINY)[0]
     with pytest.raises(OutputUnwritableError, match="ffmpeg gave up"):
-        workspace.film(plan, tmp_path / "no such folder")
+        film(plan, tmp_path / "no such folder")
 
 
 def test_a_scale_without_other_videos_is_refused() -> None:
