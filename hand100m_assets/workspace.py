@@ -98,6 +98,16 @@ class SourceWorkspace:
             )
         return folders
 
+    def annotation_tables(self, set_key: str) -> Path:
+        """Folder of one set's tables, which are there and finished.
+
+        Raises:
+            AnnotationFileError: They are not; materialize the set's annotations first.
+        """
+        tables = self.output.annotation_dir(set_key)
+        read_summary(tables)
+        return tables
+
     def ingested_stamp(self, set_key: str) -> FileStamp | None:
         """State of the annotation file that a set's tables were made from; None when there are none."""
         tables = self.output.annotation_dir(set_key)

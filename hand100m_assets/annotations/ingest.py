@@ -8,8 +8,7 @@ A *file* that breaks off leaves what was whole before, marked incomplete. What i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final, Generic, TypeVar
 
@@ -34,8 +33,8 @@ from hand100m_assets.annotations.tables import (
     rejects_frame,
     rejects_of,
 )
-from hand100m_assets.errors import AnnotationFileError, OutputUnwritableError, RetryableError
-from hand100m_assets.outputfiles import output_errors
+from hand100m_assets.errors import AnnotationFileError, RetryableError
+from hand100m_assets.outputtables import table_output_errors
 from hand100m_assets.video.inbox import FileStamp
 
 __all__ = ["IngestSummary", "ingest_file", "read_summary"]
@@ -68,27 +67,9 @@ def ingest_file(path: Path, out_dir: Path, *, batch_records: int = BATCH_RECORDS
                 "changed while it was read", where=path, fix="Let the download finish, then run again."
             )
         summary = ingest.finish(stamp)
-        with _writing(folder):
+        with table_output_errors(folder):
             (folder / SUMMARY_FILE).write_text(summary.model_dump_json(indent=2), encoding="utf-8")
     return summary
-
-
-@contextmanager
-def _writing(folder: Path) -> Iterator[None]:
-    """Polars reports a full disk in words of its own.
-
-    Raises:
-        OutputUnwritableError: The output disk refuses.
-    """
-    try:
-        with output_errors(folder):
-            yield
-    except pl.exceptions.PolarsError as error:
-        if "os error" not in str(error):
-            raise
-        raise OutputUnwritableError(
-            f"cannot be written ({error})", where=folder, fix="Check the output disk, then run again."
-        ) from error
 
 
 class _Parts(Generic[Row]):
@@ -105,7 +86,7 @@ class _Parts(Generic[Row]):
             self._flush()
 
     def _flush(self) -> None:
-        with _writing(self.folder):
+        with table_output_errors(self.folder):
             self.folder.mkdir(exist_ok=True)
             self.frame_of(self._batch).write_parquet(self.folder / f"{self.files:06d}.parquet", compression="lz4")
         self.rows += len(self._batch)
@@ -193,7 +174,7 @@ class _Ingest:
 
     def _sink(self, table: pl.LazyFrame, name: str) -> None:
         # Row groups of one size whatever the batches were: identical input gives identical files.
-        with _writing(self.folder):
+        with table_output_errors(self.folder):
             table.sink_parquet(
                 self.folder / name, compression="zstd", compression_level=1, row_group_size=BATCH_RECORDS
             )

@@ -1,6 +1,7 @@
 """A console log for people: what assets say, without the orchestrator's own events."""
 
 import logging
+from typing import Any
 
 import dagster as dg
 
@@ -18,7 +19,7 @@ class _PlainFormatter(logging.Formatter):
         return f"   {'' if record.levelno < logging.WARNING else record.levelname + ': '}{said}"
 
 
-@dg.logger(description="What assets say, one line each.")
+@dg.logger(None, "What assets say, one line each.")
 def plain(_context: dg.InitLoggerContext) -> logging.Logger:
     """Logs to stderr from INFO on."""
     logger = logging.Logger("hand100m", level=logging.INFO)
@@ -29,5 +30,5 @@ def plain(_context: dg.InitLoggerContext) -> logging.Logger:
     return logger
 
 
-PLAIN = {"loggers": {"plain": {"config": {}}}}
+PLAIN: dict[str, Any] = {"loggers": {"plain": {"config": {}}}}
 """Run configuration that chooses this logger."""

@@ -8,8 +8,11 @@ import dagster as dg
 import polars as pl
 from upath import UPath
 
+from hand100m_assets.defs.failures import clear_failures
 from hand100m_assets.errors import PermanentError
 from hand100m_assets.layout import Source
+from hand100m_assets.outputfiles import output_errors
+from hand100m_assets.outputtables import table_output_errors
 from hand100m_assets.settings import Settings
 from hand100m_assets.workspace import SourceWorkspace
 
@@ -41,13 +44,24 @@ class ParquetTables(dg.UPathIOManager):
     def __init__(self, output_root: str | Path) -> None:
         super().__init__(base_path=UPath(output_root))
 
+    def handle_output(self, context: dg.OutputContext, obj: Any) -> None:  # noqa: ANN401 - Dagster's own signature
+        """Store a table; a disk that refuses is one clear line."""
+        with clear_failures(), output_errors(Path(str(self._base_path))):
+            super().handle_output(context, obj)
+
+    def load_input(self, context: dg.InputContext) -> Any:  # noqa: ANN401 - Dagster's own signature
+        """Load a table; one that is not there yet is one clear line."""
+        with clear_failures():
+            return super().load_input(context)
+
     def dump_to_path(self, context: dg.OutputContext, obj: pl.DataFrame, path: UPath) -> None:
         """Write the frame and replace the old file in one step."""
         target = Path(str(path))
         beside = target.with_name(f".{target.name}.{os.getpid()}.tmp")
         try:
-            obj.write_parquet(beside, compression="zstd")
-            beside.replace(target)
+            with table_output_errors(target):
+                obj.write_parquet(beside, compression="zstd")
+                beside.replace(target)
         finally:
             beside.unlink(missing_ok=True)
 

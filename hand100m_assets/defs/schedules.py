@@ -18,7 +18,7 @@ def build_schedules(source: Source) -> list[dg.ScheduleDefinition]:
     @dg.schedule(
         name=f"{source.name}_nightly_backfill",
         cron_schedule="0 2 * * *",
-        target=dg.AssetSelection.assets([source.name, "frames"]).without_checks(),
+        job_name=frames_job_name(source),  # the job whose running batches the sensors look for
         default_status=dg.DefaultScheduleStatus.STOPPED,
         description="Asks for frames that are missing and have not failed for good, in capped batches.",
     )

@@ -127,9 +127,10 @@ def build_sensors(
 
     pictures = dg.AutomationConditionSensorDefinition(
         f"{source.name}_pictures_follow",
-        target=dg.AssetSelection.assets(*([source.name, name] for name in ("pairs", "coverage", "grid"))),
+        target=dg.AssetSelection.assets(*([source.name, name] for name in ("pairs", "coverage", "grid")))
+        | dg.AssetSelection.checks_for_assets(dg.AssetKey([source.name, "annotations"])),
         minimum_interval_seconds=settings.sensor_interval_s,
-        description="Redraws pairs, coverage and grid when what they are made from has changed.",
+        description="Redraws pairs, coverage and grid, and checks them, when what they are made from has changed.",
     )
     return [new_videos, new_annotation_files, frames_finished, pictures]
 

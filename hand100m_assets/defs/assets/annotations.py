@@ -6,6 +6,7 @@ import polars as pl
 from hand100m_assets.annotations.coverage import coverage as compute_coverage
 from hand100m_assets.annotations.discovery import list_annotation_files
 from hand100m_assets.annotations.ingest import ingest_file
+from hand100m_assets.defs.failures import fails_clearly
 from hand100m_assets.defs.partitions import annotation_set_partitions
 from hand100m_assets.defs.resources import Workspace
 from hand100m_assets.errors import AnnotationFileError
@@ -19,6 +20,7 @@ def build_annotation_assets(source: Source) -> list[dg.AssetsDefinition]:
     group, prefix, sets = source.name, [source.name], annotation_set_partitions(source)
 
     @dg.asset(key_prefix=prefix, group_name=group, kinds={"json", "polars"}, partitions_def=sets)
+    @fails_clearly
     def annotations(context: dg.AssetExecutionContext, workspace: Workspace) -> dg.MaterializeResult:  # type: ignore[type-arg]
         """`images`, `hands` and `rejects` of one set, every record validated."""
         place, key = workspace.source(source), context.partition_key
@@ -41,6 +43,7 @@ def build_annotation_assets(source: Source) -> list[dg.AssetsDefinition]:
         deps=[annotations],
         automation_condition=dg.AutomationCondition.eager(),
     )
+    @fails_clearly
     def coverage(
         context: dg.AssetExecutionContext,
         workspace: Workspace,
@@ -49,7 +52,7 @@ def build_annotation_assets(source: Source) -> list[dg.AssetsDefinition]:
     ) -> pl.DataFrame:
         """One row an annotated image: is its frame on disk, and if not, why."""
         place, key = workspace.source(source), context.partition_key
-        tables = place.output.annotation_dir(key)
+        tables = place.annotation_tables(key)
         table = compute_coverage(
             pl.read_parquet(tables / "images.parquet"),
             pl.read_parquet(tables / "hands.parquet", columns=["image_id"]),

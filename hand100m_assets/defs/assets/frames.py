@@ -6,8 +6,10 @@ from contextlib import closing
 import dagster as dg
 import polars as pl
 
+from hand100m_assets.defs.failures import fails_clearly
 from hand100m_assets.defs.partitions import video_partitions
 from hand100m_assets.defs.resources import Workspace
+from hand100m_assets.errors import SettingsError
 from hand100m_assets.layout import Source
 from hand100m_assets.render.preview import frames_preview_markdown
 from hand100m_assets.settings import Settings
@@ -36,9 +38,11 @@ def build_frame_assets(source: Source, settings: Settings) -> list[dg.AssetsDefi
         output_required=False,
         pool=f"{source.name}_frames",
     )
+    @fails_clearly
     def frames(context: dg.AssetExecutionContext, workspace: Workspace) -> Iterator[dg.AssetMaterialization]:
         """Exactly the chosen frames of each video as JPEG, with a manifest written last."""
         place = workspace.source(source)
+        _insist_on_a_selection(place)
         failed: dict[str, str] = {}
         with closing(_work_through(context, place, context.partition_keys)) as outcomes:
             for outcome in outcomes:
@@ -50,6 +54,7 @@ def build_frame_assets(source: Source, settings: Settings) -> list[dg.AssetsDefi
             raise _failure(failed, asked=len(context.partition_keys))
 
     @dg.asset(key_prefix=prefix, group_name=group, kinds={"polars"}, deps=[[source.name, "frames"]])
+    @fails_clearly
     def frame_catalog(context: dg.AssetExecutionContext, workspace: Workspace) -> pl.DataFrame:
         """Every finished frame of every video: index, pts, time and size."""
         table = read_catalog(workspace.source(source).output.frames_dir)
@@ -59,6 +64,16 @@ def build_frame_assets(source: Source, settings: Settings) -> list[dg.AssetsDefi
         return table
 
     return [frames, frame_catalog]
+
+
+def _insist_on_a_selection(place: SourceWorkspace) -> None:
+    """Without tables, "only annotated frames" would finish every video with none, and all would look done."""
+    if place.settings.frame_selection == "annotated" and not place.annotation_dirs():
+        raise SettingsError(
+            f"no annotation set of {place.source.title} has tables yet, so no frame is named",
+            where="HAND100M_FRAME_SELECTION=annotated",
+            fix=f"Materialize {place.source.name}/annotations first, or choose stride.",
+        )
 
 
 def _work_through(

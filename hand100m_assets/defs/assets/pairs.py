@@ -3,6 +3,7 @@
 import dagster as dg
 import polars as pl
 
+from hand100m_assets.defs.failures import fails_clearly
 from hand100m_assets.defs.partitions import annotation_set_partitions
 from hand100m_assets.defs.resources import Workspace
 from hand100m_assets.layout import OutputLayout, Source
@@ -25,9 +26,10 @@ def build_pair_assets(source: Source) -> list[dg.AssetsDefinition]:
         deps=[[source.name, "annotations"]],
         automation_condition=dg.AutomationCondition.eager(),
     )
+    @fails_clearly
     def pairs(context: dg.AssetExecutionContext, workspace: Workspace) -> pl.DataFrame:
         """Every hand with its positive, both distances, and the reason where there is no positive."""
-        tables = workspace.source(source).output.annotation_dir(context.partition_key)
+        tables = workspace.source(source).annotation_tables(context.partition_key)
         table = resolve_pairs(pl.read_parquet(tables / "hands.parquet"))
         reasons = dict(table.group_by(pl.col("reason").fill_null("resolved")).len().sort("reason").iter_rows())
         chart = png_markdown(distance_chart(table), "Distances between a hand and its positive")
@@ -42,10 +44,11 @@ def build_pair_assets(source: Source) -> list[dg.AssetsDefinition]:
         deps=[[source.name, "frame_catalog"], [source.name, "annotations"]],
         automation_condition=dg.AutomationCondition.eager(),
     )
+    @fails_clearly
     def grid(context: dg.AssetExecutionContext, workspace: Workspace, pairs: pl.DataFrame) -> pl.DataFrame:
         """The 10 x 10 picture of similar hands, plain and labelled; the table lists cells left empty."""
         place, key = workspace.source(source), context.partition_key
-        tables = place.output.annotation_dir(key)
+        tables = place.annotation_tables(key)
         name = read_set_name(tables)
         for line in console_lines_of(tables):
             context.log.info(line)

@@ -3,6 +3,7 @@
 import dagster as dg
 import polars as pl
 
+from hand100m_assets.defs.failures import fails_clearly
 from hand100m_assets.defs.partitions import video_partitions
 from hand100m_assets.defs.resources import Workspace
 from hand100m_assets.layout import Source
@@ -28,6 +29,7 @@ def build_video_assets(source: Source) -> list[dg.AssetsDefinition | dg.AssetSpe
     group, prefix = source.name, [source.name]
 
     @dg.asset(key_prefix=prefix, group_name=group, kinds={"polars"})
+    @fails_clearly
     def video_list(context: dg.AssetExecutionContext, workspace: Workspace) -> pl.DataFrame:
         """The official list of videos as a table; empty where the list file is not here."""
         place = workspace.source(source)
@@ -39,6 +41,7 @@ def build_video_assets(source: Source) -> list[dg.AssetsDefinition | dg.AssetSpe
         return listed
 
     @dg.asset(key_prefix=prefix, group_name=group, kinds={"polars"}, deps=[[source.name, "videos"]])
+    @fails_clearly
     def inventory(context: dg.AssetExecutionContext, workspace: Workspace, video_list: pl.DataFrame) -> pl.DataFrame:
         """One row a video, on disk or listed: headers, size, and how the file drifts from the list."""
         table = workspace.source(source).inventory(video_list if video_list.height else None)
@@ -49,6 +52,7 @@ def build_video_assets(source: Source) -> list[dg.AssetsDefinition | dg.AssetSpe
         return table
 
     @dg.asset(key_prefix=prefix, group_name=group, kinds={"polars"})
+    @fails_clearly
     def missing_videos(
         context: dg.AssetExecutionContext, workspace: Workspace, inventory: pl.DataFrame
     ) -> pl.DataFrame:

@@ -1,0 +1,25 @@
+"""Asset checks: errors where training would go wrong, warnings where the user should know.
+
+Unpartitioned, over everything that is on disk; each built from the table or the rule that does the work.
+"""
+
+import dagster as dg
+
+from hand100m_assets.defs.checks.annotations import build_annotation_checks
+from hand100m_assets.defs.checks.frames import build_frame_checks
+from hand100m_assets.defs.checks.pairs import build_grid_checks, build_pair_checks
+from hand100m_assets.defs.checks.videos import build_video_checks
+from hand100m_assets.layout import Source
+
+__all__ = ["build_checks"]
+
+
+def build_checks(source: Source) -> list[dg.AssetChecksDefinition]:
+    """Every check of one source."""
+    return [
+        *build_video_checks(source),
+        *build_frame_checks(source),
+        *build_annotation_checks(source),
+        *build_pair_checks(source),
+        *build_grid_checks(source),
+    ]

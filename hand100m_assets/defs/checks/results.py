@@ -1,0 +1,69 @@
+"""What a check says: counts, example rows, and one line that a person can act on."""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+import dagster as dg
+import polars as pl
+
+from hand100m_assets.workspace import SourceWorkspace
+
+ERROR, WARN = dg.AssetCheckSeverity.ERROR, dg.AssetCheckSeverity.WARN
+EXAMPLES: Final = 5
+
+FOLLOWS: Final = dg.AutomationCondition.eager().without(~dg.AutomationCondition.any_deps_missing())
+"""When its asset or another input changed; one set that never could be made must not silence the others' checks."""
+
+
+def offenders(
+    found: pl.DataFrame, *, severity: dg.AssetCheckSeverity, what: str, fix: str, checked: int
+) -> dg.AssetCheckResult:
+    """A result that passes when nothing offends, and otherwise shows how many and the first five rows."""
+    passed = found.is_empty()
+    return dg.AssetCheckResult(
+        passed=passed,
+        severity=severity,
+        description=f"{checked} checked, none at fault." if passed else f"{found.height} {what}. {fix}",
+        metadata={
+            "checked": checked,
+            "at_fault": found.height,
+            "examples": dg.MetadataValue.md(markdown_rows(found.head(EXAMPLES))),
+        },
+    )
+
+
+def nothing_yet(what: str, *, severity: dg.AssetCheckSeverity = ERROR) -> dg.AssetCheckResult:
+    """A result that fails because there is nothing to look at; `what` is a plural noun."""
+    return dg.AssetCheckResult(
+        passed=False, severity=severity, description=f"There are no {what} yet. Materialize them first."
+    )
+
+
+def markdown_rows(rows: pl.DataFrame) -> str:
+    """A small table for the UI."""
+    if rows.is_empty():
+        return "none"
+    head = ["| " + " | ".join(rows.columns) + " |", "|" + "---|" * rows.width]
+    return "\n".join([*head, *("| " + " | ".join(_cell(v) for v in row) + " |" for row in rows.iter_rows())])
+
+
+def _cell(value: object) -> str:
+    return str("" if value is None else value).replace("|", "\\|").replace("\n", " ")[:200]
+
+
+def table_on_disk(place: SourceWorkspace, asset: str) -> pl.DataFrame | None:
+    """An unpartitioned asset's table, None before it is materialized."""
+    path = place.output.table_file(asset)
+    return pl.read_parquet(path) if path.exists() else None
+
+
+def partitions_on_disk(place: SourceWorkspace, asset: str) -> dict[str, pl.DataFrame]:
+    """Tables of a partitioned asset by annotation set."""
+    folder = place.output.base_dir / asset
+    return {path.stem: pl.read_parquet(path) for path in sorted(folder.glob("[!.]*.parquet"))}
+
+
+def gathered(tables: Mapping[str, pl.DataFrame], where: pl.Expr, columns: Sequence[str]) -> pl.DataFrame:
+    """Rows of all sets for which the condition holds, each with the name of its set."""
+    parts = [table.filter(where).select(pl.lit(key).alias("annotation_set"), *columns) for key, table in tables.items()]
+    return pl.concat(parts) if parts else pl.DataFrame()

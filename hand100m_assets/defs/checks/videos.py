@@ -1,0 +1,77 @@
+"""Checks of the official list and of the downloads."""
+
+import dagster as dg
+import polars as pl
+
+from hand100m_assets.defs.checks.results import ERROR, WARN, nothing_yet, offenders, table_on_disk
+from hand100m_assets.defs.failures import fails_clearly
+from hand100m_assets.defs.resources import Workspace
+from hand100m_assets.layout import Source
+
+
+def build_video_checks(source: Source) -> list[dg.AssetChecksDefinition]:
+    """The list is here; downloads are whole, all here, and what the list says."""
+    report = "See missing_videos.txt."
+    return [
+        _list_check(source),
+        _inventory_check(
+            source,
+            name="downloads_are_whole",
+            why="A file cut short or not a video gives no frames.",
+            where=pl.col("state") == "unreadable",
+            severity=ERROR,
+            what="files are not whole videos",
+            fix=f"Download them again. {report}",
+        ),
+        _inventory_check(
+            source,
+            name="listed_videos_are_here",
+            why="Hands of a missing video drop out of training.",
+            where=pl.col("state").is_in(["missing", "in_progress"]),
+            severity=WARN,
+            what="listed videos are not here",
+            fix=f"Download them or ask the dataset's author. {report}",
+        ),
+        _inventory_check(
+            source,
+            name="videos_match_the_list",
+            why="Another resolution, rate or length than the annotated one: labels would sit on the wrong pixels.",
+            where=pl.col("drift_severity").eq_missing("error"),
+            severity=ERROR,
+            what="videos differ from the list",
+            fix="Replace them by the version that was annotated.",
+        ),
+    ]
+
+
+def _list_check(source: Source) -> dg.AssetChecksDefinition:
+    @dg.asset_check(asset=[source.name, "video_list"], description="Without the list, nobody knows what is missing.")
+    def list_is_here(workspace: Workspace) -> dg.AssetCheckResult:
+        list_file = workspace.source(source).folders.list_file
+        passed = list_file.is_file()
+        advice = f"There is no list {list_file}. Put it there, or set its path in .env."
+        return dg.AssetCheckResult(
+            passed=passed,
+            severity=WARN,
+            description=str(list_file) if passed else advice,
+            metadata={"list": dg.MetadataValue.path(list_file)},
+        )
+
+    return list_is_here
+
+
+def _inventory_check(
+    source: Source, *, name: str, why: str, where: pl.Expr, severity: dg.AssetCheckSeverity, what: str, fix: str
+) -> dg.AssetChecksDefinition:
+    videos = dg.AssetKey([source.name, "videos"])
+
+    @dg.asset_check(asset=videos, name=name, description=why, additional_deps=[[source.name, "inventory"]])
+    @fails_clearly
+    def check(workspace: Workspace) -> dg.AssetCheckResult:
+        inventory = table_on_disk(workspace.source(source), "inventory")
+        if inventory is None:
+            return nothing_yet("inventory rows")
+        found = inventory.filter(where).select("video_id", "state", "reason", "drift")
+        return offenders(found, severity=severity, what=what, fix=fix, checked=inventory.height)
+
+    return check
