@@ -8,12 +8,16 @@ from typing import Final
 
 import cv2
 import numpy as np
+import polars as pl
 
 from hand100m_assets.layout import frame_file_name
 from hand100m_assets.render.cells import marked_cell
 from hand100m_assets.render.crop import ImageBgr
+from hand100m_assets.render.grid import ImagePath
 from hand100m_assets.render.jpeg import METADATA_MAX_BYTES, jpeg_markdown, jpeg_under, read_image
 from hand100m_assets.render.lettering import DARK, draw_text
+from hand100m_assets.render.overlay import draw_box_overlay
+from hand100m_assets.render.skeleton import JointOrder
 
 _HEIGHT_PX: Final = 240
 _MAX_WIDTH_PX: Final = 480
@@ -51,6 +55,32 @@ def frames_preview_markdown(frame_dir: Path, frame_indices: Sequence[int], max_b
     title = f"frames {', '.join(str(index) for index in chosen)}"
     room = (max_bytes - len(jpeg_markdown(b"", title))) // 4 * 3
     return jpeg_markdown(frames_preview(images, [f"frame {index}" for index in chosen], room), title)
+
+
+def labels_preview_markdown(
+    hands: pl.DataFrame, image_path: ImagePath, *, joint_order: JointOrder = "mediapipe", count: int = 3
+) -> str:
+    """Labels over pixels: boxes and skeletons on whole frames spread over the set, as offline Markdown.
+
+    Args:
+        hands: Hands whose frames are on disk; `video_id`, `frame_index`, `box_px`, `keypoints`, `handedness` are read.
+        image_path: Finds an image on disk.
+        joint_order: Order of the keypoints in `hands`.
+        count: At most this many frames, from different places of the table.
+    """
+    frames = hands.select("video_id", "frame_index").unique(maintain_order=True)
+    if frames.is_empty():
+        return "no annotated frame on disk"
+    chosen = frames.gather_every(max(1, -(-frames.height // count)))
+    images, captions = [], []
+    for video_id, frame_index in chosen.iter_rows():
+        own = hands.filter((pl.col("video_id") == video_id) & (pl.col("frame_index") == frame_index))
+        image = _image_or_mark(image_path(video_id, frame_index, None))
+        points = own["keypoints"].to_numpy().reshape(own.height, -1, 3)
+        boxes, sides = own["box_px"].to_numpy(), own["handedness"].cast(pl.String).to_list()
+        images.append(draw_box_overlay(image, boxes, points, sides, joint_order=joint_order))
+        captions.append(f"{video_id[:8]}  frame {frame_index}")
+    return jpeg_markdown(frames_preview(images, captions), "labels over pixels")
 
 
 def _image_or_mark(path: Path) -> ImageBgr:

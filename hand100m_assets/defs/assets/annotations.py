@@ -4,15 +4,16 @@ import dagster as dg
 import polars as pl
 
 from hand100m_assets.annotations.coverage import coverage as compute_coverage
-from hand100m_assets.annotations.discovery import list_annotation_files
+from hand100m_assets.annotations.discovery import find_annotation_file
 from hand100m_assets.annotations.ingest import ingest_file
 from hand100m_assets.defs.failures import fails_clearly
 from hand100m_assets.defs.partitions import annotation_set_partitions
 from hand100m_assets.defs.resources import Workspace
-from hand100m_assets.errors import AnnotationFileError
 from hand100m_assets.layout import Source
-from hand100m_assets.render.charts import coverage_chart, png_markdown
+from hand100m_assets.render.charts import coverage_chart, keypoint_chart, png_markdown
+from hand100m_assets.render.preview import labels_preview_markdown
 from hand100m_assets.video.failures import read_failures
+from hand100m_assets.workspace import SourceWorkspace
 
 
 def build_annotation_assets(source: Source) -> list[dg.AssetsDefinition]:
@@ -24,16 +25,16 @@ def build_annotation_assets(source: Source) -> list[dg.AssetsDefinition]:
     def annotations(context: dg.AssetExecutionContext, workspace: Workspace) -> dg.MaterializeResult:  # type: ignore[type-arg]
         """`images`, `hands` and `rejects` of one set, every record validated."""
         place, key = workspace.source(source), context.partition_key
-        files = list_annotation_files(place.folders.annotations_dir).files
-        if key not in files:
-            raise AnnotationFileError(
-                f"no annotation file gives the set {key!r}",
-                where=place.folders.annotations_dir,
-                fix="Put the file back, or delete the partition in the UI.",
-            )
-        summary = ingest_file(files[key].path, place.output.annotation_dir(key))
+        file = find_annotation_file(place.folders.annotations_dir, key)
+        summary = ingest_file(file.path, place.output.annotation_dir(key))
         context.log.info(f"{key}: {summary.hands_kept} hands kept, {summary.rejects} records rejected")
-        return dg.MaterializeResult(metadata=_summary_metadata(summary.model_dump(mode="json")))
+        poses = keypoint_chart(
+            pl.scan_parquet(place.annotation_tables(key) / "hands.parquet"),
+            title=f"{source.title} {key}: what the poses look like",
+            joint_order=place.settings.joint_order,
+        )
+        chart = dg.MetadataValue.md(png_markdown(poses, "poses"))
+        return dg.MaterializeResult(metadata={**_summary_metadata(summary.model_dump(mode="json")), "poses": chart})
 
     @dg.asset(
         key_prefix=prefix,
@@ -63,11 +64,22 @@ def build_annotation_assets(source: Source) -> list[dg.AssetsDefinition]:
         counts = dict(table.group_by(pl.col("reason").fill_null("on disk")).len().sort("reason").iter_rows())
         title = f"{source.title} {key}: annotated images"
         context.add_output_metadata(
-            {"images": counts, "chart": dg.MetadataValue.md(png_markdown(coverage_chart(counts, title=title), title))}
+            {
+                "images": counts,
+                "chart": dg.MetadataValue.md(png_markdown(coverage_chart(counts, title=title), title)),
+                "labels_over_pixels": dg.MetadataValue.md(_labels_over_pixels(place, key, table)),
+            }
         )
         return table
 
     return [annotations, coverage]
+
+
+def _labels_over_pixels(place: SourceWorkspace, key: str, covered: pl.DataFrame) -> str:
+    on_disk = covered.lazy().filter("exists").select("image_id")
+    hands = pl.scan_parquet(place.annotation_tables(key) / "hands.parquet")
+    shown = hands.join(on_disk, on="image_id", how="semi", maintain_order="left").collect()
+    return labels_preview_markdown(shown, place.image_path(), joint_order=place.settings.joint_order)
 
 
 def _summary_metadata(summary: dict[str, object]) -> dict[str, dg.MetadataValue]:

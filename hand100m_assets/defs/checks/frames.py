@@ -11,6 +11,7 @@ from hand100m_assets.defs.failures import fails_clearly
 from hand100m_assets.defs.partitions import known_keys, video_partitions
 from hand100m_assets.defs.resources import Workspace
 from hand100m_assets.layout import Source
+from hand100m_assets.render.charts import png_markdown, progress_chart
 from hand100m_assets.video.catalog import frame_files_at_fault
 from hand100m_assets.video.completeness import frame_states
 
@@ -62,7 +63,9 @@ def _complete(states: pl.DataFrame) -> dg.AssetCheckResult:
     fix = "Download these videos again; their good frames are kept."
     result = offenders(bad, severity=ERROR, what="videos gave no or too few frames", fix=fix, checked=states.height)
     counts = {str(state): count for state, count in states.group_by("state").len().sort("state").iter_rows()}
-    return result._replace(metadata={**result.metadata, "videos_by_state": dg.MetadataValue.json(counts)})
+    chart = png_markdown(progress_chart(counts, title="Frames of registered videos"), "videos by state")
+    more = {"videos_by_state": dg.MetadataValue.json(counts), "chart": dg.MetadataValue.md(chart)}
+    return result._replace(metadata={**result.metadata, **more})
 
 
 def _extracted(states: pl.DataFrame) -> dg.AssetCheckResult:
