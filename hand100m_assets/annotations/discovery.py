@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from hand100m_assets.errors import FolderUnreadableError
+from hand100m_assets.errors import AnnotationFileError, FolderUnreadableError
 from hand100m_assets.layout import ANNOTATION_SUFFIXES, annotation_set_name
 from hand100m_assets.video.inbox import FileStamp
 
@@ -57,6 +57,26 @@ def list_annotation_files(folder: Path) -> AnnotationListing:
             fix="Mount or create it, give read permission, or correct the setting of the folder.",
         ) from error
     return listing
+
+
+def find_annotation_file(folder: Path, set_key: str) -> AnnotationFile:
+    """The file of one annotation set.
+
+    Raises:
+        FolderUnreadableError: As `list_annotation_files`.
+        AnnotationFileError: No file gives this set, or the one that would cannot be taken; the message says why.
+    """
+    listing = list_annotation_files(folder)
+    if set_key in listing.files:
+        return listing.files[set_key]
+    for name, reason in listing.refused.items():
+        if annotation_set_name(name).key == set_key:
+            raise AnnotationFileError(reason, where=folder / name, fix="Mend or replace this file, then run again.")
+    raise AnnotationFileError(
+        f"no annotation file gives the set {set_key!r}",
+        where=folder,
+        fix="Put the file back, or delete the partition in the UI.",
+    )
 
 
 def _sort_entry(entry: os.DirEntry[str], listing: AnnotationListing) -> None:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import dagster as dg
+import polars as pl
 import pytest
 from dagster._core.definitions.sensor_definition import SensorExecutionData
 
 from hand100m_assets.definitions import build_defs
 from hand100m_assets.defs.catch_up import evaluate_sensor
+from hand100m_assets.defs.partitions import register, video_partitions
+from hand100m_assets.defs.sensors import RANGE_END_TAG, RANGE_START_TAG
 from hand100m_assets.layout import DOH
 from hand100m_assets.settings import Settings
 from hand100m_assets.workspace import SourceWorkspace
@@ -37,12 +41,31 @@ class TinyWorkspace:
         self.defs = build_defs(self.settings)
 
     def add_video(self, video_id: str, clip: str = "keyint30_no_b") -> Path:
-        return copy_clip(make_clip(clip, self.clips), self.place.folders.videos_dir, video_id)
+        made = self.clips / f"{clip}.mp4"
+        return copy_clip(
+            made if made.exists() else make_clip(clip, self.clips), self.place.folders.videos_dir, video_id
+        )
+
+    def add_list(self, *video_ids: str, size: str = "320x240", text: str | None = None) -> Path:
+        path = self.place.folders.list_file
+        rows = [f"{video_id} genre link {size} 30/1\n" for video_id in video_ids]
+        path.write_text("".join(rows) if text is None else text)
+        return path
 
     def add_annotations(self, hands: list[dict], images: list[dict], file_name: str = SET_FILE) -> Path:
         path = self.place.folders.annotations_dir / file_name
         path.write_text(json.dumps({"images": images, "annotations": hands}))
         return path
+
+    def register(self, *video_ids: str) -> None:
+        register(self.instance, video_partitions(DOH), video_ids)
+
+    def reconfigured(self, **changes: object) -> TinyWorkspace:
+        """The same folders and instance after the settings were edited."""
+        other = copy.copy(self)
+        other.settings = self.settings.model_copy(update=changes)
+        other.place, other.defs, other.cursors = SourceWorkspace(other.settings, DOH), build_defs(other.settings), {}
+        return other
 
     def tick(self, name: str) -> SensorExecutionData:
         data = evaluate_sensor(self.defs, self.instance, self.settings, name, self.cursors.get(name))
@@ -57,6 +80,34 @@ class TinyWorkspace:
             **how,
         )
 
+    def extract(self, first: str, last: str | None = None) -> dg.ExecuteInProcessResult:
+        return self.execute("100doh_frames", tags={RANGE_START_TAG: first, RANGE_END_TAG: last or first})
+
+    def ingest(self, key: str = "simhand-50k") -> dg.ExecuteInProcessResult:
+        return self.execute("100doh_annotations", partition_key=key)
+
+    def draw(self, key: str = "simhand-50k") -> dg.ExecuteInProcessResult:
+        return self.execute("100doh_pictures", partition_key=key)
+
+    def notice(self) -> None:
+        """Register every video and annotation file that is here."""
+        for name in ("100doh_new_videos", "100doh_new_annotation_files"):
+            self.tick(name)
+            self.tick(name)
+
+    def table(self, asset: str, partition: str | None = None) -> pl.DataFrame:
+        return pl.read_parquet(self.place.output.table_file(asset, partition))
+
+    def metadata(self, asset: str, partition: str | None = None) -> dict[str, object]:
+        """What the latest materialization says, as plain values."""
+        records = self.instance.fetch_materializations(
+            dg.AssetRecordsFilter(
+                dg.AssetKey([DOH.name, asset]), asset_partitions=None if partition is None else [partition]
+            ),
+            limit=1,
+        ).records
+        return {name: value.value for name, value in records[0].asset_materialization.metadata.items()}
+
     def status(self, asset: str) -> dict[str, str]:
         key = dg.AssetKey([DOH.name, asset])
         partitions = dg.DynamicPartitionsDefinition(name=f"{DOH.name}_videos")
@@ -70,11 +121,23 @@ def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("clips")
 
 
+def failure(result: dg.ExecuteInProcessResult, step: str | None = None) -> str:
+    """The message of the failed step (the only one unless named), which the error shown to a person leads with."""
+    failed = {e.step_key: e.step_failure_data for e in result.all_events if e.is_step_failure}
+    data = failed[step] if step else failed.popitem()[1]
+    assert step or not failed
+    message = data.user_failure_data.description
+    assert data.error.message.removeprefix("dagster._core.definitions.events.Failure: ").startswith(message)
+    return message
+
+
 @pytest.fixture
-def tiny(tmp_path: Path, clips: Path) -> Iterator[TinyWorkspace]:
+def tiny(tmp_path: Path, clips: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[TinyWorkspace]:
     settings = Settings(
         _env_file=None, data_root=tmp_path / "data", output_root=tmp_path / "output", workers=1, frame_stride=10
     )
+    # Worker processes are tested in the video room; here they would cost a second a run.
+    monkeypatch.setattr(Settings, "worker_count", 0)
     with dg.DagsterInstance.ephemeral() as instance:
         yield TinyWorkspace(settings, instance, clips)
 

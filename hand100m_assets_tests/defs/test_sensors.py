@@ -5,7 +5,6 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from hand100m_assets.definitions import build_defs
 from hand100m_assets.defs.sensors import RANGE_END_TAG, RANGE_START_TAG, read_pending
 from hand100m_assets_tests.defs.conftest import TinyWorkspace, hand, image
 
@@ -85,10 +84,7 @@ def test_an_unreadable_folder_is_not_an_empty_one(tiny: TinyWorkspace, monkeypat
 
 
 def test_a_tick_takes_its_share_and_the_next_one_goes_on(tiny: TinyWorkspace) -> None:
-    capped = tiny.settings.model_copy(update={"videos_per_tick": 2, "output_root": tiny.settings.output_root})
-    small = TinyWorkspace.__new__(TinyWorkspace)
-    small.__dict__.update(tiny.__dict__, settings=capped, cursors={})
-    small.defs = build_defs(capped)
+    small = tiny.reconfigured(videos_per_tick=2)
     for letter in "abcde":
         small.add_video(letter * 11)
     small.tick(VIDEOS)

@@ -1,0 +1,346 @@
+"""Every asset on a tiny real workspace: what it makes, what it says, how it fails."""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+
+import cv2
+import dagster as dg
+import pytest
+
+from hand100m_assets.video.manifest import read_manifest
+from hand100m_assets_tests.defs.conftest import TinyWorkspace, failure, hand, image
+
+GOOD, OTHER, CUT, NO_INDEX, TEXT = "aaaaaaaaaaa", "-bbbbbbbbbb", "ccccccccccc", "ddddddddddd", "eeeeeeeeeee"
+
+
+def frame_indices(tiny: TinyWorkspace, video_id: str) -> list[int]:
+    names = sorted(path.name for path in tiny.place.output.frame_dir(video_id).glob("*.jpg"))
+    return [int(name[6:12]) for name in names]
+
+
+def written_at(tiny: TinyWorkspace) -> dict[Path, int]:
+    return {path: path.stat().st_mtime_ns for path in tiny.place.output.frames_dir.rglob("frame_*.jpg")}
+
+
+@pytest.fixture
+def batch(tiny: TinyWorkspace) -> TinyWorkspace:
+    """Two sound videos, one cut with its index in front, one without index, one web page."""
+    tiny.add_video(GOOD)
+    tiny.add_video(OTHER, "defaults")
+    tiny.add_video(CUT, "cut_with_index")
+    tiny.add_video(NO_INDEX, "cut_without_index")
+    tiny.add_video(TEXT, "text")
+    tiny.register(GOOD, OTHER, CUT, NO_INDEX, TEXT)
+    return tiny
+
+
+def test_in_one_run_good_videos_finish_and_bad_ones_fail_by_name(batch: TinyWorkspace) -> None:
+    result = batch.extract(OTHER, TEXT)
+    assert not result.success
+    assert batch.status("frames") == {
+        OTHER: "MATERIALIZED",
+        GOOD: "MATERIALIZED",
+        CUT: "MATERIALIZED",
+        NO_INDEX: "FAILED",
+        TEXT: "FAILED",
+    }
+    lines = failure(result).splitlines()
+    assert lines[0] == "2 of 5 videos failed; the others are finished and recorded."
+    assert [line.split(":")[0] for line in lines[1:]] == [f"- {NO_INDEX}", f"- {TEXT}"]
+    assert all(f"{video_id}.mp4" in line for video_id, line in zip((NO_INDEX, TEXT), lines[1:], strict=True))
+    assert frame_indices(batch, GOOD) == frame_indices(batch, OTHER) == list(range(0, 100, 10))
+
+
+def test_a_cut_video_keeps_its_whole_frames_and_says_that_it_is_damaged(batch: TinyWorkspace) -> None:
+    assert batch.extract(CUT).success
+    metadata = batch.metadata("frames", CUT)
+    kept = frame_indices(batch, CUT)
+    assert metadata["status"] == "damaged"
+    assert metadata["frames"] == len(kept) < 10
+    assert kept == list(range(0, 10 * len(kept), 10))
+
+
+def test_a_materialization_shows_figures_and_a_small_preview(batch: TinyWorkspace) -> None:
+    batch.extract(GOOD)
+    metadata = batch.metadata("frames", GOOD)
+    assert (metadata["frames"], metadata["frame_count_decoded"]) == (10, 100)
+    assert (metadata["status"], metadata["selection"]) == ("complete", {"kind": "stride", "stride": 10})
+    assert metadata["folder"] == str(batch.place.output.frame_dir(GOOD))
+    assert metadata["preview"].startswith("![") and "data:image/jpeg;base64," in metadata["preview"]
+    assert len(metadata["preview"]) <= 100_000
+
+
+def test_a_rerun_decodes_nothing_anew(batch: TinyWorkspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    batch.extract(OTHER, GOOD)
+    before = written_at(batch)
+
+    def refuse(*_: object) -> None:
+        raise AssertionError("decoded again")
+
+    monkeypatch.setattr("hand100m_assets.video.extract.decode_frames", refuse)
+    assert batch.extract(OTHER, GOOD).success
+    assert batch.metadata("frames", GOOD)["reused"] is True
+    assert written_at(batch) == before
+
+
+def test_going_on_from_failure_asks_for_the_failed_ones_only(batch: TinyWorkspace) -> None:
+    batch.extract(OTHER, TEXT)
+    batch.add_video(NO_INDEX)
+    result = batch.extract(NO_INDEX, TEXT)
+    assert "1 of 2 videos failed" in failure(result)
+    assert batch.status("frames")[NO_INDEX] == "MATERIALIZED"
+    materialized = [event.partition for event in result.all_events if event.is_step_materialization]
+    assert materialized == [NO_INDEX]
+
+
+def test_a_narrower_stride_adds_only_what_is_missing(batch: TinyWorkspace) -> None:
+    batch.reconfigured(frame_stride=20).extract(GOOD)
+    before = written_at(batch)
+    assert frame_indices(batch, GOOD) == list(range(0, 100, 20))
+    assert batch.extract(GOOD).success
+    assert frame_indices(batch, GOOD) == list(range(0, 100, 10))
+    assert before.items() <= written_at(batch).items()
+
+
+def test_another_quality_makes_every_frame_anew(batch: TinyWorkspace) -> None:
+    batch.extract(GOOD)
+    before = {path: path.read_bytes() for path in written_at(batch)}
+    assert batch.reconfigured(jpeg_quality=60).extract(GOOD).success
+    assert before.keys() == written_at(batch).keys()
+    assert all(len(path.read_bytes()) < len(data) for path, data in before.items())
+    assert read_manifest(batch.place.output.manifest_file(GOOD)).jpeg_quality == 60
+
+
+def test_a_replaced_video_is_extracted_anew(batch: TinyWorkspace) -> None:
+    batch.extract(CUT)
+    batch.add_video(CUT)
+    assert batch.extract(CUT).success
+    assert batch.metadata("frames", CUT)["status"] == "complete"
+    assert frame_indices(batch, CUT) == list(range(0, 100, 10))
+
+
+def test_a_video_that_is_gone_fails_by_name_and_leaves_the_others_alone(batch: TinyWorkspace) -> None:
+    batch.place.video_file(GOOD).unlink()
+    result = batch.extract(OTHER, GOOD)
+    assert str(batch.place.video_file(GOOD)) in failure(result)
+    assert batch.status("frames") == {OTHER: "MATERIALIZED", GOOD: "FAILED"}
+
+
+@pytest.fixture
+def annotated(batch: TinyWorkspace) -> TinyWorkspace:
+    """A set that names two frames of one video, none of the other, and a positive across videos."""
+    batch.add_annotations(
+        [hand(11, 1, 12), hand(12, 2, 11), hand(13, 3, 11)],
+        [image(GOOD, 30, 1), image(GOOD, 33, 2), image(CUT, 0, 3)],
+    )
+    batch.notice()
+    return batch
+
+
+def test_the_annotated_selection_takes_the_named_frames_and_nothing_of_other_videos(annotated: TinyWorkspace) -> None:
+    assert annotated.ingest().success
+    chosen = annotated.reconfigured(frame_selection="annotated")
+    assert chosen.extract(OTHER, CUT).success
+    assert frame_indices(chosen, GOOD) == [30, 33]
+    assert frame_indices(chosen, CUT) == [0]
+    assert frame_indices(chosen, OTHER) == []
+    assert (chosen.metadata("frames", OTHER)["frames"], chosen.metadata("frames", OTHER)["status"]) == (0, "complete")
+
+
+def test_annotated_without_any_tables_fails_instead_of_finishing_with_no_frame(annotated: TinyWorkspace) -> None:
+    result = annotated.reconfigured(frame_selection="annotated").extract(OTHER, CUT)
+    assert failure(result).startswith("HAND100M_FRAME_SELECTION=annotated: no annotation set of 100DOH has tables yet")
+    assert set(annotated.status("frames").values()) == {"FAILED"}
+    assert not annotated.place.output.frames_dir.exists()
+
+
+def test_annotated_by_a_set_that_is_not_there_names_it(annotated: TinyWorkspace) -> None:
+    annotated.ingest()
+    result = annotated.reconfigured(frame_selection="annotated", annotated_sets=["topk-1m"]).extract(GOOD)
+    assert "topk-1m" in failure(result) and "HAND100M_ANNOTATED_SETS" in failure(result)
+
+
+def disk_full(*_: object, **__: object) -> None:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def test_a_full_disk_is_one_clear_line_and_leaves_no_finished_folder(
+    batch: TinyWorkspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Path, "write_bytes", disk_full)
+    assert "disk is full: free some space" in failure(batch.extract(GOOD))
+    assert not list(batch.place.output.frames_dir.glob("[!.]*"))
+    monkeypatch.undo()
+    assert batch.extract(GOOD).success
+
+
+def test_a_disk_that_refuses_a_table_is_one_clear_line_and_keeps_the_old_table(
+    batch: TinyWorkspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batch.add_list(GOOD)
+    batch.execute("100doh_catalog")
+    before = batch.table("video_list")
+    batch.add_list(GOOD, OTHER)
+
+    def refuse(path: Path, *_: object, **__: object) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(path))
+
+    monkeypatch.setattr(Path, "replace", refuse)
+    message = failure(batch.execute("100doh_catalog"), "100doh__video_list")
+    assert "video_list.parquet" in message and "mounted read-only" in message
+    assert batch.table("video_list").equals(before)
+    assert not list(batch.place.output.base_dir.glob(".*"))
+
+
+def test_an_output_root_that_cannot_be_made_is_one_clear_line(tiny: TinyWorkspace) -> None:
+    tiny.settings.output_root.write_text("a file stands here")
+    message = failure(tiny.execute("100doh_catalog"), "100doh__video_list")
+    assert str(tiny.settings.output_root) in message and "choose another output folder" in message
+
+
+def test_the_catalog_job_makes_list_inventory_report_and_catalog(batch: TinyWorkspace) -> None:
+    batch.add_list(GOOD, OTHER, CUT, NO_INDEX, "absent_____")
+    batch.extract(OTHER, GOOD)
+    result = batch.execute("100doh_catalog")
+    assert result.success
+    assert batch.table("video_list").height == 5
+    states = dict(batch.table("inventory").select("video_id", "state").iter_rows())
+    assert states == {
+        GOOD: "complete",
+        OTHER: "complete",
+        CUT: "unreadable",
+        NO_INDEX: "unreadable",
+        TEXT: "unreadable",
+        "absent_____": "missing",
+    }
+    assert batch.metadata("inventory")["states"] == {"complete": 2, "missing": 1, "unreadable": 3}
+    names = batch.place.output.missing_videos_file.read_text().splitlines()
+    assert names == ["absent_____.mp4", f"{CUT}.mp4", f"{NO_INDEX}.mp4", f"{TEXT}.mp4"]
+    assert batch.metadata("missing_videos")["report"] == str(batch.place.output.missing_videos_file)
+    assert batch.table("frame_catalog").height == batch.metadata("frame_catalog")["dagster/row_count"] == 20
+    assert batch.metadata("frame_catalog")["videos"] == 2
+
+
+def test_without_a_list_the_inventory_is_what_is_on_disk(batch: TinyWorkspace) -> None:
+    result = batch.execute("100doh_catalog")
+    assert result.success
+    assert batch.table("video_list").is_empty()
+    assert batch.table("inventory").height == 5
+    assert any("what is missing cannot be told" in line for line in log_lines(batch, result))
+
+
+def log_lines(tiny: TinyWorkspace, result: dg.ExecuteInProcessResult) -> list[str]:
+    return [entry.user_message for entry in tiny.instance.all_logs(result.run_id)]
+
+
+def test_a_list_with_wrong_columns_fails_by_name_and_the_rest_goes_on(batch: TinyWorkspace) -> None:
+    path = batch.add_list(text="id;size\naaaaaaaaaaa;12\n")
+    batch.extract(GOOD)
+    result = batch.execute("100doh_catalog")
+    assert failure(result).startswith(f"{path}, row 1: neither a header with a video name nor a row of the 100DOH list")
+    made = {key.path[-1] for event in result.get_asset_materialization_events() if (key := event.asset_key)}
+    assert made == {"frame_catalog"}
+
+
+def test_an_unmounted_video_folder_fails_the_inventory_and_empties_nothing(batch: TinyWorkspace) -> None:
+    batch.execute("100doh_catalog")
+    folder = batch.place.folders.videos_dir
+    folder.rename(folder.with_name("elsewhere"))
+    result = batch.execute("100doh_catalog")
+    assert str(folder) in failure(result) and "Mount" in failure(result)
+    assert batch.table("inventory").height == 5
+
+
+def test_annotations_count_their_rejects(annotated: TinyWorkspace) -> None:
+    annotated.add_annotations([hand(11, 1, None), hand(12, 1, None, boxes="[1, 2]")], [image(GOOD, 30, 1)])
+    assert annotated.ingest().success
+    metadata = annotated.metadata("annotations", "simhand-50k")
+    assert (metadata["hands_read"], metadata["hands_kept"], metadata["rejects"]) == (2, 1, 1)
+    assert metadata["complete"] is True
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [("[1, 2]", "not an object with images and annotations"), ("", "zero bytes"), ('{"a": 1}', "annotations")],
+    ids=str,
+)
+def test_a_file_of_another_shape_is_one_clear_line_and_publishes_nothing(
+    annotated: TinyWorkspace, text: str, words: str
+) -> None:
+    path = annotated.add_annotations([], [])
+    path.write_text(text)
+    message = failure(annotated.ingest())
+    assert words in message and str(path.parent) in message
+    assert not (annotated.place.output.annotation_dir("simhand-50k") / "summary.json").exists()
+
+
+def test_an_annotation_file_that_is_gone_is_one_clear_line(annotated: TinyWorkspace) -> None:
+    next(annotated.place.folders.annotations_dir.iterdir()).unlink()
+    assert "no annotation file gives the set 'simhand-50k'" in failure(annotated.ingest())
+
+
+@pytest.mark.parametrize("step", ["100doh__coverage", "100doh__grid"])
+def test_what_has_no_input_yet_says_so(annotated: TinyWorkspace, step: str) -> None:
+    assert "has not been materialized yet" in failure(annotated.draw(), step)
+
+
+def test_pairs_without_tables_say_what_to_do(annotated: TinyWorkspace) -> None:
+    selection = [dg.AssetKey(["100doh", "pairs"])]
+    result = annotated.execute("100doh_annotations", partition_key="simhand-50k", asset_selection=selection)
+    assert "Ingest the annotation file first" in failure(result)
+
+
+@pytest.fixture
+def drawn(annotated: TinyWorkspace) -> tuple[TinyWorkspace, dg.ExecuteInProcessResult]:
+    """Everything materialized once."""
+    assert annotated.ingest().success
+    annotated.extract(OTHER, TEXT)
+    assert annotated.execute("100doh_catalog").success
+    result = annotated.draw()
+    assert result.success
+    return annotated, result
+
+
+Drawn = tuple[TinyWorkspace, dg.ExecuteInProcessResult]
+
+
+def test_coverage_says_why_an_image_is_not_there(drawn: Drawn) -> None:
+    tiny, _ = drawn
+    rows = tiny.table("coverage", "simhand-50k").select("video_id", "frame_index", "exists", "reason").rows()
+    assert rows == [(GOOD, 30, True, None), (GOOD, 33, False, "not on the selection"), (CUT, 0, True, None)]
+    metadata = tiny.metadata("coverage", "simhand-50k")
+    assert metadata["images"] == {"not on the selection": 1, "on disk": 2}
+    assert "data:image/png;base64," in metadata["chart"] and len(metadata["chart"]) <= 100_000
+
+
+def test_pairs_name_each_hands_positive(drawn: Drawn) -> None:
+    tiny, _ = drawn
+    columns = ["hand_id", "positive_hand_id", "positive_row_index", "same_video", "reason"]
+    assert tiny.table("pairs", "simhand-50k").select(columns).rows() == [
+        (11, 12, 1, True, None),
+        (12, 11, 0, True, None),
+        (13, 11, 0, False, None),
+    ]
+    assert tiny.metadata("pairs", "simhand-50k")["hands"] == {"resolved": 3}
+
+
+def test_both_grids_are_drawn_whole_with_previews_that_need_no_network(drawn: Drawn) -> None:
+    tiny, _ = drawn
+    metadata = tiny.metadata("grid", "simhand-50k")
+    for labelled, name in ((False, "plain"), (True, "labelled")):
+        path = tiny.place.output.grid_file("simhand-50k", labelled=labelled)
+        assert cv2.imread(str(path)).shape == (2240, 2240, 3)
+        assert metadata[name] == str(path)
+        preview = metadata[f"{name}_preview"]
+        assert "](data:image/jpeg;base64," in preview and len(preview) <= 100_000
+    assert metadata["cells_empty"] == tiny.table("grid", "simhand-50k").height > 0
+
+
+def test_the_run_log_says_the_three_lines_with_what_was_really_read(drawn: Drawn) -> None:
+    tiny, result = drawn
+    lines = log_lines(tiny, result)
+    first = lines.index("100DOH 50k JSON file loaded successfully.")
+    assert lines[first + 1 : first + 3] == ["A total of 3 images were read.", "A total of 3 data items were read."]
