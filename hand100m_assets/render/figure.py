@@ -69,7 +69,8 @@ def png_bytes(figure: Figure, colors: int = 256) -> bytes:
     drawn = io.BytesIO()
     figure.savefig(drawn, format="png")
     opaque = Image.open(drawn).convert("RGB")
-    few_colors = opaque.quantize(colors, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+    # Median cut would merge the colours of thin lines, such as two fingers.
+    few_colors = opaque.quantize(colors, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
     buffer = io.BytesIO()
     few_colors.save(buffer, format="png", optimize=True)
     return buffer.getvalue()
