@@ -21,7 +21,7 @@ UNFINISHED_FATES: Final[tuple[Fate, ...]] = ("missing", "truncated", "downloadin
 FRAME_STRIDE: Final = 30
 """Every how many frames hands are annotated. Source: the original extraction scripts."""
 
-_UNFINISHED_S: Final = 3.0
+_UNFINISHED_S: Final = 2.1
 """Length of the videos that are there in part."""
 
 

@@ -41,6 +41,9 @@ ENCODINGS: Final = (
 _COMMON: Final[dict[str, str | int]] = {
     "vcodec": "libx264",
     "preset": "veryfast",
+    # The scenes move little: a coarse motion search finds as much for two thirds of the time.
+    "subq": 1,
+    "motion-est": "dia",
     "crf": 21,
     "pix_fmt": "yuv420p",
     "threads": 1,
