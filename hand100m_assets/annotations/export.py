@@ -17,7 +17,7 @@ _BATCH_ROWS: Final = 10_000
 _PLAIN_INTEGER: Final = r"^(?:0|[1-9][0-9]{0,17})$"
 
 
-def export_json(tables_dir: Path, out_file: Path, frames_prefix: str) -> None:
+def export_json(tables_dir: Path, out_file: Path, *, frames_prefix: str) -> int:
     """Write one set's kept records in the original schema, `file_name` pointing at our frames.
 
     Values are those of the tables: rejected records are left out, so that row indices close up; boxes are JSON strings
@@ -27,6 +27,9 @@ def export_json(tables_dir: Path, out_file: Path, frames_prefix: str) -> None:
         tables_dir: Folder of a finished set.
         out_file: The JSON file; in its place at once, when it is whole.
         frames_prefix: What the original loader's data root needs before `<video id>/frame_NNNNNN.jpg`; may be empty.
+
+    Returns:
+        Hands written.
 
     Raises:
         AnnotationFileError: The folder holds no finished set; ingest the annotation file first.
@@ -44,12 +47,13 @@ def export_json(tables_dir: Path, out_file: Path, frames_prefix: str) -> None:
                 file.write(b'{"images": [')
                 _write_records(file, (_image_records(batch, frames_prefix) for batch in _batches(images)))
                 file.write(b'], "annotations": [')
-                _write_records(file, (_hand_records(batch) for batch in _batches(hands)))
+                hands_written = _write_records(file, (_hand_records(batch) for batch in _batches(hands)))
                 file.write(b"]}\n")
             part.replace(out_file)
         except BaseException:
             part.unlink(missing_ok=True)
             raise
+    return hands_written
 
 
 def _with_natural_ids(images: pl.LazyFrame, hands: pl.LazyFrame) -> tuple[pl.LazyFrame, pl.LazyFrame]:
@@ -67,8 +71,8 @@ def _batches(table: pl.LazyFrame) -> Iterator[pl.DataFrame]:
         yield table.slice(start, _BATCH_ROWS).collect()
 
 
-def _write_records(file: BinaryIO, batches: Iterator[pl.DataFrame]) -> None:
-    separator = b"\n"
+def _write_records(file: BinaryIO, batches: Iterator[pl.DataFrame]) -> int:
+    separator, written = b"\n", 0
     for batch in batches:
         buffer = io.BytesIO()
         batch.write_ndjson(buffer)
@@ -76,6 +80,8 @@ def _write_records(file: BinaryIO, batches: Iterator[pl.DataFrame]) -> None:
         for line in buffer.getvalue().splitlines():
             file.write(separator + line)
             separator = b",\n"
+        written += batch.height
+    return written
 
 
 def _image_records(images: pl.DataFrame, frames_prefix: str) -> pl.DataFrame:
