@@ -36,7 +36,7 @@ demo: $(STAMP) ## make a miniature Hand100M, run the whole preparation on it, sa
 dev: $(STAMP) $(DAGSTER_HOME)/dagster.yaml ## the Dagster UI and daemon, on your .env or else on the demo
 	@test -f $(ENV_FILE) || { echo "No .env and no demo yet: run 'make demo', or copy .env.example to .env"; exit 2; }
 	@for source in ego4d 100doh; do $(IN_USE) $(BIN)/dagster instance concurrency set $${source}_frames 1 >/dev/null; done
-	$(IN_USE) $(BIN)/dg dev --port $(PORT)
+	$(IN_USE) VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/dg dev --port $(PORT)
 
 test: $(STAMP) ## all tests
 	$(BIN)/python -m pytest
@@ -48,7 +48,8 @@ check: $(STAMP) ## lint, types, definitions
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	DAGSTER_HOME=$$(mktemp -d) HAND100M_DATA_ROOT=/nowhere $(BIN)/dg check defs
+	@home=$$(mktemp -d) && cp dagster.yaml $$home && trap "rm -rf $$home" EXIT && \
+		DAGSTER_HOME=$$home HAND100M_DATA_ROOT=/nowhere VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/dg check defs
 
 check-data: $(STAMP) $(DAGSTER_HOME)/dagster.yaml ## asset checks on your data; exit status 1 on an error, for CI
 	$(IN_USE) $(BIN)/python -m hand100m_assets.defs.check_data

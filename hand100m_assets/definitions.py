@@ -1,5 +1,7 @@
 """The code location: `build_defs` for tests and notebooks, `defs` for Dagster."""
 
+import warnings
+
 import dagster as dg
 
 from hand100m_assets.defs.assets.annotations import build_annotation_assets
@@ -14,6 +16,10 @@ from hand100m_assets.defs.schedules import build_schedules
 from hand100m_assets.defs.sensors import build_sensors
 from hand100m_assets.layout import SOURCES, Source
 from hand100m_assets.settings import Settings, load_settings
+
+# Backfill policies and automation conditions are marked beta; a user cannot act on being told at every start.
+warnings.filterwarnings("ignore", category=dg.BetaWarning)
+warnings.filterwarnings("ignore", category=dg.PreviewWarning)
 
 
 def build_defs(settings: Settings | None = None) -> dg.Definitions:
