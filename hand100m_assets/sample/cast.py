@@ -124,11 +124,9 @@ _SETTINGS: Final[dict[str, tuple[_Setting, ...]]] = {
     ),
 }
 
-_UNSEEN_ROLES: Final = {
-    EGO4D.name: Role("signing", "Right", (0.5, 0.55), 210),
-    DOH.name: Role("handling", "Right", (0.5, 0.55), 210),
-}
-"""What hands do in the videos that nobody gets to see: nothing like the others, so that few pairs lack a half."""
+_UNSEEN_GESTURES: Final = {EGO4D.name: ("signing", "explaining"), DOH.name: ("handling", "reaching")}
+"""What hands do in the missing video and in the others that nobody gets to see: nothing like the healthy videos of
+their source, and nothing like each other, so that few pairs lack a half."""
 
 _RATES_FPS: Final[dict[str, tuple[Fraction, ...]]] = {
     EGO4D.name: (Fraction(30),),
@@ -164,7 +162,8 @@ def _plan(
     setting = _SETTINGS[source.name][index % len(_SETTINGS[source.name])]
     rates = _RATES_FPS[source.name]
     fps = rates[index % len(rates)]
-    roles = setting.roles if fate == "healthy" else (_UNSEEN_ROLES[source.name],)
+    gesture = _UNSEEN_GESTURES[source.name][0 if fate == "missing" else 1]
+    roles = setting.roles if fate == "healthy" else (Role(gesture, "Right", (0.5, 0.55), 210),)
     person = cast_person(rng, index + (3 if source is DOH else 0))
     return VideoPlan(
         source=source,
