@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import reprlib
 from collections.abc import Iterable, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -174,10 +175,20 @@ def hands_frame(records: Sequence[tuple[int, HandRecord]]) -> pl.DataFrame:
             "box_px": pl.Series(boxes, dtype=HANDS_SCHEMA["box_px"]),
             "keypoints": pl.Series(keypoints, dtype=HANDS_SCHEMA["keypoints"]),
             "handedness": pl.Series([r.handedness for _, r in records], dtype=HANDEDNESS),
-            "positives": pl.Series([r.positives for _, r in records], dtype=HANDS_SCHEMA["positives"]),
-            "distances": pl.Series([r.distances for _, r in records], dtype=HANDS_SCHEMA["distances"]),
+            "positives": _lists([r.positives for _, r in records], pl.Int64()),
+            "distances": _lists([r.distances for _, r in records], pl.Float32()),
         }
     )
+
+
+def _lists(values: Sequence[Sequence[float]], item: pl.DataType) -> pl.Series:
+    """Lists as a column, cut out of one flat series: a list each is ten times slower."""
+    if not values:
+        return pl.Series(dtype=pl.List(item))
+    lengths = np.fromiter(map(len, values), np.int64, len(values))
+    flat = pl.Series(list(chain.from_iterable(values)), dtype=item)
+    places = pl.DataFrame({"start": lengths.cumsum() - lengths, "length": lengths})
+    return places.select(pl.lit(flat).implode().list.slice("start", "length")).to_series()
 
 
 def rejects_frame(rejects: Iterable[Reject]) -> pl.DataFrame:
