@@ -15,7 +15,7 @@ from dagster._core.definitions.sensor_definition import SensorExecutionData
 
 from hand100m_assets.annotations.discovery import list_annotation_files
 from hand100m_assets.definitions import build_defs
-from hand100m_assets.defs.check_data import SILENT, evaluate_checks, open_instance, report
+from hand100m_assets.defs.check_data import SILENT, evaluate_checks, failure_lines, open_instance, report
 from hand100m_assets.defs.jobs import annotations_job_name, catalog_job_name, frames_job_name, pictures_job_name
 from hand100m_assets.defs.partitions import annotation_set_partitions, key_ranges, known_keys, video_partitions
 from hand100m_assets.defs.plain_log import PLAIN
@@ -96,6 +96,8 @@ class CatchUp:
         )
         if not result.success:
             self.failed_runs.append(what)
+            for line in failure_lines(result):
+                click.secho(f"   {line}", fg="yellow")
 
 
 def evaluate_sensor(

@@ -31,12 +31,22 @@ def evaluate_checks(defs: dg.Definitions, instance: dg.DagsterInstance) -> list[
             instance=instance, run_config=SILENT, raise_on_error=False
         )
         evaluations += result.get_asset_check_evaluations()
-        broken = [event.step_key for event in result.all_events if event.is_step_failure]
-        if broken:
+        if broken := failure_lines(result):
             raise Hand100mError(
-                f"checks crashed: {', '.join(filter(None, broken))}", fix=f"See run {result.run_id} in the UI."
+                f"checks could not be evaluated: {'; '.join(broken)}", fix=f"See run {result.run_id} in the UI."
             )
     return evaluations
+
+
+def failure_lines(result: dg.ExecuteInProcessResult) -> list[str]:
+    """Each failed step and the first line of why."""
+    lines = []
+    for event in result.all_events:
+        if event.is_step_failure:
+            data = event.step_failure_data
+            said = data.user_failure_data.description if data.user_failure_data else None
+            lines.append(f"{event.step_key}: {said or data.error_display_string}".splitlines()[0])
+    return lines
 
 
 def failed_errors(evaluations: Sequence[dg.AssetCheckEvaluation]) -> list[dg.AssetCheckEvaluation]:

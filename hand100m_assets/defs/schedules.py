@@ -8,6 +8,7 @@ from hand100m_assets.defs.jobs import frames_job_name
 from hand100m_assets.defs.partitions import key_ranges, known_keys, video_partitions
 from hand100m_assets.defs.resources import Workspace
 from hand100m_assets.defs.sensors import range_request
+from hand100m_assets.errors import Hand100mError
 from hand100m_assets.layout import Source
 from hand100m_assets.workspace import SourceWorkspace, outstanding_videos
 
@@ -27,7 +28,10 @@ def build_schedules(source: Source) -> list[dg.ScheduleDefinition]:
     ) -> list[dg.RunRequest] | dg.SkipReason:
         place = workspace.source(source)
         registered = known_keys(context.instance, video_partitions(source))
-        outstanding = outstanding_videos(place, registered)
+        try:
+            outstanding = outstanding_videos(place, registered)
+        except Hand100mError as error:
+            return dg.SkipReason(str(error))
         night = context.scheduled_execution_time.strftime("%Y-%m-%d")
         return _requests(place, outstanding.wanted, outstanding.done, registered, night) or dg.SkipReason(
             f"nothing to do: {len(outstanding.done)} videos done, {len(outstanding.failed_for_good)} failed for good"

@@ -5,7 +5,9 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 import dagster as dg
@@ -36,9 +38,12 @@ class TinyWorkspace:
 
     def __post_init__(self) -> None:
         self.place = SourceWorkspace(self.settings, DOH)
-        self.place.folders.videos_dir.mkdir(parents=True)
-        self.place.folders.annotations_dir.mkdir(parents=True)
-        self.defs = build_defs(self.settings)
+        self.place.folders.videos_dir.mkdir(parents=True, exist_ok=True)
+        self.place.folders.annotations_dir.mkdir(parents=True, exist_ok=True)
+
+    @cached_property
+    def defs(self) -> dg.Definitions:
+        return build_defs(self.settings)
 
     def add_video(self, video_id: str, clip: str = "keyint30_no_b") -> Path:
         made = self.clips / f"{clip}.mp4"
@@ -64,7 +69,8 @@ class TinyWorkspace:
         """The same folders and instance after the settings were edited."""
         other = copy.copy(self)
         other.settings = self.settings.model_copy(update=changes)
-        other.place, other.defs, other.cursors = SourceWorkspace(other.settings, DOH), build_defs(other.settings), {}
+        other.place, other.cursors = SourceWorkspace(other.settings, DOH), {}
+        other.__dict__.pop("defs", None)
         return other
 
     def tick(self, name: str) -> SensorExecutionData:
@@ -131,15 +137,21 @@ def failure(result: dg.ExecuteInProcessResult, step: str | None = None) -> str:
     return message
 
 
-@pytest.fixture
-def tiny(tmp_path: Path, clips: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[TinyWorkspace]:
+@contextmanager
+def tiny_workspace(folder: Path, clips: Path) -> Iterator[TinyWorkspace]:
     settings = Settings(
-        _env_file=None, data_root=tmp_path / "data", output_root=tmp_path / "output", workers=1, frame_stride=10
+        _env_file=None, data_root=folder / "data", output_root=folder / "output", workers=1, frame_stride=10
     )
-    # Worker processes are tested in the video room; here they would cost a second a run.
-    monkeypatch.setattr(Settings, "worker_count", 0)
-    with dg.DagsterInstance.ephemeral() as instance:
+    with pytest.MonkeyPatch.context() as patch, dg.DagsterInstance.ephemeral() as instance:
+        # Worker processes are tested in the video room; here they would cost a second a run.
+        patch.setattr(Settings, "worker_count", 0)
         yield TinyWorkspace(settings, instance, clips)
+
+
+@pytest.fixture
+def tiny(tmp_path: Path, clips: Path) -> Iterator[TinyWorkspace]:
+    with tiny_workspace(tmp_path, clips) as workspace:
+        yield workspace
 
 
 def image(video_id: str, frame_index: int, image_id: int) -> dict:

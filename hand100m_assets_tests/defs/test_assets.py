@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
@@ -11,7 +12,7 @@ import dagster as dg
 import pytest
 
 from hand100m_assets.video.manifest import read_manifest
-from hand100m_assets_tests.defs.conftest import TinyWorkspace, failure, hand, image
+from hand100m_assets_tests.defs.conftest import TinyWorkspace, failure, hand, image, tiny_workspace
 
 GOOD, OTHER, CUT, NO_INDEX, TEXT = "aaaaaaaaaaa", "-bbbbbbbbbb", "ccccccccccc", "ddddddddddd", "eeeeeeeeeee"
 
@@ -25,8 +26,7 @@ def written_at(tiny: TinyWorkspace) -> dict[Path, int]:
     return {path: path.stat().st_mtime_ns for path in tiny.place.output.frames_dir.rglob("frame_*.jpg")}
 
 
-@pytest.fixture
-def batch(tiny: TinyWorkspace) -> TinyWorkspace:
+def with_batch(tiny: TinyWorkspace) -> TinyWorkspace:
     """Two sound videos, one cut with its index in front, one without index, one web page."""
     tiny.add_video(GOOD)
     tiny.add_video(OTHER, "defaults")
@@ -35,6 +35,26 @@ def batch(tiny: TinyWorkspace) -> TinyWorkspace:
     tiny.add_video(TEXT, "text")
     tiny.register(GOOD, OTHER, CUT, NO_INDEX, TEXT)
     return tiny
+
+
+def with_annotations(tiny: TinyWorkspace) -> TinyWorkspace:
+    """A set that names two frames of one video, none of the other, and a positive across videos."""
+    tiny.add_annotations(
+        [hand(11, 1, 12), hand(12, 2, 11), hand(13, 3, 11)],
+        [image(GOOD, 30, 1), image(GOOD, 33, 2), image(CUT, 0, 3)],
+    )
+    tiny.notice()
+    return tiny
+
+
+@pytest.fixture
+def batch(tiny: TinyWorkspace) -> TinyWorkspace:
+    return with_batch(tiny)
+
+
+@pytest.fixture
+def annotated(batch: TinyWorkspace) -> TinyWorkspace:
+    return with_annotations(batch)
 
 
 def test_in_one_run_good_videos_finish_and_bad_ones_fail_by_name(batch: TinyWorkspace) -> None:
@@ -127,17 +147,6 @@ def test_a_video_that_is_gone_fails_by_name_and_leaves_the_others_alone(batch: T
     result = batch.extract(OTHER, GOOD)
     assert str(batch.place.video_file(GOOD)) in failure(result)
     assert batch.status("frames") == {OTHER: "MATERIALIZED", GOOD: "FAILED"}
-
-
-@pytest.fixture
-def annotated(batch: TinyWorkspace) -> TinyWorkspace:
-    """A set that names two frames of one video, none of the other, and a positive across videos."""
-    batch.add_annotations(
-        [hand(11, 1, 12), hand(12, 2, 11), hand(13, 3, 11)],
-        [image(GOOD, 30, 1), image(GOOD, 33, 2), image(CUT, 0, 3)],
-    )
-    batch.notice()
-    return batch
 
 
 def test_the_annotated_selection_takes_the_named_frames_and_nothing_of_other_videos(annotated: TinyWorkspace) -> None:
@@ -293,18 +302,20 @@ def test_pairs_without_tables_say_what_to_do(annotated: TinyWorkspace) -> None:
     assert "Ingest the annotation file first" in failure(result)
 
 
-@pytest.fixture
-def drawn(annotated: TinyWorkspace) -> tuple[TinyWorkspace, dg.ExecuteInProcessResult]:
-    """Everything materialized once."""
-    assert annotated.ingest().success
-    annotated.extract(OTHER, TEXT)
-    assert annotated.execute("100doh_catalog").success
-    result = annotated.draw()
-    assert result.success
-    return annotated, result
-
-
 Drawn = tuple[TinyWorkspace, dg.ExecuteInProcessResult]
+
+
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory: pytest.TempPathFactory, clips: Path) -> Iterator[Drawn]:
+    """Everything materialized once; read only."""
+    with tiny_workspace(tmp_path_factory.mktemp("drawn"), clips) as tiny:
+        with_annotations(with_batch(tiny))
+        assert tiny.ingest().success
+        tiny.extract(OTHER, TEXT)
+        assert tiny.execute("100doh_catalog").success
+        result = tiny.draw()
+        assert result.success
+        yield tiny, result
 
 
 def test_coverage_says_why_an_image_is_not_there(drawn: Drawn) -> None:

@@ -1,0 +1,347 @@
+"""Every asset check passes on a sound workspace, and fails for the one fault that is planted."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import cv2
+import dagster as dg
+import numpy as np
+import polars as pl
+import pytest
+
+from hand100m_assets.annotations.ingest import ingest_file
+from hand100m_assets.annotations.rules import RULES
+from hand100m_assets.defs.checks import build_checks
+from hand100m_assets.defs.resources import Workspace
+from hand100m_assets.layout import DOH
+from hand100m_assets.pairs.resolve import resolve_pairs
+from hand100m_assets.video.batch import extract_one
+from hand100m_assets_tests.defs.conftest import TinyWorkspace, hand, image, tiny_workspace
+
+ERROR, WARN = dg.AssetCheckSeverity.ERROR, dg.AssetCheckSeverity.WARN
+ONE, TWO, THREE = "aaaaaaaaaaa", "-bbbbbbbbbb", "ccccccccccc"
+SET = "simhand-50k"
+CHECKS = {spec.name: checks for checks in build_checks(DOH) for spec in checks.check_specs}
+
+
+def sound_images() -> list[dict]:
+    return [image(ONE, 30, 1), image(TWO, 60, 2), image(ONE, 90, 3), image(TWO, 0, 4)]
+
+
+def sound_hands() -> list[dict]:
+    return [hand(11, 1, 12), hand(12, 2, 11), hand(13, 3, 14), hand(14, 4, 13)]
+
+
+@pytest.fixture(scope="module")
+def sound_tree(tmp_path_factory: pytest.TempPathFactory, clips: Path) -> Path:
+    """Folders of a workspace without a fault, everything materialized, every check evaluated."""
+    folder = tmp_path_factory.mktemp("sound")
+    with tiny_workspace(folder, clips) as tiny:
+        tiny.add_video(ONE)
+        tiny.add_video(TWO)
+        tiny.add_list(ONE, TWO)
+        tiny.add_annotations(sound_hands(), sound_images())
+        tiny.notice()
+        assert tiny.ingest().success
+        assert tiny.extract(TWO, ONE).success
+        assert tiny.execute("100doh_catalog").success
+        assert tiny.draw().success
+        evaluations = tiny.execute("100doh_checks").get_asset_check_evaluations()
+        assert [e.check_name for e in evaluations if not e.passed] == []
+        assert {e.check_name for e in evaluations} == CHECKS.keys()
+    return folder
+
+
+@pytest.fixture
+def sound(sound_tree: Path, tmp_path: Path, clips: Path) -> Iterator[TinyWorkspace]:
+    """A copy to break, file times included."""
+    shutil.copytree(sound_tree, tmp_path, dirs_exist_ok=True)
+    with tiny_workspace(tmp_path, clips) as tiny:
+        tiny.register(ONE, TWO)
+        yield tiny
+
+
+class Found(NamedTuple):
+    passed: bool
+    severity: dg.AssetCheckSeverity
+    description: str
+    metadata: dict[str, object]
+
+
+def evaluate(tiny: TinyWorkspace, name: str) -> Found:
+    definition = CHECKS[name]
+    context = [dg.build_asset_check_context(instance=tiny.instance)]
+    body = inspect.unwrap(definition.op.compute_fn.decorated_fn)
+    takes_context = "context" in inspect.signature(body).parameters
+    found = definition(*context * takes_context, workspace=Workspace.of(tiny.settings))
+    result = found if isinstance(found, dg.AssetCheckResult) else next(r for r in found if r.check_name == name)
+    metadata = {key: value.value for key, value in result.metadata.items()}
+    return Found(result.passed, result.severity, result.description or "", metadata)
+
+
+def examples(result: Found) -> str:
+    return str(result.metadata["examples"])
+
+
+def take_inventory(tiny: TinyWorkspace) -> None:
+    tiny.place.inventory(tiny.place.video_list()).write_parquet(tiny.place.output.table_file("inventory"))
+
+
+def take_annotations(tiny: TinyWorkspace, hands: list[dict], images: list[dict], **how: str) -> str:
+    """Ingest again, resolve again; returns the set's key."""
+    tables = tiny.place.output.annotation_dir(how.get("key", SET))
+    ingest_file(tiny.add_annotations(hands, images, how.get("file_name", "Hand100M_100DOH_50k_v1-1.json")), tables)
+    pairs = resolve_pairs(pl.read_parquet(tables / "hands.parquet"))
+    pairs.write_parquet(tiny.place.output.table_file("pairs", SET))
+    return tables.name
+
+
+def test_a_sound_copy_passes_and_says_how_much_was_checked(sound: TinyWorkspace) -> None:
+    rules = {rule.name for rule in RULES[1:]}  # evaluated together with the first
+    results = {name: evaluate(sound, name) for name in CHECKS.keys() - rules}
+    assert [name for name, result in results.items() if not result.passed] == []
+    counted = {name: result.metadata["checked"] for name, result in results.items() if "checked" in result.metadata}
+    assert counted == {
+        "downloads_are_whole": 2,
+        "listed_videos_are_here": 2,
+        "videos_match_the_list": 2,
+        "frames_are_complete": 2,
+        "frames_are_extracted": 2,
+        "frame_files_match_manifests": 20,
+        "annotated_images_exist": 4,
+        "positives_are_resolved": 4,
+        "distances_are_finite": 4,
+        "grid_cells_are_filled": 100,
+        "grids_have_full_size": 2,
+    }
+
+
+def test_with_nothing_materialized_every_check_fails_in_words_and_none_crashes(tiny: TinyWorkspace) -> None:
+    result = tiny.execute("100doh_checks")
+    assert result.success
+    evaluations = {e.check_name: e for e in result.get_asset_check_evaluations()}
+    assert evaluations.keys() == CHECKS.keys()
+    for name, evaluation in evaluations.items():
+        assert not evaluation.passed, name
+        words = evaluation.description or ""
+        assert words.startswith(("There are no ", "There is no ", "No annotation set has tables")), words
+
+
+def test_an_absent_list_is_a_warning(sound: TinyWorkspace) -> None:
+    sound.place.folders.list_file.unlink()
+    result = evaluate(sound, "list_is_here")
+    assert (result.passed, result.severity) == (False, WARN)
+    assert str(sound.place.folders.list_file) in result.description and ".env" in result.description
+
+
+@pytest.mark.parametrize("clip", ["cut_with_index", "cut_without_index", "text", "audio_only", "zero_bytes"])
+def test_a_download_that_is_no_whole_video_is_an_error(sound: TinyWorkspace, clip: str) -> None:
+    sound.add_video(ONE, clip)
+    take_inventory(sound)
+    result = evaluate(sound, "downloads_are_whole")
+    assert (result.passed, result.severity, result.metadata["at_fault"]) == (False, ERROR, 1)
+    assert ONE in examples(result) and TWO not in examples(result)
+    assert "missing_videos.txt" in result.description
+
+
+@pytest.mark.parametrize("left_behind", [None, f"{THREE}.mp4.part"])
+def test_a_listed_video_that_is_not_here_is_a_warning(sound: TinyWorkspace, left_behind: str | None) -> None:
+    sound.add_list(ONE, TWO, THREE)
+    if left_behind:
+        (sound.place.folders.videos_dir / left_behind).write_bytes(b"begun")
+    take_inventory(sound)
+    result = evaluate(sound, "listed_videos_are_here")
+    assert (result.passed, result.severity, result.metadata["at_fault"]) == (False, WARN, 1)
+    assert THREE in examples(result)
+    assert evaluate(sound, "downloads_are_whole").passed
+
+
+def test_a_video_of_another_size_than_listed_is_an_error(sound: TinyWorkspace) -> None:
+    sound.add_list(ONE, TWO, size="640x480")
+    take_inventory(sound)
+    result = evaluate(sound, "videos_match_the_list")
+    assert (result.passed, result.severity, result.metadata["at_fault"]) == (False, ERROR, 2)
+    assert "resolution: 320x240, listed 640x480" in examples(result)
+
+
+@pytest.mark.parametrize(("clip", "state"), [("zeroed_blocks", "damaged"), ("text", "failed for good")])
+def test_a_video_that_lost_frames_is_an_error(sound: TinyWorkspace, clip: str, state: str) -> None:
+    sound.add_video(ONE, clip)
+    extract_one(sound.place.extraction_jobs([ONE])[0])
+    result = evaluate(sound, "frames_are_complete")
+    assert (result.passed, result.severity, result.metadata["at_fault"]) == (False, ERROR, 1)
+    assert ONE in examples(result) and state in examples(result)
+    assert result.metadata["videos_by_state"] == {state: 1, "done": 1}
+    assert evaluate(sound, "frames_are_extracted").passed
+
+
+def test_a_video_that_was_never_extracted_is_a_warning(sound: TinyWorkspace) -> None:
+    sound.add_video(THREE)
+    sound.register(THREE)
+    result = evaluate(sound, "frames_are_extracted")
+    assert (result.passed, result.severity, result.metadata["at_fault"]) == (False, WARN, 1)
+    assert THREE in examples(result)
+    assert evaluate(sound, "frames_are_complete").passed
+
+
+@pytest.mark.parametrize(
+    ("harm", "words"),
+    [
+        (lambda path: path.unlink(), "gone"),
+        (lambda path: path.write_bytes(path.read_bytes()[:100]), "100 bytes where the manifest says"),
+        (lambda path: path.write_bytes(bytes(path.stat().st_size)), "not a JPEG"),
+    ],
+    ids=["deleted", "cut", "zeros"],
+)
+def test_a_frame_file_that_is_not_as_the_manifest_says_is_an_error(
+    sound: TinyWorkspace, harm: Callable[[Path], object], words: str
+) -> None:
+    harm(sound.place.output.frame_file(ONE, 50))
+    result = evaluate(sound, "frame_files_match_manifests")
+    assert (result.passed, result.severity, result.metadata["at_fault"]) == (False, ERROR, 1)
+    assert words in examples(result) and f"{ONE}/frame_000050.jpg" in examples(result)
+
+
+def test_a_deleted_frame_makes_its_video_wait_for_extraction(sound: TinyWorkspace) -> None:
+    sound.place.output.frame_file(ONE, 50).unlink()
+    assert not evaluate(sound, "frames_are_extracted").passed
+
+
+def changed(records: list[dict], index: int, **fields: object) -> list[dict]:
+    return [{**record, **fields} if n == index else record for n, record in enumerate(records)]
+
+
+FAULTS: dict[str, tuple[list[dict], list[dict]]] = {
+    "record_rejected": (changed(sound_hands(), 0, left_right="Both"), sound_images()),
+    "no_hands": ([], sound_images()),
+    "hand_id_duplicate": ([*sound_hands(), hand(11, 3, 12)], sound_images()),
+    "image_id_duplicate": (sound_hands(), [*sound_images(), image(TWO, 50, 1)]),
+    "image_missing": (changed(sound_hands(), 2, image_id=99), sound_images()),
+    "positive_missing": (changed(sound_hands(), 1, positive_sample=["404"]), sound_images()),
+    "positive_is_itself": (changed(sound_hands(), 1, positive_sample=["12"]), sound_images()),
+    "positive_from_same_video": (changed(sound_hands(), 0, positive_sample=["13"]), sound_images()),
+    "positives_and_distances_differ_in_number": (changed(sound_hands(), 0, distance=[0.1, 0.2]), sound_images()),
+    "distance_negative": (changed(sound_hands(), 0, distance=[-0.1]), sound_images()),
+    "keypoint_far_outside_crop": (changed(sound_hands(), 0, keypoint_25d=[7.0] * 63), sound_images()),
+    "box_empty": (changed(sound_hands(), 0, boxes="[50, 50, 50, 90]"), sound_images()),
+    "box_misses_image": (changed(sound_hands(), 0, boxes="[900, 900, 990, 990]"), sound_images()),
+    "box_outside_image": (changed(sound_hands(), 0, boxes="[300, 60, 330, 90]"), sound_images()),
+    "frame_off_stride": (sound_hands(), changed(sound_images(), 0, **image(ONE, 33, 1))),
+    "frame_beyond_end": (sound_hands(), changed(sound_images(), 0, **image(ONE, 100, 1))),
+    "image_size_differs": (sound_hands(), changed(sound_images(), 0, width=640, height=480)),
+}
+
+
+@pytest.mark.parametrize("rule", FAULTS)
+def test_each_annotation_rule_is_a_check_that_fails_for_its_fault(sound: TinyWorkspace, rule: str) -> None:
+    take_annotations(sound, *FAULTS[rule])
+    result = evaluate(sound, rule)
+    severity = next(each.severity for each in RULES if each.name == rule)
+    assert (result.passed, result.severity) == (False, ERROR if severity == "error" else WARN)
+    assert result.metadata[f"{SET}: at fault"] >= 1
+    assert "| " in result.metadata[f"{SET}: examples"]
+    assert "at fault in 1 sets" in result.description
+
+
+def test_a_file_that_breaks_off_is_an_error(sound: TinyWorkspace) -> None:
+    path = sound.add_annotations(sound_hands(), sound_images())
+    path.write_text(path.read_text()[:-150])
+    ingest_file(path, sound.place.output.annotation_dir(SET))
+    assert not evaluate(sound, "file_incomplete").passed
+
+
+def test_other_totals_than_published_are_an_error(sound: TinyWorkspace) -> None:
+    strict = sound.reconfigured(expected_totals={f"100doh/{SET}": (4, 5)})
+    result = evaluate(strict, "totals_differ")
+    assert (result.passed, result.metadata[f"{SET}: at fault"]) == (False, 1)
+    assert "| hands | 5 | 4 |" in result.metadata[f"{SET}: examples"]
+
+
+def test_every_rule_is_shown_to_fail_here() -> None:
+    assert FAULTS.keys() | {"file_incomplete", "totals_differ"} == {rule.name for rule in RULES}
+
+
+def test_one_bad_set_among_good_ones_is_named(sound: TinyWorkspace) -> None:
+    take_annotations(sound, *FAULTS["box_empty"], key="topk-1m", file_name="Hand100M_100DOH_topk_1m_v1-1.json")
+    result = evaluate(sound, "box_empty")
+    assert not result.passed
+    assert {name: value for name, value in result.metadata.items() if name.endswith("at fault")} == {
+        f"{SET}: at fault": 0,
+        "topk-1m: at fault": 1,
+    }
+
+
+@pytest.mark.parametrize(("limit", "severity"), [(0.5, WARN), (0.25, WARN), (0.2, ERROR), (0.0, ERROR)])
+def test_missing_images_warn_up_to_the_limit_and_are_an_error_above(
+    sound: TinyWorkspace, limit: float, severity: dg.AssetCheckSeverity
+) -> None:
+    path = sound.place.output.table_file("coverage", SET)
+    lacks = pl.col("frame_index") == 60
+    pl.read_parquet(path).with_columns(
+        exists=~lacks, reason=pl.when(lacks).then(pl.lit("frame damaged")).otherwise("reason")
+    ).write_parquet(path)
+    result = evaluate(sound.reconfigured(max_missing_share=limit), "annotated_images_exist")
+    assert (result.passed, result.severity, result.metadata["at_fault"]) == (False, severity, 1)
+    assert "lacks 25.0%" in result.description and "frame damaged" in examples(result) and TWO in examples(result)
+
+
+def test_a_hand_without_positive_is_an_error(sound: TinyWorkspace) -> None:
+    take_annotations(sound, *FAULTS["positive_missing"])
+    result = evaluate(sound, "positives_are_resolved")
+    assert (result.passed, result.severity, result.metadata["at_fault"]) == (False, ERROR, 1)
+    assert f"| {SET} | 1 | 12 |" in examples(result)
+    assert evaluate(sound, "distances_are_finite").passed
+
+
+def test_a_pair_without_distance_is_an_error(sound: TinyWorkspace) -> None:
+    take_annotations(sound, changed(sound_hands(), 3, distance=[]), sound_images())
+    result = evaluate(sound, "distances_are_finite")
+    assert (result.passed, result.severity, result.metadata["at_fault"]) == (False, ERROR, 1)
+    assert f"| {SET} | 3 | 14 |" in examples(result)
+
+
+@pytest.mark.parametrize(("empty", "severity"), [(5, WARN), (6, ERROR)])
+def test_empty_cells_warn_up_to_the_limit_and_are_an_error_above(
+    sound: TinyWorkspace, empty: int, severity: dg.AssetCheckSeverity
+) -> None:
+    path = sound.place.output.table_file("grid", SET)
+    schema = pl.read_parquet_schema(path)
+    cells = [{"cell": n, "video_id": ONE, "reason": "image not on disk"} for n in range(empty)]
+    pl.DataFrame(cells, schema=schema).write_parquet(path)
+    result = evaluate(sound, "grid_cells_are_filled")
+    assert (result.passed, result.severity, result.metadata["at_fault"]) == (False, severity, empty)
+    assert "image not on disk" in examples(result) and f"lacks {empty}%" in result.description
+
+
+@pytest.mark.parametrize(
+    ("harm", "words"),
+    [
+        (lambda path: path.unlink(), "absent"),
+        (lambda path: path.write_bytes(path.read_bytes()[:-5000]), "cut short"),
+        (lambda path: cv2.imwrite(str(path), np.zeros((64, 32, 3), np.uint8)), "32 x 64"),
+    ],
+    ids=["deleted", "cut", "small"],
+)
+@pytest.mark.parametrize("labelled", [False, True])
+def test_a_grid_that_is_gone_or_cut_is_an_error(
+    sound: TinyWorkspace, labelled: bool, harm: Callable[[Path], object], words: str
+) -> None:
+    path = sound.place.output.grid_file(SET, labelled=labelled)
+    harm(path)
+    result = evaluate(sound, "grids_have_full_size")
+    assert (result.passed, result.severity, result.metadata["at_fault"]) == (False, ERROR, 1)
+    assert words in examples(result) and path.name in examples(result)
+
+
+def test_a_check_that_cannot_read_its_tables_says_which(sound: TinyWorkspace) -> None:
+    summary = sound.place.output.annotation_dir(SET) / "summary.json"
+    summary.write_text(json.dumps({"images_read": "many"}))
+    with pytest.raises(dg.Failure, match="Ingest the annotation file first") as caught:
+        evaluate(sound, "box_empty")
+    assert str(summary.parent) in str(caught.value.description)

@@ -1,0 +1,134 @@
+"""The nightly backfill: what is missing and has not failed for good, in capped batches."""
+
+from __future__ import annotations
+
+import datetime as dt
+import itertools
+
+import dagster as dg
+import pytest
+
+from hand100m_assets.defs.resources import Workspace
+from hand100m_assets.defs.sensors import RANGE_END_TAG, RANGE_START_TAG
+from hand100m_assets.video.batch import extract_one
+from hand100m_assets_tests.defs.conftest import TinyWorkspace, hand, image
+
+IDS = [letter * 11 for letter in "abcdef"]
+NIGHT = dt.datetime(2024, 5, 17, 2, 0, tzinfo=dt.timezone.utc)
+
+
+def ask(tiny: TinyWorkspace, night: dt.datetime = NIGHT) -> dg.ScheduleExecutionData:
+    repository = tiny.defs.get_repository_def()
+    (schedule,) = [s for s in repository.schedule_defs if s.name == "100doh_nightly_backfill"]
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        dg.build_schedule_context(
+            scheduled_execution_time=night,
+            repository_def=repository,
+            resources={"workspace": Workspace.of(tiny.settings)},
+        ) as context,
+    ):
+        # The context gives out persistent instances only, which take a second each to make.
+        patch.setattr(dg.ScheduleEvaluationContext, "instance", tiny.instance)
+        return schedule.evaluate_tick(context)
+
+
+def ranges(tiny: TinyWorkspace) -> list[tuple[str, str]]:
+    requests = ask(tiny).run_requests
+    assert {r.job_name for r in requests} <= {"100doh_frames"}
+    keys = [r.run_key for r in requests]
+    assert all(keys) and len(set(keys)) == len(keys)
+    # Every letter stands for a video.
+    return [(r.tags[RANGE_START_TAG][0], r.tags[RANGE_END_TAG][0]) for r in requests]
+
+
+def extract(tiny: TinyWorkspace, *video_ids: str) -> None:
+    for job in tiny.place.extraction_jobs(video_ids):
+        extract_one(job)
+
+
+@pytest.fixture
+def six(tiny: TinyWorkspace) -> TinyWorkspace:
+    """Six registered videos, `c` a web page, none extracted."""
+    for video_id in IDS:
+        tiny.add_video(video_id, "text" if video_id[0] == "c" else "keyint30_no_b")
+    tiny.register(*IDS)
+    return tiny
+
+
+def test_what_is_missing_is_asked_for_in_batches(six: TinyWorkspace) -> None:
+    assert ranges(six) == [("a", "f")]
+    assert ranges(six.reconfigured(videos_per_run=4)) == [("a", "d"), ("e", "f")]
+
+
+def test_one_night_asks_for_no_more_than_its_share(six: TinyWorkspace) -> None:
+    assert ranges(six.reconfigured(videos_per_run=2, nightly_videos=3)) == [("a", "b"), ("c", "c")]
+
+
+def test_a_range_takes_finished_videos_along_but_never_one_that_failed_for_good(six: TinyWorkspace) -> None:
+    extract(six, IDS[1], IDS[2], IDS[4])
+    assert ranges(six) == [("a", "a"), ("d", "f")]
+
+
+def test_a_requested_range_is_worked_off_and_the_next_night_is_quiet(six: TinyWorkspace) -> None:
+    (request,) = ask(six).run_requests
+    six.execute(request.job_name, tags=dict(request.tags))
+    assert six.status("frames") == {v: "FAILED" if v[0] == "c" else "MATERIALIZED" for v in IDS}
+    assert ask(six).skip_message == "nothing to do: 5 videos done, 1 failed for good"
+
+
+def test_the_schedule_runs_the_job_whose_batches_the_sensors_look_for(six: TinyWorkspace) -> None:
+    schedules = {s.name: s.job_name for s in six.defs.get_repository_def().schedule_defs}
+    assert schedules == {f"{name}_nightly_backfill": f"{name}_frames" for name in ("ego4d", "100doh")}
+
+
+def test_a_video_that_failed_for_good_is_asked_for_again_when_its_file_changes(six: TinyWorkspace) -> None:
+    extract(six, *IDS)
+    assert ranges(six) == []
+    six.add_video(IDS[2])
+    assert ranges(six) == [("c", "c")]
+
+
+def test_a_finished_video_is_asked_for_again_when_its_file_or_the_stride_changes(six: TinyWorkspace) -> None:
+    extract(six, *IDS)
+    six.add_video(IDS[0], "defaults")
+    assert ranges(six) == [("a", "a")]
+    assert ranges(six.reconfigured(frame_stride=7)) == [("a", "b"), ("d", "f")]
+
+
+def test_two_nights_have_different_run_keys_and_one_night_the_same(six: TinyWorkspace) -> None:
+    nights = [NIGHT, NIGHT, NIGHT + dt.timedelta(days=1)]
+    keys = [{request.run_key for request in ask(six, night).run_requests} for night in nights]
+    assert keys[0] == keys[1]
+    assert keys[0].isdisjoint(keys[2])
+
+
+def test_a_passing_failure_is_tried_again(six: TinyWorkspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    stamps = itertools.count()
+    monkeypatch.setattr("hand100m_assets.video.extract.stamp_video", lambda _path: next(stamps))
+    extract(six, IDS[0])  # the file seemed to change while it was read
+    monkeypatch.undo()
+    extract(six, *IDS[1:])
+    assert ranges(six) == [("a", "a")]
+
+
+def test_with_nothing_registered_there_is_nothing_to_do(tiny: TinyWorkspace) -> None:
+    assert "nothing to do: 0 videos done" in (ask(tiny).skip_message or "")
+
+
+def test_a_setting_that_names_no_set_skips_the_night_with_a_reason(six: TinyWorkspace) -> None:
+    chosen = six.reconfigured(frame_selection="annotated", annotated_sets=["topk-1m"])
+    assert "HAND100M_ANNOTATED_SETS: no tables yet" in (ask(chosen).skip_message or "")
+
+
+def test_a_new_annotation_set_makes_videos_wanted_again(six: TinyWorkspace) -> None:
+    chosen = six.reconfigured(frame_selection="annotated")
+    chosen.add_annotations([hand(1, 1, None)], [image(IDS[0], 30, 1)])
+    chosen.notice()
+    assert chosen.ingest().success
+    extract(chosen, *IDS)
+    assert ranges(chosen) == []
+    chosen.add_annotations([hand(1, 1, None)], [image(IDS[3], 60, 1)], "Hand100M_100DOH_100k_v1-1.json")
+    chosen.notice()
+    assert chosen.ingest("simhand-100k").success
+    assert ranges(chosen) == [("d", "d")]
