@@ -90,6 +90,8 @@ def named_frame(file_name: str) -> tuple[str, int]:
         raise ValueError("does not end in <video id>/frame_NNNNNN.jpg")
     if len(match["frame_index"]) > MAX_FRAME_DIGITS:
         raise ValueError("a frame number beyond any video")
+    if "\0" in file_name:
+        raise ValueError("a zero character, which no file name has")
     if ".." in list(dropwhile(lambda part: part in ("..", "."), parts)):
         # Leading ones only say that the data root lies elsewhere.
         raise ValueError("a '..' behind the name of a folder")

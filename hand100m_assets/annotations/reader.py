@@ -23,6 +23,9 @@ from hand100m_assets.errors import AnnotationFileError
 __all__ = ["SECTIONS", "FileFault", "RawReader", "RawRecord", "Section"]
 
 _WRONG_FILE: Final = "Put the original annotation file here, or move this one elsewhere."
+_NO_JSON: Final = (ijson.JSONError, UnicodeDecodeError)
+"""What the parser raises; the second where an escape is the latter half of a character, its first half missing."""
+
 _DOWNLOAD: Final = "Download the file again; a copy cut short looks like this."
 
 
@@ -77,7 +80,7 @@ class RawReader:
         except BrokenArchiveError as error:
             words = f"the gzip data breaks off: {error}"
             self.faults.append(FileFault("archive_broken", end, words))
-        except ijson.JSONError as error:
+        except _NO_JSON as error:
             self.faults.append(self._json_fault(error, end))
         yield
 
@@ -88,11 +91,13 @@ class RawReader:
             # Whatever the parser calls it: every byte was acceptable, and more should have followed.
             self.faults.append(FileFault("cut_short", end, "the file ends in the middle"))
 
-    def _json_fault(self, error: ijson.JSONError, offset: int) -> FileFault:
+    def _json_fault(self, error: Exception, offset: int) -> FileFault:
         words = " ".join(_text(error).split("\n")[0].split()).rstrip(".")
         exact, byte = _find_break(self.path, offset)
         if byte in (b"N", b"I"):
             words += "; NaN and Infinity are not JSON"
+        if isinstance(error, UnicodeDecodeError):
+            words = "a string with an escape that stands for no character"
         what = "a number too large to be read" if "overflow" in words else "not valid JSON"
         return FileFault("not_json", exact, f"{what} ({words})", value=repr(byte)[1:])
 
@@ -119,7 +124,7 @@ def _is_at_start(fault: FileFault) -> bool:
     return fault.offset_bytes == 0 and fault.rule != "archive_broken"
 
 
-def _text(error: ijson.JSONError) -> str:
+def _text(error: Exception) -> str:
     # ijson passes on bytes where the offending text is no UTF-8.
     first = error.args[0] if error.args else ""
     return first.decode("utf-8", "replace") if isinstance(first, bytes) else str(first)
@@ -148,7 +153,7 @@ def _find_break(path: Path, start: int) -> tuple[int, bytes]:
         try:
             for place in range(len(chunk)):
                 parser.send(chunk[place : place + 1])
-        except ijson.JSONError:
+        except _NO_JSON:
             return offset + place, chunk[place : place + 1]
         break
     return start, b""

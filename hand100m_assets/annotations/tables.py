@@ -153,6 +153,8 @@ _shortener: Final = _Shortener()
 def shortened(value: object) -> str:
     """A raw value as text, cut to what a person looks at."""
     text = value if isinstance(value, str) else _shortener.repr(value)
+    # Halves of characters, which some JSON parsers let through, fit into no table.
+    text = text[: MAX_VALUE_CHARS + 1].encode("utf-8", "backslashreplace").decode("utf-8")
     return text if len(text) <= MAX_VALUE_CHARS else text[: MAX_VALUE_CHARS - 1] + "…"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -31,7 +32,7 @@ def test_every_form_that_real_files_may_have_is_accepted_with_its_values_unchang
     assert record.handedness.lower() == raw["left_right"].lower()
     assert record.positives == [int(positive) for positive in raw["positive_sample"]]
     assert record.distances == raw["distance"]
-    box = raw["boxes"] if isinstance(raw["boxes"], list) else eval(raw["boxes"])
+    box = raw["boxes"] if isinstance(raw["boxes"], list) else json.loads(raw["boxes"])
     assert record.box_px == box
 
 
@@ -87,6 +88,7 @@ def test_a_hand_with_one_broken_field_is_refused_under_the_name_that_the_file_us
         ("file_name", "a/../frame_000030.jpg"), ("file_name", "a/../../video/frame_000030.jpg"), ("file_name", ""),
         ("file_name", "a/vi deo/frame_000030.jpg"), ("file_name", "a/video/frame_0000030000000.jpg"), ("file_name", 3),
         ("file_name", "/frame_000030.jpg"), ("file_name", "a/video/frame_000030.jpg/"),
+        ("file_name", "a\0/video/frame_000030.jpg"),
         ("width", 0), ("width", True), ("width", 1440.5), ("width", "1440"), ("height", -1),
     ],
 )  # fmt: skip

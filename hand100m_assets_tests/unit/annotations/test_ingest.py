@@ -23,7 +23,15 @@ from hand100m_assets.annotations import ingest
 from hand100m_assets.annotations.contract import HandRecord, ImageRecord, named_frame
 from hand100m_assets.annotations.ingest import ingest_file, read_summary
 from hand100m_assets.annotations.staging import folder_in_place_of
-from hand100m_assets.annotations.tables import HANDS_SCHEMA, IMAGES_SCHEMA, REJECTS_SCHEMA, SET_FILES
+from hand100m_assets.annotations.tables import (
+    HANDS_SCHEMA,
+    IMAGES_SCHEMA,
+    REJECTS_SCHEMA,
+    SET_FILES,
+    Reject,
+    rejects_frame,
+    shortened,
+)
 from hand100m_assets.errors import AnnotationFileError, OutputUnwritableError, RetryableError
 from hand100m_assets_tests.unit.annotations.records import documents, hand, image, sound_set, write
 
@@ -131,6 +139,12 @@ def test_values_of_rejects_stay_short_however_long_or_deep_they_are(tmp_path: Pa
     summary = ingest_file(path, tmp_path / "out")
     assert summary.rejects == 2
     assert tables(tmp_path / "out")[2]["value"].str.len_chars().max() <= 200
+
+
+@given(st.text(st.characters(), max_size=400) | st.lists(st.text(st.characters(), max_size=9)))
+def test_any_value_can_be_shown_in_a_table_of_rejects(value: Any) -> None:
+    faults = [Reject("images", 0, "", "", "", shortened(value))]
+    assert len(rejects_frame(faults)["value"][0]) <= 200
 
 
 def test_identical_input_gives_identical_bytes_whatever_the_batches(tmp_path: Path) -> None:

@@ -121,6 +121,30 @@ def test_what_is_no_json_is_named_by_the_very_byte_behind_all_whole_records(tmp_
     assert f"{fault.offset_bytes:,}" in fault.reason
 
 
+@pytest.mark.parametrize("text", [b"video\xff", rb"\udfff", rb"\ud83"])
+def test_a_string_that_is_no_text_ends_the_file_and_is_named(tmp_path: Path, text: bytes) -> None:
+    before = json.dumps({"images": [image(n) for n in range(3000)], "annotations": [hand(1)]}).encode()[:-2]
+    path = tmp_path / "set.json"
+    path.write_bytes(before + b', {"left_right": "' + text + b'"}]}')
+    found, reader = read(path)
+    assert [len(found[section]) for section in SECTIONS] == [3000, 1]
+    (fault,) = reader.faults
+    start = len(before) + len(b', {"left_right": "')
+    assert fault.rule == "not_json"
+    assert fault.offset_bytes is not None
+    assert start <= fault.offset_bytes <= start + len(text)
+
+
+@pytest.mark.parametrize("garbage", [b"x", b"}", b'{"images": [1]}', b"\0" * 100, b"[", b","])
+def test_what_follows_the_document_is_reported_and_adds_no_record(tmp_path: Path, garbage: bytes) -> None:
+    text = json.dumps(sound_set(4)).encode() + b"\n"
+    path = tmp_path / "set.json"
+    path.write_bytes(text + garbage)
+    found, reader = read(path)
+    assert found == {section: sound_set(4)[section] for section in SECTIONS}
+    assert [(fault.rule, fault.offset_bytes) for fault in reader.faults] == [("not_json", len(text))]
+
+
 def test_a_number_of_more_than_64_bits_is_named_as_such(tmp_path: Path) -> None:
     path = tmp_path / "set.json"
     path.write_text(json.dumps({"images": [image(1)], "annotations": [hand(1, image_id=2**70)]}))
