@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from hand100m_assets.annotations.discovery import list_annotation_files
-from hand100m_assets.errors import FolderUnreadableError
+from hand100m_assets.annotations.discovery import find_annotation_file, list_annotation_files
+from hand100m_assets.errors import AnnotationFileError, FolderUnreadableError
 
 
 def test_finished_files_are_sets_unfinished_ones_wait_and_others_are_passed_over(tmp_path: Path) -> None:
@@ -48,3 +51,46 @@ def test_a_missing_folder_and_a_file_in_its_place_are_not_an_empty_folder(tmp_pa
         with pytest.raises(FolderUnreadableError):
             list_annotation_files(folder)
     assert list_annotation_files(tmp_path).files == {}
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read anywhere")
+def test_a_folder_that_may_not_be_read_is_not_an_empty_folder(tmp_path: Path) -> None:
+    (tmp_path / "locked").mkdir(mode=0o300)
+    with pytest.raises(FolderUnreadableError, match="read permission"):
+        list_annotation_files(tmp_path / "locked")
+
+
+def test_a_share_that_fails_while_it_is_listed_is_not_a_folder_with_fewer_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @contextmanager
+    def breaking_off(folder: Path) -> Iterator[Iterator[os.DirEntry[str]]]:
+        def entries() -> Iterator[os.DirEntry[str]]:
+            yield next(found)
+            raise OSError(5, "Input/output error", str(folder))
+
+        with scandir(folder) as found:
+            yield entries()
+
+    for name in ("a.json", "b.json"):
+        (tmp_path / name).write_text("{}")
+    scandir = os.scandir
+    monkeypatch.setattr(os, "scandir", breaking_off)
+    with pytest.raises(FolderUnreadableError, match="Input/output error"):
+        list_annotation_files(tmp_path)
+
+
+def test_the_file_of_a_set_is_found_by_its_key(tmp_path: Path) -> None:
+    (tmp_path / "Hand100M_Ego4D_50k_v1-1.json").write_text("{}")
+    assert find_annotation_file(tmp_path, "simhand-50k").path == tmp_path / "Hand100M_Ego4D_50k_v1-1.json"
+
+
+def test_a_set_without_a_file_says_whether_it_is_gone_or_refused(tmp_path: Path) -> None:
+    (tmp_path / "Hand100M_Ego4D_50k_v1-1.json").touch()
+    with pytest.raises(AnnotationFileError, match="zero bytes") as caught:
+        find_annotation_file(tmp_path, "simhand-50k")
+    assert caught.value.where == str(tmp_path / "Hand100M_Ego4D_50k_v1-1.json")
+    with pytest.raises(AnnotationFileError, match="'simhand-1m'"):
+        find_annotation_file(tmp_path, "simhand-1m")
+    with pytest.raises(FolderUnreadableError):
+        find_annotation_file(tmp_path / "absent", "simhand-50k")
