@@ -181,9 +181,10 @@ def test_a_gzip_whose_checksum_is_wrong_is_not_trusted(tmp_path: Path) -> None:
 
 
 def test_a_gzip_damaged_in_the_middle_is_reported_not_raised(tmp_path: Path) -> None:
-    packed = bytearray(gzip.compress(json.dumps(sound_set(400)).encode(), mtime=0))
+    document = sound_set(80)
+    packed = bytearray(gzip.compress(json.dumps(document).encode(), mtime=0))
     path = tmp_path / "set.json.gz"
-    for place in range(0, len(packed), max(1, len(packed) // 150)):
+    for place in range(0, len(packed), max(1, len(packed) // 100)):
         damaged = bytearray(packed)
         damaged[place] ^= 0xFF
         path.write_bytes(bytes(damaged))
@@ -191,7 +192,7 @@ def test_a_gzip_damaged_in_the_middle_is_reported_not_raised(tmp_path: Path) -> 
             found, reader = read(path)
         except AnnotationFileError:
             continue
-        assert reader.faults or found == sound_set(400)
+        assert reader.faults or found == document
 
 
 @pytest.mark.parametrize(

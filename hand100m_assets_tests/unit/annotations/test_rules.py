@@ -53,42 +53,47 @@ def test_a_sound_set_breaks_no_rule(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("spoil", "expected"),
     [
-        (change_hand(left_right="Both"), {"record_rejected": 1, "positive_missing": 1}),
-        (change_hand(left_right="Both", boxes="?"), {"record_rejected": 1, "positive_missing": 1}),
-        (change_image(file_name="x"), {"record_rejected": 1, "image_missing": 1}),
-        (change_hand(image_id=77), {"image_missing": 1}),
-        (change_hand(hand_id="103"), {"hand_id_duplicate": 2, "positive_missing": 1, "positive_is_itself": 1}),
-        (change_image(id=1), {"image_id_duplicate": 2, "image_missing": 1}),
-        (change_hand(positive_sample=[], distance=[]), {"positive_missing": 1}),
-        (change_hand(positive_sample=["555"]), {"positive_missing": 1}),
-        (change_hand(positive_sample=["102"]), {"positive_is_itself": 1}),
-        (change_hand(image_id=3), {"positive_from_same_video": 1}),
-        (change_hand(distance=[]), {"positives_and_distances_differ_in_number": 1}),
-        (change_hand(distance=[0.1, 0.2]), {"positives_and_distances_differ_in_number": 1}),
-        (change_hand(distance=[-0.1]), {"distance_negative": 1}),
-        (change_hand(keypoint_25d=[0.5] * 60 + [2.01, 0, 0]), {"keypoint_far_outside_crop": 1}),
-        (change_hand(keypoint_25d=[0.5, -1.01] + [0.5] * 61), {"keypoint_far_outside_crop": 1}),
+        (change_hand(left_right="Both"), {"record_rejected": [2], "positive_missing": [1]}),
+        (change_hand(left_right="Both", boxes="?"), {"record_rejected": [2], "positive_missing": [1]}),
+        (change_image(file_name="x"), {"record_rejected": [2], "image_missing": [2]}),
+        (change_hand(image_id=77), {"image_missing": [2]}),
+        (change_hand(hand_id="103"), {"hand_id_duplicate": [2, 3], "positive_missing": [1], "positive_is_itself": [2]}),
+        (change_image(id=1), {"image_id_duplicate": [1, 2], "image_missing": [2]}),
+        (change_hand(positive_sample=[], distance=[]), {"positive_missing": [2]}),
+        (change_hand(positive_sample=["555"]), {"positive_missing": [2]}),
+        (change_hand(positive_sample=["102"]), {"positive_is_itself": [2]}),
+        (change_hand(image_id=3), {"positive_from_same_video": [2]}),
+        (change_hand(distance=[]), {"positives_and_distances_differ_in_number": [2]}),
+        (change_hand(distance=[0.1, 0.2]), {"positives_and_distances_differ_in_number": [2]}),
+        (change_hand(distance=[-0.1]), {"distance_negative": [2]}),
+        (change_hand(keypoint_25d=[0.5] * 60 + [2.01, 0, 0]), {"keypoint_far_outside_crop": [2]}),
+        (change_hand(keypoint_25d=[0.5, -1.01] + [0.5] * 61), {"keypoint_far_outside_crop": [2]}),
         (change_hand(keypoint_25d=[0.5, -0.99, 500] + [1.99, 0.5, -500] * 20), {}),
-        (change_hand(boxes=[10, 10, 10.9, 50]), {"box_empty": 1}),
-        (change_hand(boxes=[10, 50, 30, 10]), {"box_empty": 1}),
-        (change_hand(image_id=0, boxes=[-5, 10, 30, 50]), {"box_outside_image": 1}),
-        (change_hand(image_id=0, boxes=[600, 10, 641, 50]), {"box_outside_image": 1}),
-        (change_hand(image_id=0, boxes=[640, 10, 700, 50]), {"box_outside_image": 1, "box_misses_image": 1}),
+        (change_hand(boxes=[10, 10, 10.9, 50]), {"box_empty": [2]}),
+        (change_hand(boxes=[10, 50, 30, 10]), {"box_empty": [2]}),
+        (change_hand(image_id=0, boxes=[-5, 10, 30, 50]), {"box_outside_image": [2]}),
+        (change_hand(image_id=0, boxes=[600, 10, 641, 50]), {"box_outside_image": [2]}),
+        (change_hand(image_id=0, boxes=[640, 10, 700, 50]), {"box_outside_image": [2], "box_misses_image": [2]}),
         (change_hand(boxes=[640, 10, 700, 50]), {}),
-        (change_image(file_name="a/video_2/frame_000031.jpg"), {"frame_off_stride": 1}),
+        (change_image(file_name="a/video_2/frame_000031.jpg"), {"frame_off_stride": [2]}),
         (change_image(0, file_name="a/video_0/frame_000990.jpg"), {}),
-        (change_image(0, file_name="a/video_0/frame_001020.jpg"), {"frame_beyond_end": 1}),
-        (change_image(0, width=640, height=481), {"image_size_differs": 1}),
+        (change_image(0, file_name="a/video_0/frame_001020.jpg"), {"frame_beyond_end": [0]}),
+        (change_image(0, width=640, height=481), {"image_size_differs": [0]}),
         (change_image(0, width=640, height=480), {}),
         (change_image(1, width=640, height=481), {}),
     ],
 )
 def test_a_planted_fault_is_found_by_its_rules_and_no_other(
-    tmp_path: Path, spoil: Callable[[Raw], None], expected: dict[str, int]
+    tmp_path: Path, spoil: Callable[[Raw], None], expected: dict[str, list[int]]
 ) -> None:
     document = sound_set()
     spoil(document)
-    assert broken(tmp_path, document) == expected
+    found = {name: offenders for name, (count, offenders) in results(tmp_path, document).items() if count}
+    places = {
+        name: offenders["row_index" if "row_index" in offenders.columns else "record"].to_list()
+        for name, offenders in found.items()
+    }
+    assert places == expected
 
 
 def test_the_size_in_the_file_comes_before_that_of_the_video(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from polars.testing import assert_frame_equal
 
 from hand100m_assets.annotations.tables import HANDS_SCHEMA
 from hand100m_assets.pairs.resolve import PAIRS_SCHEMA, console_lines, mirrored_xy, resolve_pairs
@@ -114,6 +115,13 @@ def test_a_hand_and_its_mirror_image_are_alike() -> None:
     assert xy.shape == (2, 21, 2)
     np.testing.assert_allclose(xy[0], xy[1], atol=1e-6)
     np.testing.assert_allclose(xy[1], mirrored[:, :2], atol=1e-6)
+
+
+@given(hands(), st.permutations(range(21)))
+@settings(deadline=None, max_examples=30)
+def test_the_order_of_the_joints_changes_no_pair(rows: list[Row], order: list[int]) -> None:
+    reordered = [{**row, "keypoints": [row["keypoints"][joint] for joint in order]} for row in rows]
+    assert_frame_equal(resolve_pairs(table(rows)), resolve_pairs(table(reordered)), rel_tol=1e-5)
 
 
 def test_no_hands_give_no_pairs() -> None:
