@@ -66,6 +66,16 @@ REJECTS_SCHEMA: Final = pl.Schema(
 
 MAX_VALUE_CHARS: Final = 200
 
+_KINDS: Final[dict[type, str]] = {
+    str: "a string",
+    bool: "true or false",
+    int: "a number",
+    float: "a number",
+    list: "a list",
+    dict: "an object",
+    type(None): "null",
+}
+
 IMAGES_FILE: Final = "images.parquet"
 HANDS_FILE: Final = "hands.parquet"
 REJECTS_FILE: Final = "rejects.parquet"
@@ -127,12 +137,17 @@ def rejects_of(section: str, record: int, error: ValidationError) -> list[Reject
 def _reject(section: str, record: int, faults: Sequence[ErrorDetails]) -> Reject:
     first, more = faults[0], len(faults) - 1
     is_absent = first["type"] == "missing"
+    is_record = first["type"] == "model_type"
+    reason = "Input should be an object" if is_record else first["msg"].removeprefix("Value error, ")
+    if first["type"].endswith("_type"):
+        # The value alone does not show it: the text "0.5" looks like the number.
+        reason += f", not {_KINDS.get(type(first['input']), 'something else')}"
     return Reject(
         section=section,
         record=record,
         field=".".join(str(part) for part in first["loc"]),
         rule=f"contract:{first['type']}",
-        reason=first["msg"].removeprefix("Value error, ") + (f" (and {more} more of this field)" if more else ""),
+        reason=reason + (f" (and {more} more of this field)" if more else ""),
         value="" if is_absent else shortened(first["input"]),
     )
 

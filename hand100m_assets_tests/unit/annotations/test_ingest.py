@@ -120,6 +120,7 @@ def test_a_reject_names_record_field_rule_reason_and_value(tmp_path: Path) -> No
         ("annotations", 1, "left_right"),
     }
     assert rows["annotations", 1, "left_right"]["value"] == "Both"
+    assert rows["images", 3, ""]["reason"] == "Input should be an object, not a string"
     assert "62 more" in rows["annotations", 1, "keypoint_25d.0"]["reason"]
     assert rows["images", 2, "file_name"]["reason"] == "does not end in <video id>/frame_NNNNNN.jpg"
     assert {row["rule"].split(":")[0] for row in rows.values()} == {"contract"}
@@ -139,6 +140,22 @@ def test_values_of_rejects_stay_short_however_long_or_deep_they_are(tmp_path: Pa
     summary = ingest_file(path, tmp_path / "out")
     assert summary.rejects == 2
     assert tables(tmp_path / "out")[2]["value"].str.len_chars().max() <= 200
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"keypoint_25d": ["0.5"] + [0.5] * 62}, "number, not a string"),
+        ({"keypoint_25d": [0.5] * 62 + [None]}, "number, not null"),
+        ({"boxes": [1, 2, True, 4]}, "number, not true or false"),
+        ({"distance": 0.5}, "list, not a number"),
+        ({"positive_sample": {"0": 1}}, "list, not an object"),
+    ],
+)
+def test_a_value_of_the_wrong_type_says_what_it_is(tmp_path: Path, changes: dict[str, Any], words: str) -> None:
+    document = {"images": [image(0)], "annotations": [hand(1, **changes)]}
+    ingest_file(write(tmp_path / "set.json", document), tmp_path / "out")
+    assert words in tables(tmp_path / "out")[2]["reason"].item()
 
 
 @given(st.text(st.characters(), max_size=400) | st.lists(st.text(st.characters(), max_size=9)))
