@@ -1,0 +1,121 @@
+"""What follows by itself: pairs, coverage and grid after their inputs, and their checks after them."""
+
+from __future__ import annotations
+
+import dagster as dg
+import pytest
+
+from hand100m_assets.annotations.rules import RULES
+from hand100m_assets.defs.partitions import annotation_set_partitions, register
+from hand100m_assets.layout import DOH
+from hand100m_assets_tests.defs.conftest import TinyWorkspace
+
+SET, OTHER_SET = "simhand-50k", "topk-1m"
+UNPARTITIONED = ("frame_catalog", "inventory")
+CHECKS_OF = {
+    "annotations": {rule.name for rule in RULES},
+    "coverage": {"annotated_images_exist"},
+    "pairs": {"positives_are_resolved", "distances_are_finite"},
+    "grid": {"grid_cells_are_filled", "grids_have_full_size"},
+}
+
+
+class Daemon:
+    """Ticks the sensor's conditions; records what a run would."""
+
+    def __init__(self, tiny: TinyWorkspace) -> None:
+        self.tiny, self.cursor = tiny, None
+        sensors = {sensor.name: sensor for sensor in tiny.defs.sensors or []}
+        graph = tiny.defs.get_repository_def().asset_graph
+        selection = sensors["100doh_pictures_follow"].asset_selection
+        self.keys = selection.resolve(graph) | selection.resolve_checks(graph)
+
+    def tick(self) -> tuple[set[tuple[str, str | None]], set[str]]:
+        """(asset, partition) requested, and names of the checks requested."""
+        result = dg.evaluate_automation_conditions(
+            self.tiny.defs,
+            self.tiny.instance,
+            asset_selection=dg.AssetSelection.keys(*[k for k in self.keys if isinstance(k, dg.AssetKey)])
+            | dg.AssetSelection.checks(*[k for k in self.keys if isinstance(k, dg.AssetCheckKey)]),
+            cursor=self.cursor,
+        )
+        self.cursor = result.cursor
+        assets = {
+            (key.path[-1], partition)
+            for key in self.keys
+            if isinstance(key, dg.AssetKey)
+            for partition in result.get_requested_partitions(key)
+        }
+        requested = [r.key for r in result.results if not r.true_subset.is_empty]
+        checks = {key.name for key in requested if isinstance(key, dg.AssetCheckKey)}
+        return assets, checks
+
+    def made(self, *assets: str, partition: str | None = None) -> None:
+        for asset in assets:
+            self.tiny.instance.report_runless_asset_event(
+                dg.AssetMaterialization([DOH.name, asset], partition=partition)
+            )
+
+    def checked(self, *names: str) -> None:
+        for key in self.keys:
+            if isinstance(key, dg.AssetCheckKey) and key.name in names:
+                self.tiny.instance.report_runless_asset_event(
+                    dg.AssetCheckEvaluation(asset_key=key.asset_key, check_name=key.name, passed=True, metadata={})
+                )
+
+
+@pytest.fixture
+def daemon(tiny: TinyWorkspace) -> Daemon:
+    register(tiny.instance, annotation_set_partitions(DOH), [SET, OTHER_SET])
+    return Daemon(tiny)
+
+
+def test_the_sensor_watches_pictures_and_the_checks_of_all_that_follows_annotations(daemon: Daemon) -> None:
+    assert {k.path[-1] for k in daemon.keys if isinstance(k, dg.AssetKey)} == {"pairs", "coverage", "grid"}
+    assert {k.name for k in daemon.keys if isinstance(k, dg.AssetCheckKey)} == set().union(*CHECKS_OF.values())
+
+
+def test_nothing_is_asked_for_before_there_is_an_input(daemon: Daemon) -> None:
+    assert daemon.tick() == (set(), set())
+
+
+def test_ingested_annotations_ask_for_pairs_and_their_checks(daemon: Daemon) -> None:
+    daemon.tick()
+    daemon.made("annotations", partition=SET)
+    assets, checks = daemon.tick()
+    assert assets == {("pairs", SET)}
+    assert checks == CHECKS_OF["annotations"]
+    assert daemon.tick() == (set(), set())
+
+
+def test_coverage_and_grid_follow_when_all_their_inputs_are_there(daemon: Daemon) -> None:
+    daemon.tick()
+    daemon.made("annotations", "pairs", partition=SET)
+    assert not {asset for asset, _ in daemon.tick()[0]} & {"coverage", "grid"}
+    daemon.made(*UNPARTITIONED)
+    assert daemon.tick()[0] >= {("coverage", SET), ("grid", SET)}
+
+
+def test_new_frames_redraw_coverage_and_grid_but_not_pairs(daemon: Daemon) -> None:
+    daemon.tick()
+    daemon.made(*UNPARTITIONED)
+    daemon.made("annotations", "pairs", "coverage", "grid", partition=SET)
+    daemon.tick()
+    daemon.made("frame_catalog")
+    assert daemon.tick()[0] == {("coverage", SET), ("grid", SET)}
+
+
+def test_checks_run_by_themselves_each_time_their_asset_changed(daemon: Daemon) -> None:
+    daemon.tick()
+    for asset in ("coverage", "pairs", "grid"):
+        daemon.made(asset, partition=SET)
+        assert daemon.tick()[1] == CHECKS_OF[asset]
+        daemon.checked(*CHECKS_OF[asset])
+    daemon.made("grid", partition=OTHER_SET)
+    assert daemon.tick()[1] == CHECKS_OF["grid"]
+
+
+def test_a_set_that_was_never_made_does_not_silence_the_checks_of_the_others(daemon: Daemon) -> None:
+    daemon.tick()
+    daemon.made("annotations", partition=OTHER_SET)
+    assert daemon.tick()[1] == CHECKS_OF["annotations"]
