@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings.exceptions import SettingsError as SettingsSourceError
 
 from hand100m_assets.errors import SettingsError
 from hand100m_assets.layout import DOH, EGO4D, OutputLayout, Source
@@ -118,10 +120,16 @@ def load_settings() -> Settings:
             where=env_file,
             fix=f"Correct {ENV_FILE_VARIABLE} or copy .env.example there.",
         )
+    where, fix = env_file or ".env / environment", "See .env.example."
     try:
         return Settings(_env_file=env_file or ".env")
     except ValidationError as error:
         faults = "; ".join(
             f"HAND100M_{'.'.join(str(part) for part in e['loc']).upper()}: {e['msg']}" for e in error.errors()
         )
-        raise SettingsError(faults, where=env_file or ".env / environment", fix="See .env.example.") from error
+        raise SettingsError(faults, where=where, fix=fix) from error
+    except SettingsSourceError as error:
+        # Lists and mappings are read as JSON before anything is validated; only the message tells which it was.
+        named = re.search(r'field "(\w+)"', str(error))
+        variable = f"HAND100M_{named[1].upper()}" if named else str(error)
+        raise SettingsError(f"{variable}: must be JSON ({error.__cause__})", where=where, fix=fix) from error

@@ -1,0 +1,131 @@
+"""Settings: one file, the environment wins, a malformed value is named."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from hand100m_assets.errors import SettingsError
+from hand100m_assets.layout import DOH, EGO4D
+from hand100m_assets.settings import ENV_FILE_VARIABLE, Settings, load_settings
+
+EXAMPLE = Path(__file__).parents[2] / ".env.example"
+
+
+@pytest.fixture(autouse=True)
+def _no_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An empty working directory and an environment without settings."""
+    monkeypatch.chdir(tmp_path)
+    for name in (*Settings.model_fields, "env_file"):
+        monkeypatch.delenv(f"HAND100M_{name.upper()}", raising=False)
+
+
+def test_without_a_file_every_setting_has_a_default() -> None:
+    settings = load_settings()
+    assert (settings.frame_selection, settings.frame_stride, settings.jpeg_quality) == ("stride", 30, 95)
+    assert settings.expected_totals == {"ego4d/simhand-50k": (49_930, 50_000)}
+
+
+def test_the_environment_wins_over_the_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    Path(".env").write_text("HAND100M_FRAME_STRIDE=15\nHAND100M_JPEG_QUALITY=80\n")
+    assert load_settings().frame_stride == 15
+    monkeypatch.setenv("HAND100M_FRAME_STRIDE", "10")
+    assert (load_settings().frame_stride, load_settings().jpeg_quality) == (10, 80)
+
+
+def test_the_file_may_lie_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    Path(".env").write_text("HAND100M_FRAME_STRIDE=15\n")
+    (tmp_path / "other").write_text('HAND100M_IMAGE_PREFIXES={"hand100m/": "/mnt/frames"}\n')
+    monkeypatch.setenv(ENV_FILE_VARIABLE, str(tmp_path / "other"))
+    settings = load_settings()
+    assert (settings.frame_stride, settings.image_prefixes) == (30, {"hand100m/": Path("/mnt/frames")})
+
+
+def test_a_settings_file_that_is_not_there_is_an_error_that_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(ENV_FILE_VARIABLE, "/nowhere/.env")
+    with pytest.raises(SettingsError, match=r"/nowhere/\.env: no such settings file.*HAND100M_ENV_FILE"):
+        load_settings()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("FRAME_STRIDE", "0"),
+        ("FRAME_STRIDE", "thirty"),
+        ("JPEG_QUALITY", "101"),
+        ("FRAME_SELECTION", "all"),
+        ("JOINT_ORDER", "openpose"),
+        ("WORKERS", "-1"),
+        ("MAX_MISSING_SHARE", "1.5"),
+        ("SENSOR_INTERVAL_S", "1"),
+        ("ANNOTATED_SETS", "simhand-50k"),
+        ("IMAGE_PREFIXES", "{not json"),
+        ("EXPECTED_TOTALS", '{"ego4d/simhand-50k": [1]}'),
+    ],
+)
+@pytest.mark.parametrize("where", ["file", "environment"])
+def test_a_malformed_value_is_one_error_that_names_the_variable(
+    name: str, value: str, where: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if where == "file":
+        Path(".env").write_text(f"HAND100M_{name}={value}\n")
+    else:
+        monkeypatch.setenv(f"HAND100M_{name}", value)
+    with pytest.raises(SettingsError, match=f"HAND100M_{name}"):
+        load_settings()
+
+
+def test_several_malformed_values_are_all_named() -> None:
+    Path(".env").write_text("HAND100M_FRAME_STRIDE=0\nHAND100M_WORKERS=many\n")
+    with pytest.raises(SettingsError, match=r"HAND100M_FRAME_STRIDE.*HAND100M_WORKERS"):
+        load_settings()
+
+
+def test_folders_follow_the_data_root_unless_set() -> None:
+    settings = Settings(_env_file=None, data_root=Path("/data"), doh_videos_dir=Path("/mnt/100DOH"))
+    assert settings.folders(EGO4D).videos_dir == Path("/data/ego4d/v1/full_scale")
+    assert settings.folders(DOH).videos_dir == Path("/mnt/100DOH")
+    assert settings.folders(DOH).list_file == Path("/data/100doh_valid_name_list.txt")
+    resolved = settings.resolved()
+    assert resolved.ego4d_annotations_dir == Path("/data/annotations/Ego4D")
+    assert [resolved.folders(source) for source in (EGO4D, DOH)] == [settings.folders(s) for s in (EGO4D, DOH)]
+
+
+def test_workers_are_one_a_core_unless_set() -> None:
+    assert Settings(_env_file=None, workers=3).worker_count == 3
+    assert Settings(_env_file=None).worker_count >= 1
+
+
+EXAMPLE_LINE = re.compile(r"(?P<off>#?)HAND100M_(?P<name>[A-Z0-9_]+)=(?P<value>.*)")
+
+
+def test_the_example_file_lists_exactly_the_settings_that_exist() -> None:
+    names = [m["name"].lower() for line in EXAMPLE.read_text().splitlines() if (m := EXAMPLE_LINE.fullmatch(line))]
+    assert sorted(names) == sorted(Settings.model_fields)
+
+
+def test_the_example_file_shows_the_true_defaults_and_examples_that_are_valid() -> None:
+    for line in EXAMPLE.read_text().splitlines():
+        match = EXAMPLE_LINE.fullmatch(line)
+        if match is None:
+            continue
+        name = match["name"].lower()
+        Path(".env").write_text(f"HAND100M_{match['name']}={match['value']}\n")
+        shown, default = getattr(load_settings(), name), Settings.model_fields[name].default
+        assert (shown == default) == (not match["off"]), line
+
+
+def test_every_setting_is_explained_above_its_line() -> None:
+    lines = EXAMPLE.read_text().splitlines()
+    for number, line in enumerate(lines):
+        if EXAMPLE_LINE.fullmatch(line):
+            assert lines[number - 1].startswith("#") or EXAMPLE_LINE.fullmatch(lines[number - 1]), line
+
+
+def test_settings_survive_as_json_for_the_ui() -> None:
+    settings = Settings(_env_file=None, expected_totals={"ego4d/x": (1, 2)}, image_prefixes={"a/": Path("/b")})
+    again = Settings.model_validate(json.loads(json.dumps(settings.model_dump(mode="json"))))
+    assert again == settings
