@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
-
-import cv2
+from typing import Any
 
 from hand100m_assets.errors import RetryableError, VideoUnreadableError
 from hand100m_assets.layout import MANIFEST_FILE, check_video_id, frame_file_name
-from hand100m_assets.video.decode import DecodeReport, PickedFrame, decode_frames
+from hand100m_assets.video.decode import DecodeAgainError, DecodeReport, decode_frames
 from hand100m_assets.video.failures import (
     FailureRecord,
     clear_failure,
@@ -25,12 +23,20 @@ from hand100m_assets.video.manifest import (
     FrameRecord,
     Manifest,
     ManifestError,
+    decoding_facts,
     is_done,
     library_versions,
     read_manifest,
 )
+from hand100m_assets.video.picture import encode_jpeg
 from hand100m_assets.video.probe import probe_video, stamp_video
-from hand100m_assets.video.selection import FrameSetSelection, Selection, UnionSelection, to_ranges, widen_description
+from hand100m_assets.video.selection import (
+    FrameSetSelection,
+    RemainingSelection,
+    Selection,
+    UnionSelection,
+    widen_description,
+)
 from hand100m_assets.video.workfolder import WorkFolder
 
 __all__ = [
@@ -46,17 +52,6 @@ __all__ = [
     "read_manifest",
     "record_failure",
 ]
-
-_DECODING_FACTS: Final = (
-    "frame_count_decoded",
-    "frame_count",
-    "frame_count_expected",
-    "damaged_ranges",
-    "decoder_errors",
-    "decoder_error_count",
-    "decode_mode",
-    "status",
-)
 
 
 class ExtractionStoppedError(RetryableError):
@@ -117,10 +112,14 @@ class _Extraction:
         }
         with work.held(order):
             before = self._manifest_to_widen()
-            kept = self._whole_frames(before)
-            made = self._make_frames(work, self._wanted(before, kept), kept, should_stop)
+            try:
+                frames = self._frames(work, before, should_stop)
+            except DecodeAgainError as doubt:
+                work.start_again(doubt.reason)
+                self.report = DecodeReport()
+                frames = self._frames(work, before, should_stop)
             self._insist_on_same_file()
-            manifest = self._manifest(before, kept | made, info)
+            manifest = self._manifest(before, frames, info)
             if not manifest.frames and (manifest.frames_expected or manifest.frame_count == 0):
                 work.discard()
                 raise self._nothing_whole(manifest)
@@ -147,12 +146,21 @@ class _Extraction:
             if sizes.get(frame_file_name(frame.frame_index)) == frame.size_bytes
         }
 
+    def _frames(
+        self, work: WorkFolder, before: Manifest | None, should_stop: Callable[[], bool] | None
+    ) -> dict[int, FrameRecord]:
+        """Records of the frames that are there and of those made now."""
+        why_full = work.why_full
+        if why_full and before is not None and before.decode_mode == "selective":
+            kept = {}  # made by trusting a stream that has lost its credit
+        else:
+            kept = self._whole_frames(before)
+            why_full = why_full or _known_doubt(before)
+        wanted = RemainingSelection(self._wanted(before, kept), frozenset(kept))
+        return kept | self._make_frames(work, wanted, why_full, should_stop)
+
     def _make_frames(
-        self,
-        work: WorkFolder,
-        wanted: Selection,
-        kept: dict[int, FrameRecord],
-        should_stop: Callable[[], bool] | None,
+        self, work: WorkFolder, wanted: Selection, why_full: str | None, should_stop: Callable[[], bool] | None
     ) -> dict[int, FrameRecord]:
         made: dict[int, FrameRecord] = {}
         is_stopped = False
@@ -162,12 +170,11 @@ class _Extraction:
             is_stopped = should_stop is not None and should_stop()
             return is_stopped
 
-        for picked in decode_frames(self.video_path, wanted, self.report, asked_to_stop):
-            if picked.frame_index in kept:
-                continue
+        for picked in decode_frames(self.video_path, wanted, self.report, asked_to_stop, why_full=why_full):
             size_bytes = work.leftover_size_bytes(picked.frame_index)
             if size_bytes is None:
-                size_bytes = work.add_jpeg(picked.frame_index, encode_jpeg(picked, self.options.jpeg_quality))
+                jpeg = encode_jpeg(picked, self.options.jpeg_quality, self.options.colour_rule)
+                size_bytes = work.add_jpeg(picked.frame_index, jpeg)
             made[picked.frame_index] = FrameRecord(
                 frame_index=picked.frame_index, pts=picked.pts, time_s=picked.time_s, size_bytes=size_bytes
             )
@@ -176,7 +183,7 @@ class _Extraction:
         return made
 
     def _wanted(self, before: Manifest | None, kept: dict[int, FrameRecord]) -> Selection:
-        """What to decode for: the selection, and whatever an earlier manifest lists that has got lost."""
+        """What is to be there: the selection, and whatever an earlier manifest lists that is not to be kept."""
         lost = [f.frame_index for f in (before.frames if before else ()) if f.frame_index not in kept]
         return UnionSelection((self.selection, FrameSetSelection(lost))) if lost else self.selection
 
@@ -208,6 +215,7 @@ class _Extraction:
             mtime_ns=self.stamp.mtime_ns,
             selection=description,
             jpeg_quality=self.options.jpeg_quality,
+            colour_rule=self.options.colour_rule,
             libraries=library_versions(),
             video=video,
             frames=[frames[i] for i in sorted(frames)],
@@ -218,20 +226,9 @@ class _Extraction:
 
     def _decoding_facts(self, before: Manifest | None) -> dict[str, Any]:
         """Manifest fields about the decoding: of this pass, or of an earlier one that saw more of the file."""
-        report = self.report
-        if before is not None and report.stopped_early and before.frame_count is not None:
-            return {name: getattr(before, name) for name in _DECODING_FACTS}
-        expected = report.expected_from_header
-        return {
-            "frame_count_decoded": report.frame_count_decoded,
-            "frame_count": report.frame_count,
-            "frame_count_expected": None if expected is None else expected - report.discarded_count,
-            "damaged_ranges": to_ranges(report.damaged_indices),
-            "decoder_errors": report.errors,
-            "decoder_error_count": report.error_count,
-            "decode_mode": report.mode,
-            "status": "damaged" if report.is_damaged else "complete",
-        }
+        if before is not None and self.report.stopped_early and before.frame_count is not None:
+            return before.model_dump(include=set(decoding_facts(self.report)))
+        return decoding_facts(self.report)
 
     def _nothing_whole(self, manifest: Manifest) -> VideoUnreadableError:
         words = f"; the decoder says: {manifest.decoder_errors[0].words}" if manifest.decoder_errors else ""
@@ -242,7 +239,8 @@ class _Extraction:
         )
 
 
-def encode_jpeg(picked: PickedFrame, quality: int) -> bytes:
-    """JPEG file of one frame, byte for byte what OpenCV's `imwrite` of its own capture gives."""
-    _, jpeg = cv2.imencode(".jpg", picked.image_bgr, [cv2.IMWRITE_JPEG_QUALITY, quality])
-    return jpeg.tobytes()
+def _known_doubt(before: Manifest | None) -> str | None:
+    """Why an earlier pass decoded everything; damage that it found would go unseen if this one did not."""
+    if before is None:
+        return None
+    return before.why_full or ("an earlier pass found damage" if before.status == "damaged" else None)

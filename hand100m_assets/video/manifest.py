@@ -11,9 +11,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from hand100m_assets.errors import RetryableError
 from hand100m_assets.layout import MANIFEST_FILE, check_video_id, frame_file_name
-from hand100m_assets.video.decode import DecoderError
+from hand100m_assets.video.decode import ColourRule, DecodeReport, DecoderError
 from hand100m_assets.video.inbox import FileStamp
-from hand100m_assets.video.selection import Selection
+from hand100m_assets.video.selection import Selection, to_ranges
 
 MANIFEST_VERSION: Final = 1
 
@@ -28,6 +28,7 @@ class ExtractionOptions(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     jpeg_quality: int = Field(95, ge=1, le=100)
+    colour_rule: ColourRule = "opencv5"
 
 
 class FrameRecord(BaseModel):
@@ -52,10 +53,11 @@ class Manifest(BaseModel):
         mtime_ns: Its modification time then.
         selection: Which frames were asked for, as `Selection.describe` gives it.
         jpeg_quality: OpenCV's JPEG quality.
+        colour_rule: Whether a stream's own colour matrix was honoured (`opencv5`) or BT.601 taken always (`opencv4`).
         libraries: Versions of what decoded and encoded.
         video: Header figures of the source, as `VideoInfo.to_row` gives them.
         frames: The JPEGs in this folder, ascending.
-        frame_count_decoded: Frames that came out of the decoder.
+        frame_count_decoded: Frames that came out of the decoder in the last pass over the file.
         frame_count: Length of the video in frames, lost ones included; None if decoding stopped after the last wanted.
         frame_count_expected: What the file's index promises, less what an edit list hides; None when unknown.
         damaged_ranges: First and last index of each damaged stretch, wanted or not.
@@ -63,8 +65,9 @@ class Manifest(BaseModel):
         past_end: Frames that were asked for and that the video does not have.
         decoder_errors: (frames placed by then, words) of the first complaints.
         decoder_error_count: All complaints.
-        decode_mode: Which way was taken.
-        status: `complete`, or `damaged` when anything was not as the file promises.
+        decode_mode: Which way was taken: `selective`, or `full`.
+        why_full: Why it was the full way; None when it was not.
+        status: `complete`, or `damaged` when anything that was read or decoded was not as the file promises.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -76,6 +79,7 @@ class Manifest(BaseModel):
     mtime_ns: int
     selection: dict[str, Any]
     jpeg_quality: int
+    colour_rule: ColourRule = "opencv5"
     libraries: dict[str, str]
     video: dict[str, Any]
     frames: list[FrameRecord]
@@ -88,6 +92,7 @@ class Manifest(BaseModel):
     decoder_errors: list[DecoderError]
     decoder_error_count: int
     decode_mode: str
+    why_full: str | None = None
     status: Literal["complete", "damaged"]
 
     @property
@@ -106,7 +111,8 @@ class Manifest(BaseModel):
 
     def agrees_with(self, stamp: FileStamp | None, options: ExtractionOptions) -> bool:
         """Whether these JPEGs are what this file and these options give; None for a file that is gone."""
-        return stamp in (None, self.stamp) and self.jpeg_quality == options.jpeg_quality
+        made_with = ExtractionOptions(jpeg_quality=self.jpeg_quality, colour_rule=self.colour_rule)
+        return stamp in (None, self.stamp) and made_with == options
 
     def covers(self, selection: Selection) -> bool:
         """Whether every frame the selection wants is here, or known to be damaged or past the end."""
@@ -118,6 +124,22 @@ class Manifest(BaseModel):
             return False  # decoding stopped early, so nobody knows how many frames there are
         here = {frame.frame_index for frame in self.frames}
         return all(self.is_damaged_at(i) for i in selection.missing_from(here, end))
+
+
+def decoding_facts(report: DecodeReport) -> dict[str, Any]:
+    """Manifest fields about one decoding pass."""
+    expected = report.expected_from_header
+    return {
+        "frame_count_decoded": report.frame_count_decoded,
+        "frame_count": report.frame_count,
+        "frame_count_expected": None if expected is None else expected - report.discarded_count,
+        "damaged_ranges": to_ranges(report.damaged_indices),
+        "decoder_errors": report.errors,
+        "decoder_error_count": report.error_count,
+        "decode_mode": report.mode,
+        "why_full": report.why_full,
+        "status": "damaged" if report.is_damaged else "complete",
+    }
 
 
 @cache

@@ -150,6 +150,32 @@ class UnionSelection(_Missing):
         return {"kind": "union", "of": [part.describe() for part in self.parts]}
 
 
+@dataclass(frozen=True)
+class RemainingSelection(_Missing):
+    """What a selection wants, less the frames that are there already; it ends where the whole of it ends."""
+
+    whole: Selection
+    done: frozenset[int]
+
+    @property
+    def last_wanted(self) -> int | None:
+        """Of the whole selection, so that as much of the video is seen."""
+        return self.whole.last_wanted
+
+    def wants(self, frame_index: int) -> bool:
+        """Whether it is wanted and not there."""
+        return frame_index not in self.done and self.whole.wants(frame_index)
+
+    def expected(self, frame_count: int) -> list[int]:
+        """Remaining indices of a video with so many frames, ascending."""
+        return self.whole.missing_from(self.done, frame_count)
+
+    def describe(self) -> dict[str, Any]:
+        """JSON value, the same for equal selections."""
+        done = FrameSetSelection(self.done).describe()
+        return {"kind": "remaining", "of": self.whole.describe(), "done": done}
+
+
 def from_description(description: Mapping[str, Any]) -> Selection:
     """Rebuild a selection from `describe()`.
 

@@ -1,9 +1,9 @@
 """The folder in which a video's frames come together, and how it becomes the finished one.
 
 `.in_progress/<id>/` fills up with whole JPEGs; `.in_progress/<id>.json`, written before the first of them, says of
-which file and with which options they are. Publishing renames the folder, or moves what is new into a folder that is
-being widened; the manifest always comes last. A killed process leaves the former behind, which the next one takes up
-if it is still of the same making, and sweeps away if not.
+which file they are, made with which options and by which way of decoding. Publishing renames the folder, or moves
+what is new into a folder that is being widened; the manifest always comes last. A killed process leaves the former
+behind, which the next one takes up if it is still of the same making, and sweeps away if not.
 """
 
 from __future__ import annotations
@@ -24,10 +24,17 @@ from hand100m_assets.video.manifest import Manifest
 
 
 class WorkFolder:
-    """In-progress folder of one video, held by this process alone."""
+    """In-progress folder of one video, held by this process alone.
+
+    Attributes:
+        video_id: Of the video.
+        why_full: Why the JPEGs here come from a full decode; None while they come from a selective one.
+    """
 
     def __init__(self, frames_dir: Path, video_id: str) -> None:
         self.video_id = check_video_id(video_id)
+        self.why_full: str | None = None
+        self._order: dict[str, Any] = {}
         self.finished = frames_dir / video_id
         self.folder = frames_dir / IN_PROGRESS_DIR / video_id
         self._order_file = self.folder.with_name(f"{video_id}.json")
@@ -67,10 +74,35 @@ class WorkFolder:
 
     def _prepare(self, order: dict[str, Any]) -> None:
         shutil.rmtree(self._outgoing, ignore_errors=True)
-        text = json.dumps(order, sort_keys=True).encode()
-        if not (self._order_file.exists() and self._order_file.read_bytes() == text):
-            self._empty()
-            write_whole(self._order_file, text)
+        self._order = order
+        left = self._read_order()
+        why_full = left.pop("why_full", None)
+        if left == order:
+            self.why_full = why_full
+        else:
+            self._start(None)
+
+    def _read_order(self) -> dict[str, Any]:
+        try:
+            left = json.loads(self._order_file.read_bytes())
+        except (FileNotFoundError, ValueError):
+            return {}
+        return left if isinstance(left, dict) else {}
+
+    def start_again(self, why_full: str) -> None:
+        """Remove every JPEG; those that follow come from a full decode, in this run and in the next if this dies.
+
+        Raises:
+            OutputUnwritableError: The output disk refuses.
+        """
+        with output_errors(self.folder):
+            self._start(why_full)
+
+    def _start(self, why_full: str | None) -> None:
+        self._empty()
+        self.why_full = why_full
+        text = json.dumps({**self._order, "why_full": why_full}, sort_keys=True)
+        write_whole(self._order_file, text.encode())
 
     def _empty(self) -> None:
         # The folder itself stays: it carries the lock.

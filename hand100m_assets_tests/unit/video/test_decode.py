@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from hand100m_assets.errors import VideoUnreadableError
-from hand100m_assets.video.decode import DecodeReport, decode_frames
+from hand100m_assets.video.decode import DecodeReport, decode_frames, pick_frames
 from hand100m_assets.video.selection import FrameSetSelection, StrideSelection
 from hand100m_assets_tests import media
 from hand100m_assets_tests.unit.video.oracle import opencv_frames
@@ -16,8 +16,8 @@ ALL = StrideSelection(1)
 
 
 def decode(path: Path, selection=ALL):
-    report = DecodeReport()
-    return {f.frame_index: f.image_bgr for f in decode_frames(path, selection, report)}, report
+    frames, report = pick_frames(path, selection)
+    return {f.frame_index: f.image_bgr for f in frames}, report
 
 
 @pytest.mark.parametrize("name", media.HEALTHY)

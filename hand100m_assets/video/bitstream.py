@@ -1,0 +1,177 @@
+"""What one packet says of itself: can decoding begin here, does anything refer to it? Read from headers only.
+
+Nothing is taken from the container's word. A reader knows every unit in a packet, or it refuses the stream.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Final, NamedTuple, Protocol, TypeAlias, TypeVar
+
+from hand100m_assets.video.parametersets import ParameterSetError, avcc_sets, h264_sps_fault, hvcc_sets
+
+Data: TypeAlias = "bytes | memoryview"
+_Parsed = TypeVar("_Parsed")
+
+
+class UnsafeStreamError(Exception):
+    """This stream cannot be shown to be safe for selective decoding; decode all of it.
+
+    Attributes:
+        reason: Half a sentence, as it goes into the manifest.
+    """
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(reason)
+
+
+class PacketNature(NamedTuple):
+    """What a packet means for the packets around it.
+
+    Attributes:
+        is_restart: Neither this packet nor any after it refers to anything before it.
+        is_disposable: No other packet refers to it.
+    """
+
+    is_restart: bool
+    is_disposable: bool
+
+
+RESTART: Final = PacketNature(is_restart=True, is_disposable=False)
+REFERENCE: Final = PacketNature(is_restart=False, is_disposable=False)
+DISPOSABLE: Final = PacketNature(is_restart=False, is_disposable=True)
+
+
+class Bitstream(Protocol):
+    """Reader of one stream's packets."""
+
+    def nature(self, data: Data) -> PacketNature:
+        """Classify one packet and make sure that it holds exactly one shown picture.
+
+        Raises:
+            UnsafeStreamError: It holds anything that this reader does not vouch for.
+        """
+        ...
+
+
+class _Slices:
+    """Tally of one packet's slices."""
+
+    __slots__ = ("count", "first_count", "idr_count", "is_reference")
+
+    def __init__(self) -> None:
+        self.count = self.first_count = self.idr_count = 0
+        self.is_reference = False
+
+    def nature(self) -> PacketNature:
+        if self.first_count != 1 or self.idr_count not in (0, self.count):
+            raise UnsafeStreamError("a packet that does not hold exactly one picture")
+        if self.idr_count:
+            return RESTART
+        return REFERENCE if self.is_reference else DISPOSABLE
+
+
+class _NalBitstream:
+    """What H.264 and HEVC have in common: units after their length, parameter sets that never change."""
+
+    _parameter_sets: frozenset[int]
+
+    def __init__(self, length_bytes: int, known_sets: frozenset[bytes]) -> None:
+        self._length_bytes = length_bytes
+        self._known_sets = known_sets
+
+    def _units(self, data: Data, least_bytes: int) -> Iterator[tuple[int, int]]:
+        """Yield where each unit starts and ends."""
+        position, end = 0, len(data)
+        while position < end:
+            start = position + self._length_bytes
+            position = start + int.from_bytes(data[position:start], "big")
+            if not start + least_bytes <= position <= end:
+                raise UnsafeStreamError("a malformed packet")
+            yield start, position
+
+    def _insist_on_known(self, kind: int, unit: Data) -> None:
+        if kind not in self._parameter_sets:
+            raise UnsafeStreamError(f"units of type {kind} in a packet (layers, views, partitions, or damage)")
+        if bytes(unit) not in self._known_sets:
+            # A packet that nobody decodes may carry the sets that later ones need.
+            raise UnsafeStreamError("parameter sets that change within the stream")
+
+
+class H264Bitstream(_NalBitstream):
+    """H.264 with length prefixes, as mp4 and mkv carry it. Source: ITU-T H.264, 7.3.1, 7.4.1; ISO/IEC 14496-15."""
+
+    _parameter_sets = frozenset({7, 8})
+    _HARMLESS = frozenset({6, 9, 12})
+    """SEI, access unit delimiter, filler."""
+    _IDR = 5
+
+    def __init__(self, extradata: bytes | None) -> None:
+        if not extradata or len(extradata) < 7 or extradata[0] != 1:
+            raise UnsafeStreamError("H.264 without length prefixes (Annex B)")
+        known_sets = _parsed(avcc_sets, extradata)
+        fault = next(filter(None, (_parsed(h264_sps_fault, unit) for unit in sorted(known_sets))), None)
+        if fault:
+            raise UnsafeStreamError(fault)
+        super().__init__((extradata[4] & 3) + 1, known_sets)
+
+    def nature(self, data: Data) -> PacketNature:
+        """As `Bitstream.nature`."""
+        slices = _Slices()
+        for start, end in self._units(data, least_bytes=2):
+            header = data[start]
+            kind = header & 31
+            if header & 0x80:
+                raise UnsafeStreamError("a malformed packet")
+            if kind in (1, self._IDR):
+                slices.count += 1
+                slices.first_count += data[start + 1] >> 7  # first_mb_in_slice, where 0 is a single set bit
+                slices.idr_count += kind == self._IDR
+                slices.is_reference |= header & 0x60 != 0
+            elif kind not in self._HARMLESS:
+                self._insist_on_known(kind, data[start:end])
+        return slices.nature()
+
+
+class HevcBitstream(_NalBitstream):
+    """HEVC with length prefixes, one layer. Source: ITU-T H.265, 7.3.1, 7.4.2.2; ISO/IEC 14496-15."""
+
+    _parameter_sets = frozenset({32, 33, 34})
+    _HARMLESS = frozenset({35, 38, 39, 40})
+    """Access unit delimiter, filler, SEI."""
+    _PICTURES = frozenset({*range(10), 19, 20, 21})
+    """Trailing, TSA, STSA, RADL, RASL, IDR, CRA. Not BLA: for its sake the decoder withholds pictures."""
+    _IDR = frozenset({19, 20})
+
+    def __init__(self, extradata: bytes | None) -> None:
+        if not extradata or len(extradata) < 23 or extradata[0] != 1:
+            raise UnsafeStreamError("HEVC without length prefixes (Annex B)")
+        if (extradata[21] >> 3) & 7 > 1:
+            raise UnsafeStreamError("HEVC with temporal layers")
+        super().__init__((extradata[21] & 3) + 1, _parsed(hvcc_sets, extradata))
+
+    def nature(self, data: Data) -> PacketNature:
+        """As `Bitstream.nature`."""
+        slices = _Slices()
+        for start, end in self._units(data, least_bytes=3):
+            kind = data[start] >> 1
+            if data[start] & 0x81 or data[start + 1] != 1:
+                raise UnsafeStreamError("HEVC with layers, or a malformed packet")
+            if kind in self._PICTURES:
+                slices.count += 1
+                slices.first_count += data[start + 2] >> 7  # first_slice_segment_in_pic_flag
+                slices.idr_count += kind in self._IDR
+                slices.is_reference |= kind >= 16 or kind & 1 == 1
+                if kind >= 16 and data[start + 2] & 0x40:
+                    raise UnsafeStreamError("a key frame that cancels the pictures before it")
+            elif kind not in self._HARMLESS:
+                self._insist_on_known(kind, data[start:end])
+        return slices.nature()
+
+
+def _parsed(parse: Callable[[bytes], _Parsed], data: bytes) -> _Parsed:
+    try:
+        return parse(data)
+    except ParameterSetError as error:
+        raise UnsafeStreamError(str(error)) from error

@@ -1,0 +1,143 @@
+"""Every packet of a file -> the wanted frames that are whole, with an account of all that are not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Final
+
+import av.container
+import av.error
+import av.packet
+import av.video.frame
+import av.video.stream
+
+from hand100m_assets.video.picture import PickedFrame, frame_time_s
+from hand100m_assets.video.probe import duration_from_header_s
+from hand100m_assets.video.report import DecodeReport
+from hand100m_assets.video.selection import Selection
+from hand100m_assets.video.timeline import Timeline
+
+if TYPE_CHECKING:
+    from typing import TypeAlias
+
+    _VideoPacket: TypeAlias = "av.packet.Packet[av.video.stream.VideoStream]"
+
+MAX_SHORTFALL_S: Final = 2.0
+"""Sound may outlast the pictures by this much in a whole file whose container gives only one duration."""
+
+
+class FullDecode:
+    """One pass over one file that decodes every packet."""
+
+    def __init__(
+        self,
+        container: av.container.InputContainer,
+        stream: av.video.stream.VideoStream,
+        selection: Selection,
+        report: DecodeReport,
+    ) -> None:
+        self._container, self._stream = container, stream
+        self._selection, self._report = selection, report
+        self._timeline = Timeline()
+        self._held: dict[int, PickedFrame] = {}
+        self._end_s = 0.0
+
+    def run(self, should_stop: Callable[[], bool]) -> Iterator[PickedFrame]:
+        """Yield the wanted frames that are whole, ascending."""
+        last = self._selection.last_wanted
+        for packet in self._packets():
+            if should_stop() or (last is not None and self._is_past(last)):
+                self._report.stopped_early = True
+                return
+            self._decode(packet)
+            yield from self._decided()
+        self._decode(None)
+        self._timeline.finish(self._packets_missing())
+        yield from self._decided(is_over=True)
+        self._compare_with_duration()
+        self._report.frame_count = self._timeline.frame_count
+        self._report.distrust = self._timeline.distrust
+
+    def _packets(self) -> Iterator[_VideoPacket]:
+        packets = self._container.demux(self._stream)
+        while True:
+            try:
+                packet = next(packets)
+            except StopIteration:
+                return
+            except av.error.FFmpegError as error:
+                self._report.add_error(self._timeline.frame_count, f"reading: {error.strerror}")
+                self._timeline.packet_failed()
+                return
+            if packet.size == 0:
+                return
+            yield packet
+
+    def _decode(self, packet: _VideoPacket | None) -> None:
+        """Decode one packet, or with None what the decoder still holds."""
+        if packet is not None:
+            self._announce(packet)
+        try:
+            frames = self._stream.codec_context.decode(packet)
+        except av.error.FFmpegError as error:
+            self._report.add_error(self._timeline.frame_count, f"decoding: {error.strerror}")
+            self._timeline.packet_failed()
+            return
+        for frame in frames:
+            self._take(frame)
+
+    def _announce(self, packet: _VideoPacket) -> None:
+        self._report.packet_count += 1
+        self._report.packet_count_decoded += 1
+        self._report.discarded_count += packet.is_discard
+        self._timeline.add_packet(packet.pts, is_key=packet.is_keyframe, is_discard=packet.is_discard)
+        if packet.is_corrupt:
+            self._report.add_error(self._timeline.frame_count, "reading: packet cut or marked corrupt")
+            self._timeline.packet_failed()
+
+    def _take(self, frame: av.video.frame.VideoFrame) -> None:
+        self._report.frame_count_decoded += 1
+        self._end_s = max(self._end_s, frame_time_s(frame, self._stream) or 0.0)
+        is_intra = frame.pict_type == av.video.frame.PictureType.I
+        index = self._timeline.add_frame(frame.pts, is_corrupt=frame.is_corrupt, is_intra=is_intra)
+        if frame.is_corrupt:
+            self._report.corrupt_indices.append(index)
+        elif self._selection.wants(index):
+            self._held[index] = PickedFrame.of(index, frame, self._stream)
+
+    def _decided(self, *, is_over: bool = False) -> Iterator[PickedFrame]:
+        for verdict in self._timeline.verdicts(is_over=is_over):
+            picked = self._held.pop(verdict.frame_index, None)
+            if not verdict.is_whole:
+                self._report.damaged_indices.append(verdict.frame_index)
+            elif picked is not None:
+                yield picked
+
+    def _is_past(self, last_wanted: int) -> bool:
+        return self._timeline.frame_count > last_wanted and self._timeline.decided_count > last_wanted
+
+    def _compare_with_duration(self) -> None:
+        if self._report.expected_from_header is None:
+            shortfall = duration_shortfall(self._container, self._stream, self._end_s)
+            if shortfall:
+                self._report.add_error(self._timeline.frame_count, shortfall)
+
+    def _packets_missing(self) -> int:
+        promised = self._report.expected_from_header
+        return 0 if promised is None else max(0, promised - self._report.packet_count)
+
+
+def duration_shortfall(
+    container: av.container.InputContainer, stream: av.video.stream.VideoStream, end_s: float
+) -> str | None:
+    """Words for the time that is lacking when the last frame is shown at `end_s`; None when the video is whole.
+
+    Where no header counts frames, this is how a cut shows.
+    """
+    duration_s = duration_from_header_s(container, stream)
+    if duration_s is None:
+        return None
+    promised_s = (stream.start_time or 0) * float(stream.time_base or 0) + duration_s
+    if promised_s - end_s <= MAX_SHORTFALL_S:
+        return None
+    return f"the video ends at {end_s:.1f} s, its header promises {promised_s:.1f} s"

@@ -1,0 +1,114 @@
+"""Packets in decoding order -> the same with their place in presentation order, after a small look-ahead.
+
+A packet's index is the number of shown packets with a smaller timestamp. It is final once the decoding timestamps
+have passed its own presentation timestamp, for every later packet is presented no earlier than it is decoded. What
+contradicts that ends the matter: whoever counts on must decode everything.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections import deque
+from collections.abc import Iterator
+from typing import Final, Generic, NamedTuple, Protocol, TypeVar
+
+from hand100m_assets.video.bitstream import UnsafeStreamError
+
+MAX_LOOK_AHEAD_PACKETS: Final = 128
+"""No codec reorders more than 16 pictures; timestamps that need more are not understood here."""
+
+
+class Timed(Protocol):
+    """What is asked of a packet."""
+
+    @property
+    def pts(self) -> int | None:
+        """Presentation timestamp."""
+        ...
+
+    @property
+    def dts(self) -> int | None:
+        """Decoding timestamp."""
+        ...
+
+    @property
+    def is_discard(self) -> bool:
+        """Whether an edit list hides it."""
+        ...
+
+
+_P = TypeVar("_P", bound=Timed)
+
+
+class Placed(NamedTuple, Generic[_P]):
+    """A packet and its index, None where an edit list hides it."""
+
+    packet: _P
+    frame_index: int | None
+
+
+class PresentationOrder(Generic[_P]):
+    """Fed with packets in decoding order; gives them back in that order, each with its index.
+
+    Attributes:
+        shown_count: Indices given so far; the frame count once `finish` is used up.
+        reorder_depth: Most packets that were decoded before another and are shown after it.
+    """
+
+    def __init__(self, first_index: int = 0) -> None:
+        self.shown_count = first_index
+        self.reorder_depth = 0
+        self._waiting: deque[tuple[_P, int | None]] = deque()
+        self._unplaced: list[int] = []
+        self._index_by_pts: dict[int, int] = {}
+        self._last_dts: int | None = None
+        self._last_placed_pts: int | None = None
+
+    @property
+    def owes_packets(self) -> bool:
+        """Whether a packet whose index is certain still waits for its turn in decoding order."""
+        return bool(self._index_by_pts)
+
+    def add(self, packet: _P) -> Iterator[Placed[_P]]:
+        """Take in the next packet; yields those that have become certain.
+
+        Raises:
+            UnsafeStreamError: The timestamps prove nothing.
+        """
+        pts, dts = self._checked(packet)
+        if not packet.is_discard:
+            self.reorder_depth = max(self.reorder_depth, sum(other > pts for other in self._unplaced))
+            heapq.heappush(self._unplaced, pts)
+        self._waiting.append((packet, None if packet.is_discard else pts))
+        if len(self._waiting) > MAX_LOOK_AHEAD_PACKETS:
+            raise UnsafeStreamError("decoding timestamps far behind the presentation")
+        yield from self._settle(dts)
+
+    def finish(self) -> Iterator[Placed[_P]]:
+        """No packet follows; yields all that are left."""
+        yield from self._settle(None)
+
+    def _checked(self, packet: _P) -> tuple[int, int]:
+        pts, dts = packet.pts, packet.dts
+        if pts is None or dts is None:
+            raise UnsafeStreamError("a packet without timestamps")
+        if self._last_dts is not None and dts <= self._last_dts:
+            raise UnsafeStreamError("decoding timestamps that do not increase")
+        if pts < dts:
+            raise UnsafeStreamError("a packet presented before it is decoded")
+        if not packet.is_discard and self._last_placed_pts is not None and pts <= self._last_placed_pts:
+            raise UnsafeStreamError("a packet that comes too late or repeats a timestamp")
+        self._last_dts = dts
+        return pts, dts
+
+    def _settle(self, dts: int | None) -> Iterator[Placed[_P]]:
+        while self._unplaced and (dts is None or self._unplaced[0] < dts):
+            pts = heapq.heappop(self._unplaced)
+            if pts == self._last_placed_pts:
+                raise UnsafeStreamError("two packets with the same timestamp")
+            self._last_placed_pts = pts
+            self._index_by_pts[pts] = self.shown_count
+            self.shown_count += 1
+        while self._waiting and (self._waiting[0][1] is None or self._waiting[0][1] in self._index_by_pts):
+            packet, shown_pts = self._waiting.popleft()
+            yield Placed(packet, None if shown_pts is None else self._index_by_pts.pop(shown_pts))

@@ -1,0 +1,189 @@
+"""Wanted frames by decoding only the packets that they depend on. Any doubt ends it: then everything must be decoded.
+
+Packets that nobody wants and nothing refers to are dropped. The others wait, until a wanted one needs them or a clean
+restart shows that nothing will. What is dropped is read and classified all the same; only damage that lies wholly
+inside the slices of dropped packets goes unseen, and it touches no frame that is taken.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Final
+
+import av.container
+import av.error
+import av.packet
+import av.video.frame
+import av.video.stream
+
+from hand100m_assets.video.bitstream import Bitstream, H264Bitstream, HevcBitstream, UnsafeStreamError
+from hand100m_assets.video.fulldecode import duration_shortfall
+from hand100m_assets.video.keyframes import Av1Bitstream, Vp9Bitstream
+from hand100m_assets.video.picture import PickedFrame
+from hand100m_assets.video.presentation import Placed, PresentationOrder
+from hand100m_assets.video.report import DecodeReport
+from hand100m_assets.video.selection import Selection
+
+if TYPE_CHECKING:
+    from typing import TypeAlias
+
+    VideoPacket: TypeAlias = "av.packet.Packet[av.video.stream.VideoStream]"
+
+MAX_WAITING_BYTES: Final = 32 * 2**20
+"""Waiting packets beyond this are decoded on suspicion, so that memory stays bounded where key frames are rare."""
+
+
+def bitstream_of(stream: av.video.stream.VideoStream) -> Bitstream:
+    """The reader for this stream's codec.
+
+    Raises:
+        UnsafeStreamError: There is none, or it refuses the stream.
+    """
+    codec, extradata = stream.codec_context.name, stream.codec_context.extradata
+    if codec == "h264":
+        return H264Bitstream(extradata)
+    if codec == "hevc":
+        return HevcBitstream(extradata)
+    if codec in ("vp9", "libvpx-vp9"):
+        return Vp9Bitstream()
+    if codec in ("av1", "libdav1d"):
+        return Av1Bitstream(extradata)
+    raise UnsafeStreamError(f"codec {codec}")
+
+
+class SelectiveDecode:
+    """One selective pass over one file.
+
+    Raises:
+        UnsafeStreamError: The stream's headers are enough to refuse it.
+    """
+
+    def __init__(
+        self,
+        container: av.container.InputContainer,
+        stream: av.video.stream.VideoStream,
+        selection: Selection,
+        report: DecodeReport,
+    ) -> None:
+        self._container, self._stream = container, stream
+        self._selection, self._report = selection, report
+        self._bitstream = bitstream_of(stream)
+        self._order: PresentationOrder[VideoPacket] = PresentationOrder()
+        self._reorder_depth = stream.codec_context.reorder_depth
+        self._waiting: list[Placed[VideoPacket]] = []
+        self._waiting_bytes = 0
+        self._awaited: dict[int, int] = {}
+        """Timestamp and index of every frame that the decoder owes."""
+        self._first_pts: int | None = None
+        self._last_pts = 0
+        self._last_index = -1
+
+    def run(self, should_stop: Callable[[], bool]) -> Iterator[PickedFrame]:
+        """Yield the wanted frames, ascending.
+
+        Raises:
+            UnsafeStreamError: What was yielded so far, and what would follow, is not proved; throw it away.
+            av.error.FFmpegError: The same.
+        """
+        last = self._selection.last_wanted
+        for packet in self._container.demux(self._stream):
+            if packet.size == 0:
+                break
+            if should_stop():
+                self._report.stopped_early = True
+                return
+            if last is not None and self._order.shown_count > last and not self._order.owes_packets:
+                self._report.stopped_early = True
+                break
+            for placed in self._order.add(self._checked(packet)):
+                yield from self._meet(placed)
+        else:  # the demuxer always ends with an empty packet
+            raise UnsafeStreamError("the demuxer ended without a word")
+        if not self._report.stopped_early:
+            for placed in self._order.finish():
+                yield from self._meet(placed)
+        yield from self._decoded(None)
+        self._insist_on_all_frames()
+        if not self._report.stopped_early:
+            self._insist_on_whole_file()
+            self._report.frame_count = self._order.shown_count
+
+    def _checked(self, packet: VideoPacket) -> VideoPacket:
+        self._report.packet_count += 1
+        self._report.discarded_count += packet.is_discard
+        if packet.is_corrupt:
+            raise UnsafeStreamError("a packet cut or marked corrupt")
+        if packet.has_sidedata("new_extradata"):
+            raise UnsafeStreamError("codec parameters that change within the stream")
+        return packet
+
+    def _meet(self, placed: Placed[VideoPacket]) -> Iterator[PickedFrame]:
+        """Drop, keep or decode the next packet in decoding order."""
+        packet, index = placed
+        if self._order.reorder_depth > self._reorder_depth:
+            raise UnsafeStreamError("more reordering than the decoder allows for")
+        nature = self._bitstream.nature(memoryview(packet))
+        pts = packet.pts or 0
+        is_first = self._first_pts is None
+        if self._first_pts is None:
+            if not nature.is_restart:
+                raise UnsafeStreamError("no clean key frame at the start")
+            self._first_pts = pts
+        elif pts < self._first_pts:
+            raise UnsafeStreamError("pictures before the first key frame")
+        if index is not None:
+            self._last_pts = max(self._last_pts, pts)
+        if nature.is_restart:
+            self._waiting.clear()
+            self._waiting_bytes = 0
+        is_wanted = index is not None and self._selection.wants(index)
+        if nature.is_disposable and not is_wanted:
+            return
+        self._waiting.append(placed)
+        self._waiting_bytes += packet.size
+        # The first packet tells which encoder it was, and some decoders work around faults of old ones.
+        if is_wanted or is_first or self._waiting_bytes > MAX_WAITING_BYTES:
+            yield from self._decode_waiting()
+
+    def _decode_waiting(self) -> Iterator[PickedFrame]:
+        waiting, self._waiting, self._waiting_bytes = self._waiting, [], 0
+        for packet, index in waiting:
+            if index is not None and packet.pts is not None:
+                self._awaited[packet.pts] = index
+            self._report.packet_count_decoded += 1
+            yield from self._decoded(packet)
+
+    def _decoded(self, packet: VideoPacket | None) -> Iterator[PickedFrame]:
+        """Decode one packet, or with None what the decoder still holds; yield wanted frames that come out."""
+        for frame in self._stream.codec_context.decode(packet):
+            index = self._index_of(frame)
+            if self._selection.wants(index):
+                yield PickedFrame.of(index, frame, self._stream)
+
+    def _index_of(self, frame: av.video.frame.VideoFrame) -> int:
+        self._report.frame_count_decoded += 1
+        index = None if frame.pts is None else self._awaited.pop(frame.pts, None)
+        if index is None or index <= self._last_index:
+            raise UnsafeStreamError("a frame that came out of turn")
+        if frame.is_corrupt:
+            raise UnsafeStreamError("a frame marked corrupt")
+        if frame.interlaced_frame:
+            raise UnsafeStreamError("interlaced frames")
+        if self._stream.codec_context.reorder_depth != self._reorder_depth:
+            raise UnsafeStreamError("reordering that grew within the stream")
+        self._last_index = index
+        return index
+
+    def _insist_on_all_frames(self) -> None:
+        if self._awaited:
+            raise UnsafeStreamError(f"{len(self._awaited)} frames that did not come out")
+
+    def _insist_on_whole_file(self) -> None:
+        expected, found = self._report.expected_from_header, self._report.packet_count
+        if expected is None:
+            end_s = float(self._last_pts * (self._stream.time_base or 0))
+            shortfall = duration_shortfall(self._container, self._stream, end_s)
+            if shortfall:
+                raise UnsafeStreamError(shortfall)
+        elif expected != found:
+            raise UnsafeStreamError(f"{found} packets where the header promises {expected}")
