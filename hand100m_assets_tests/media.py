@@ -1,6 +1,7 @@
 """Awkward clips, made by ffmpeg: every kind of video the extraction must get right, or must report.
 
-Each maker is deterministic and small. `make_clip(name, folder)` writes `<folder>/<name>.mp4` and returns its path.
+Each maker is deterministic and small. `make_clip(name, folder)` writes `<folder>/<name>.mp4`, or with the suffix that
+its container has, and returns its path.
 """
 
 from __future__ import annotations
@@ -35,8 +36,10 @@ def encode(
     path: Path, *, size: str = "320x240", frames: int = FRAME_COUNT, rate: int = RATE_FPS, **options: Any
 ) -> Path:
     """One H.264 clip in mp4; `options` are ffmpeg output options (a value of None makes a bare flag)."""
-    settings: dict[str, Any] = {"vcodec": "libx264", "preset": "veryfast", "pix_fmt": "yuv420p", "threads": 1}
-    settings |= {"frames:v": frames, "fflags": "+bitexact", **options}
+    settings: dict[str, Any] = {"vcodec": "libx264", "pix_fmt": "yuv420p", "threads": 1, "frames:v": frames}
+    if options.get("vcodec", "libx264") in ("libx264", "libx265"):
+        settings["preset"] = "veryfast"
+    settings |= {"fflags": "+bitexact", **options}
     _run(_pattern(size, frames, rate).output(str(path), **settings))
     return path
 
@@ -175,6 +178,79 @@ def _text(path: Path) -> None:
     path.write_text("<html><body>403 Forbidden: your licence has expired</body></html>\n" * 40)
 
 
+def _x264(parameters: str, **options: Any) -> Callable[[Path], None]:
+    def make(path: Path) -> None:
+        encode(path, **{"x264-params": parameters, **options})
+
+    return make
+
+
+def _x265(parameters: str, **options: Any) -> Callable[[Path], None]:
+    def make(path: Path) -> None:
+        quiet = f"log-level=error:pools=none:{parameters}"
+        tag = {} if path.suffix == ".ts" else {"tag:v": "hvc1"}
+        encode(path, vcodec="libx265", **{"preset": "ultrafast", "x265-params": quiet, **tag, **options})
+
+    return make
+
+
+def _vp9(**options: Any) -> Callable[[Path], None]:
+    def make(path: Path) -> None:
+        # Two passes' worth of look-ahead makes hidden frames, packed together with shown ones.
+        settings = {"deadline": "good", "cpu-used": 5, "lag-in-frames": 16, "auto-alt-ref": 1, "b:v": "200k", "g": 40}
+        encode(path, size="192x144", vcodec="libvpx-vp9", **settings | options)
+
+    return make
+
+
+def _av1(path: Path) -> None:
+    encode(path, vcodec="libsvtav1", preset=12, g=32, **{"svtav1-params": "lp=1"})
+
+
+def _av1_libaom(path: Path) -> None:
+    settings = {"usage": "realtime", "cpu-used": 8, "g": 30, "b:v": "200k", "lag-in-frames": 0}
+    encode(path, vcodec="libaom-av1", **settings)
+
+
+def _cover_art(path: Path) -> None:
+    """A music player's picture beside the video, as its own picture track."""
+    plain = encode(path.with_name(path.stem + "_plain.mp4"), g=30)
+    cover = path.with_name(path.stem + "_cover.jpg")
+    _run(_pattern("640x480", 1).output(str(cover), **{"frames:v": 1}))
+    both = ffmpeg.output(
+        ffmpeg.input(str(plain)), ffmpeg.input(str(cover)), str(path), c="copy", **{"disposition:v:1": "attached_pic"}
+    )
+    _run(both)
+    plain.unlink()
+    cover.unlink()
+
+
+def _second_video(path: Path) -> None:
+    """Two picture tracks, the larger one second, which is the one that players take."""
+    options = {"vcodec": "libx264", "preset": "veryfast", "pix_fmt": "yuv420p", "threads": 1, "g": 30}
+    _run(ffmpeg.output(_pattern("160x120"), _pattern("320x240", rate=25), str(path), **options))
+
+
+def _open_gop_cut(path: Path) -> None:
+    """A stream copy that begins at a key frame whose leading pictures look back to what was cut off."""
+    plain = encode(
+        path.with_name(path.stem + "_plain.mkv"), bf=3, **{"x264-params": "open-gop=1:keyint=24:min-keyint=24"}
+    )
+    _copied(path, plain, {"ss": 1.0}, avoid_negative_ts="make_zero")
+
+
+def _changed_parameters(path: Path) -> None:
+    """Two encodings one after the other in one track; the second one's parameter sets come within the stream."""
+    parts = [path.with_name(f"{path.stem}_{name}.ts") for name in "ab"]
+    encode(parts[0], frames=40, g=20, bf=0)
+    encode(parts[1], frames=60, g=20, bf=2, **{"x264-params": "cabac=0:ref=1:weightp=0"})
+    joined = path.with_name(path.stem + ".joined.ts")
+    joined.write_bytes(b"".join(part.read_bytes() for part in parts))
+    for part in parts:
+        part.unlink()
+    _copied(path, joined, {"fflags": "+genpts"}, **({"tag:v": "avc3"} if path.suffix == ".mp4" else {}))
+
+
 HEALTHY: Final[dict[str, Callable[[Path], None]]] = {
     "defaults": _defaults,
     "keyint30_no_b": _keyint30_no_b,
@@ -199,6 +275,64 @@ HEALTHY: Final[dict[str, Callable[[Path], None]]] = {
 }
 """Clips that decode to their end without a complaint."""
 
+_INTERLACED: Final = {"vf": "interlace", "flags": "+ilme+ildct"}
+
+STREAMS: Final[dict[str, Callable[[Path], None]]] = {
+    "hevc_b_pyramid": _x265("bframes=4:b-pyramid=1:keyint=60:b-adapt=2", preset="medium"),
+    "hevc_closed_gop": _x265("keyint=30:min-keyint=30:open-gop=0:scenecut=0:bframes=2"),
+    "hevc_radl": _x265("keyint=30:min-keyint=30:open-gop=0:radl=2:bframes=3:scenecut=0"),
+    "hevc_open_gop": _x265("keyint=24:min-keyint=24:open-gop=1:bframes=3:scenecut=0"),
+    "hevc_temporal_layers": _x265("keyint=30:temporal-layers=2:b-adapt=0:bframes=3"),
+    "hevc_repeated_headers": _x265("keyint=20:repeat-headers=1:open-gop=0"),
+    "hevc_intra_refresh": _x265("intra-refresh=1:keyint=30:bframes=0"),
+    "hevc_ten_bit.mkv": _x265("keyint=30", pix_fmt="yuv420p10le"),
+    "hevc.ts": _x265("keyint=30"),
+    "vp9": _vp9(),
+    "vp9.webm": _vp9(),
+    "vp9_error_resilient.webm": _vp9(**{"error-resilient": 1, "lag-in-frames": 0, "auto-alt-ref": 0}),
+    "vp9_profile_1": _vp9(pix_fmt="yuv444p"),
+    "vp8.webm": lambda path: encode(path, vcodec="libvpx", deadline="realtime", g=30),
+    "av1": _av1,
+    "av1.mkv": _av1,
+    "av1_libaom.webm": _av1_libaom,
+    "mpeg4": lambda path: encode(path, vcodec="mpeg4", bf=2, g=15),
+    "mpeg4.avi": lambda path: encode(path, vcodec="mpeg4", g=15),
+    "mpeg2.ts": lambda path: encode(path, vcodec="mpeg2video", bf=2, g=15),
+    "h264.mkv": lambda path: encode(path, g=30),
+    "h264.mov": lambda path: encode(path, g=30),
+    "h264.avi": lambda path: encode(path, g=30, bf=0),
+    "h264.ts": lambda path: encode(path, g=30),
+    "h264.flv": lambda path: encode(path, g=30),
+    "interlaced": lambda path: encode(path, **_INTERLACED),
+    "interlaced_top_first.mkv": lambda path: encode(path, **_INTERLACED, **{"x264-params": "tff=1:keyint=20"}),
+    "fake_interlaced": _x264("fake-interlaced=1:keyint=20"),
+    "intra_refresh": _x264("intra-refresh=1:keyint=30:bframes=0"),
+    "intra_only": _x264("keyint=1"),
+    "repeated_headers": _x264("repeat-headers=1:keyint=15"),
+    "slices": _x264("slices=4:keyint=30"),
+    "no_pyramid": _x264("b-pyramid=none:bframes=5:b-adapt=0:keyint=50"),
+    "strict_pyramid": _x264("b-pyramid=strict:bframes=7:b-adapt=0:keyint=50"),
+    "baseline": lambda path: encode(path, g=30, **{"profile:v": "baseline"}),
+    "random_key_frames": lambda path: encode(path, bf=3, force_key_frames="expr:eq(mod(n*n,37),1)"),
+    "scaling_lists": _x264("cqm=jvt:keyint=30"),
+    "lossless": _x264("qp=0:keyint=30"),
+    "high_422": lambda path: encode(path, pix_fmt="yuv422p", g=30),
+    "grey": lambda path: encode(path, pix_fmt="gray", g=30),
+    "stereo_size": lambda path: encode(path, size="640x240", g=30),
+    "tall": lambda path: encode(path, size="240x480", g=30),
+    "ntsc_rate.mkv": lambda path: encode(path, g=30, r="30000/1001"),
+    "fewer_frames_than_a_stride": lambda path: encode(path, frames=7),
+    "fragmented_b_frames": lambda path: encode(path, g=30, bf=3, movflags="frag_every_frame+empty_moov"),
+    "index_in_front": lambda path: encode(path, g=30, movflags="+faststart"),
+    "cover_art": _cover_art,
+    "second_video": _second_video,
+    "open_gop_cut": _open_gop_cut,
+    "open_gop_cut.mkv": _open_gop_cut,
+    "changed_parameters": _changed_parameters,
+    "changed_parameters.mkv": _changed_parameters,
+}
+"""More kinds of stream, undamaged: of these a full decode is the oracle, as OpenCV cannot read them all."""
+
 DAMAGED: Final[dict[str, Callable[[Path], None]]] = {
     "cut_with_index": _cut_with_index,
     "zeroed_blocks": _zeroed_blocks,
@@ -214,13 +348,13 @@ UNREADABLE: Final[dict[str, Callable[[Path], None]]] = {
 }
 """Files that cannot be opened as a video at all."""
 
-_MAKERS = HEALTHY | DAMAGED | UNREADABLE
+_MAKERS = HEALTHY | STREAMS | DAMAGED | UNREADABLE
 
 
 def make_clip(name: str, folder: Path) -> Path:
     """Write one named clip into the folder, which is made when absent."""
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{name}.mp4"
+    path = folder / (name if "." in name else f"{name}.mp4")
     _MAKERS[name](path)
     return path
 

@@ -62,16 +62,13 @@ class Av1Bitstream:
     _HARMLESS = frozenset({2, 4, 5, 15})
     """Temporal delimiter, tile group, metadata, padding."""
 
-    def __init__(self, extradata: bytes | None) -> None:
+    def __init__(self) -> None:
+        # Not the container's copy of it: some encoders write another one there.
         self._sequence_header: bytes | None = None
-        if extradata and extradata[0] == 0x81:  # the av1C box; its units begin after four bytes
-            for kind, start, end in _av1_units(extradata[4:]):
-                if kind == self._SEQUENCE_HEADER:
-                    self._check_sequence(extradata[4 + start : 4 + end])
 
     def nature(self, data: Data) -> PacketNature:
         """As `Bitstream.nature`."""
-        shown_count, first_is_key = 0, None
+        shown_count, first_is_key, has_sequence_header = 0, None, False
         for kind, start, end in _av1_units(data):
             if kind in self._FRAME_HEADERS:
                 is_key, is_shown = _av1_header(data[start:end])
@@ -79,11 +76,12 @@ class Av1Bitstream:
                 first_is_key = is_key and is_shown if first_is_key is None else first_is_key
             elif kind == self._SEQUENCE_HEADER:
                 self._check_sequence(bytes(data[start:end]))
+                has_sequence_header = True
             elif kind not in self._HARMLESS:
                 raise UnsafeStreamError(f"AV1 units of type {kind}")
         if shown_count != 1:
             raise UnsafeStreamError("a packet that does not hold exactly one shown picture")
-        return RESTART if first_is_key else REFERENCE
+        return RESTART if first_is_key and has_sequence_header else REFERENCE
 
     def _check_sequence(self, header: bytes) -> None:
         if not header or header[0] & 0x18:  # still_picture, reduced_still_picture_header

@@ -8,6 +8,7 @@ contradicts that ends the matter: whoever counts on must decode everything.
 from __future__ import annotations
 
 import heapq
+import math
 from collections import deque
 from collections.abc import Iterator
 from typing import Final, Generic, NamedTuple, Protocol, TypeVar
@@ -82,27 +83,29 @@ class PresentationOrder(Generic[_P]):
         self._waiting.append((packet, None if packet.is_discard else pts))
         if len(self._waiting) > MAX_LOOK_AHEAD_PACKETS:
             raise UnsafeStreamError("decoding timestamps far behind the presentation")
-        yield from self._settle(dts)
+        # Matroska has no decoding timestamps; they are deduced, and for the first few packets cannot be.
+        yield from self._settle(-math.inf if dts is None else dts)
 
     def finish(self) -> Iterator[Placed[_P]]:
         """No packet follows; yields all that are left."""
-        yield from self._settle(None)
+        yield from self._settle(math.inf)
 
-    def _checked(self, packet: _P) -> tuple[int, int]:
+    def _checked(self, packet: _P) -> tuple[int, int | None]:
         pts, dts = packet.pts, packet.dts
-        if pts is None or dts is None:
+        if pts is None or (dts is None and self._last_dts is not None):
             raise UnsafeStreamError("a packet without timestamps")
-        if self._last_dts is not None and dts <= self._last_dts:
-            raise UnsafeStreamError("decoding timestamps that do not increase")
-        if pts < dts:
-            raise UnsafeStreamError("a packet presented before it is decoded")
+        if dts is not None:
+            if self._last_dts is not None and dts <= self._last_dts:
+                raise UnsafeStreamError("decoding timestamps that do not increase")
+            if pts < dts:
+                raise UnsafeStreamError("a packet presented before it is decoded")
+            self._last_dts = dts
         if not packet.is_discard and self._last_placed_pts is not None and pts <= self._last_placed_pts:
             raise UnsafeStreamError("a packet that comes too late or repeats a timestamp")
-        self._last_dts = dts
         return pts, dts
 
-    def _settle(self, dts: int | None) -> Iterator[Placed[_P]]:
-        while self._unplaced and (dts is None or self._unplaced[0] < dts):
+    def _settle(self, dts: float) -> Iterator[Placed[_P]]:
+        while self._unplaced and self._unplaced[0] < dts:
             pts = heapq.heappop(self._unplaced)
             if pts == self._last_placed_pts:
                 raise UnsafeStreamError("two packets with the same timestamp")

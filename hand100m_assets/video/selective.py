@@ -47,7 +47,7 @@ def bitstream_of(stream: av.video.stream.VideoStream) -> Bitstream:
     if codec in ("vp9", "libvpx-vp9"):
         return Vp9Bitstream()
     if codec in ("av1", "libdav1d"):
-        return Av1Bitstream(extradata)
+        return Av1Bitstream()
     raise UnsafeStreamError(f"codec {codec}")
 
 

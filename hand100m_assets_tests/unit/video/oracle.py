@@ -1,15 +1,19 @@
-"""What the original scripts do: OpenCV's capture loop and its JPEG encoder. For tests only."""
+"""What the original scripts do: OpenCV's capture loop and its JPEG encoder; and what a plain decoder gives."""
 
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from pathlib import Path
 
+import av.error
 import cv2
 import numpy as np
 import numpy.typing as npt
 
 from hand100m_assets.layout import MANIFEST_FILE
+from hand100m_assets.video.picture import PickedFrame
+from hand100m_assets.video.probe import open_video
 
 
 def opencv_frames(path: Path) -> list[npt.NDArray[np.uint8]]:
@@ -36,3 +40,26 @@ def folder_bytes(folder: Path) -> dict[str, bytes]:
     if MANIFEST_FILE in files:
         files[MANIFEST_FILE] = re.sub(rb'"frame_count_decoded":\d+,', b"", files[MANIFEST_FILE])
     return files
+
+
+def planes_of(picked: PickedFrame) -> list[bytes]:
+    """The decoder's own samples without the padding, before any conversion."""
+    frame = picked._frame
+    sample_bytes = (max(component.bits for component in frame.format.components) + 7) // 8
+    planes = []
+    for plane in frame.planes:
+        rows = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)[: plane.height]
+        planes.append(rows[:, : plane.width * sample_bytes].tobytes())
+    return planes
+
+
+def every_frame(path: Path) -> dict[int, list[bytes]]:
+    """Samples of all that a plain decoder gives, by timestamp, whatever it thinks of them."""
+    frames: dict[int, list[bytes]] = {}
+    container, stream = open_video(path)
+    with container, suppress(av.error.FFmpegError):
+        for packet in container.demux(stream):
+            with suppress(av.error.FFmpegError):
+                for frame in stream.codec_context.decode(packet):
+                    frames[frame.pts] = planes_of(PickedFrame(0, frame.pts, None, frame))
+    return frames

@@ -7,6 +7,7 @@ import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -14,7 +15,9 @@ import pytest
 
 from hand100m_assets.errors import OutputUnwritableError, RetryableError, UnsafeIdError, VideoUnreadableError
 from hand100m_assets.layout import FAILURES_DIR, IN_PROGRESS_DIR, MANIFEST_FILE, frame_file_name
+from hand100m_assets.video import decode as decode_module
 from hand100m_assets.video import extract as extract_module
+from hand100m_assets.video.bitstream import UnsafeStreamError
 from hand100m_assets.video.extract import (
     ExtractionOptions,
     ExtractionStoppedError,
@@ -25,6 +28,7 @@ from hand100m_assets.video.extract import (
 )
 from hand100m_assets.video.failures import failed_for_good, read_failures, record_failure, stamp_of
 from hand100m_assets.video.selection import FrameSetSelection, StrideSelection
+from hand100m_assets.video.selective import SelectiveDecode
 from hand100m_assets_tests import media
 from hand100m_assets_tests.unit.video.oracle import folder_bytes, opencv_frames, opencv_jpeg
 
@@ -276,6 +280,98 @@ def test_a_video_without_one_whole_wanted_frame_is_an_error(clip, tmp_path: Path
         extract(clip("zeroed_blocks"), tmp_path, FrameSetSelection([53, 54]))
     assert not (tmp_path / "zeroed_blocks").exists()
     assert leftovers(tmp_path) == []
+
+
+def test_the_manifest_says_which_way_the_frames_were_decoded(clip, tmp_path: Path) -> None:
+    manifest = extract(clip("keyint30_no_b"), tmp_path)
+    assert (manifest.decode_mode, manifest.why_full) == ("selective", None)
+    assert manifest.frame_count_decoded == 4
+    assert manifest.frame_count == media.FRAME_COUNT
+    manifest = extract(clip("interlaced"), tmp_path)
+    assert (manifest.decode_mode, manifest.why_full) == ("full", "interlaced H.264")
+
+
+class Doubtful(SelectiveDecode):
+    """Finds out at the very end that it cannot vouch for anything; what it gave out is spoilt, to be recognised."""
+
+    def run(self, should_stop):
+        for frame in super().run(should_stop):
+            yield replace(frame, frame_index=frame.frame_index + 1)
+        raise UnsafeStreamError("made up")
+
+
+def test_a_doubt_throws_away_what_was_written_and_begins_again(
+    clip, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(decode_module, "SelectiveDecode", Doubtful)
+        manifest = extract(clip("defaults"), tmp_path)
+    assert (manifest.decode_mode, manifest.why_full) == ("full", "made up")
+    assert manifest.status == "complete"
+    extract(clip("defaults"), tmp_path / "fresh")
+    for name in jpeg_names(tmp_path / "fresh" / "defaults"):
+        assert (tmp_path / "defaults" / name).read_bytes() == (tmp_path / "fresh" / "defaults" / name).read_bytes()
+    assert jpeg_names(tmp_path / "defaults") == [frame_file_name(i) for i in (0, 30, 60, 90)]
+    assert leftovers(tmp_path) == []
+
+
+def test_a_doubt_is_remembered_by_the_run_that_takes_up_the_work(
+    clip, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(decode_module, "SelectiveDecode", Doubtful)
+        with interrupted_at(patch, 4 + 3):
+            extract(clip("defaults"), tmp_path)
+    kept = {p.name: p.stat().st_ino for p in (tmp_path / IN_PROGRESS_DIR / "defaults").iterdir()}
+    assert sorted(kept) == [frame_file_name(0), frame_file_name(30)], "the four of the first pass are gone"
+    manifest = extract(clip("defaults"), tmp_path)
+    assert (manifest.decode_mode, manifest.why_full) == ("full", "made up")
+    assert {name: (tmp_path / "defaults" / name).stat().st_ino for name in kept} == kept
+
+
+def test_frames_made_on_trust_are_made_again_when_the_trust_is_lost(
+    clip, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    extract(clip("defaults"), tmp_path, FrameSetSelection([3, 30]))
+    (tmp_path / "defaults" / frame_file_name(3)).write_bytes(
+        bytes((tmp_path / "defaults" / frame_file_name(3)).stat().st_size)
+    )
+    with monkeypatch.context() as patch:
+        patch.setattr(decode_module, "SelectiveDecode", Doubtful)
+        manifest = extract(clip("defaults"), tmp_path)
+    assert [f.frame_index for f in manifest.frames] == [0, 3, 30, 60, 90]
+    expected = opencv_jpeg(opencv_frames(clip("defaults"))[3], tmp_path)
+    assert (tmp_path / "defaults" / frame_file_name(3)).read_bytes() == expected
+
+
+def test_widening_decodes_only_what_is_missing(clip, tmp_path: Path) -> None:
+    extract(clip("keyint15"), tmp_path, StrideSelection(30))
+    manifest = extract(clip("keyint15"), tmp_path, StrideSelection(15))
+    assert [f.frame_index for f in manifest.frames] == list(range(0, 100, 15))
+    assert manifest.frame_count_decoded == 4, "the first packet, and those for 15, 45 and 75"
+
+
+def test_widening_a_damaged_video_forgets_no_damage(clip, tmp_path: Path) -> None:
+    extract(clip("flipped_bits"), tmp_path, StrideSelection(1))
+    manifest = extract(clip("flipped_bits"), tmp_path, FrameSetSelection([100, 200]))
+    assert manifest.status == "damaged"
+    before = read_manifest(tmp_path / "flipped_bits" / MANIFEST_FILE)
+    (tmp_path / "flipped_bits" / frame_file_name(0)).unlink()
+    manifest = extract(clip("flipped_bits"), tmp_path, StrideSelection(30))
+    assert manifest.decode_mode == "full"
+    assert manifest.damaged_ranges == before.damaged_ranges
+
+
+def test_the_colour_rule_is_a_choice(clip, tmp_path: Path) -> None:
+    tagged, plain = extract(clip("bt709"), tmp_path / "5"), extract(clip("defaults"), tmp_path / "5")
+    assert tagged.colour_rule == plain.colour_rule == "opencv5"
+    older = ExtractionOptions(colour_rule="opencv4")
+    assert extract(clip("bt709"), tmp_path / "4", options=older).colour_rule == "opencv4"
+    extract(clip("defaults"), tmp_path / "4", options=older)
+    for name, is_alike in (("bt709", False), ("defaults", True)):
+        old, new = (tmp_path / rule / name / frame_file_name(30) for rule in "45")
+        assert (old.read_bytes() == new.read_bytes()) is is_alike
+    assert is_done(tmp_path / "5", clip("bt709"), EVERY_30TH, older) is None
 
 
 def test_an_id_that_leads_out_of_the_folder_is_refused(clip, tmp_path: Path) -> None:

@@ -1,0 +1,247 @@
+"""The selective way gives what the full way gives, bit for bit, wherever it is used; or it is not used."""
+
+from __future__ import annotations
+
+import random
+import time
+from pathlib import Path
+
+import pytest
+
+from hand100m_assets.errors import Hand100mError
+from hand100m_assets.video import decode as decode_module
+from hand100m_assets.video import selective as selective_module
+from hand100m_assets.video.decode import DecodeAgainError, DecodeReport, decode_frames, pick_frames
+from hand100m_assets.video.selection import FrameSetSelection, Selection, StrideSelection
+from hand100m_assets_tests import media
+from hand100m_assets_tests.unit.video.oracle import every_frame, planes_of
+
+HEALTHY = [*media.HEALTHY, *media.STREAMS]
+REFUSED = {
+    "changed_parameters": "parameter sets that change",
+    "changed_parameters.mkv": "parameter sets that change",
+    "fake_interlaced": "interlaced",
+    "h264.avi": "Annex B",
+    "h264.ts": "Annex B",
+    "hevc.ts": "Annex B",
+    "hevc_temporal_layers": "temporal layers",
+    "interlaced": "interlaced",
+    "interlaced_top_first.mkv": "interlaced",
+    "mpeg2.ts": "codec mpeg2video",
+    "mpeg4": "codec mpeg4",
+    "mpeg4.avi": "codec mpeg4",
+    "open_gop_cut": "no clean key frame at the start",
+    "open_gop_cut.mkv": "timestamps that do not increase",
+    "vp8.webm": "codec vp8",
+}
+"""Kinds that must not be decoded selectively, and what is said of them. All others must be."""
+
+
+def some_selections(frame_count: int, seed: str) -> list[Selection]:
+    rng = random.Random(seed)
+    few = rng.sample(range(frame_count), min(4, frame_count))
+    return [StrideSelection(30), StrideSelection(1), StrideSelection(7), FrameSetSelection(few), FrameSetSelection([0])]
+
+
+@pytest.mark.parametrize("name", HEALTHY)
+def test_selective_and_full_decoding_give_the_same_samples(clip, name: str) -> None:
+    everything, truth = pick_frames(clip(name), StrideSelection(1), why_full="to compare with")
+    assert truth.mode == "full"
+    assert not truth.is_damaged
+    samples = [planes_of(frame) for frame in everything]
+    for selection in some_selections(len(everything), name):
+        frames, report = pick_frames(clip(name), selection)
+        assert [f.frame_index for f in frames] == selection.expected(len(everything))
+        for frame in frames:
+            assert planes_of(frame) == samples[frame.frame_index]
+            twin = everything[frame.frame_index]
+            assert (frame.pts, frame.time_s) == (twin.pts, twin.time_s)
+        if name in REFUSED and not report.stopped_early:
+            assert report.mode == "full"
+            assert REFUSED[name] in str(report.why_full)
+        elif name in REFUSED:
+            assert report.mode == "full" or name.startswith("changed_parameters"), (
+                "the change lies after the last frame"
+            )
+        else:
+            assert (report.mode, report.why_full) == ("selective", None)
+        if not report.stopped_early:
+            assert report.frame_count == truth.frame_count == len(everything)
+            assert report.packet_count == truth.packet_count
+        assert not report.is_damaged
+
+
+def test_most_kinds_of_clip_are_decoded_selectively() -> None:
+    assert len(HEALTHY) >= 70
+    assert len(HEALTHY) - len(REFUSED) >= 55, "or the comparison above says little"
+
+
+@pytest.mark.parametrize(
+    ("name", "at_most"), [("keyint30_no_b", 4), ("keyint15", 4), ("defaults", 60), ("hevc", 50), ("vp9", 70)]
+)
+def test_only_a_part_of_the_packets_is_decoded(clip, name: str, at_most: int) -> None:
+    _, report = pick_frames(clip(name), StrideSelection(30))
+    assert report.packet_count == media.FRAME_COUNT
+    assert report.packet_count_decoded <= at_most
+    assert report.frame_count_decoded <= at_most
+
+
+def test_real_footage_is_decoded_selectively_and_alike(real_clip: Path) -> None:
+    everything, _ = pick_frames(real_clip, StrideSelection(1), why_full="to compare with")
+    frames, report = pick_frames(real_clip, StrideSelection(30))
+    assert report.mode == "selective"
+    assert [f.frame_index for f in frames] == list(range(0, len(everything), 30))
+    assert all(planes_of(f) == planes_of(everything[f.frame_index]) for f in frames)
+
+
+def test_a_cut_file_is_decoded_fully_and_says_why(clip) -> None:
+    frames, report = pick_frames(clip("cut_with_index"), StrideSelection(30))
+    assert (report.mode, report.is_damaged) == ("full", True)
+    assert "too short" in str(report.why_full)
+    assert [f.frame_index for f in frames] == [0, 30]
+
+
+def test_a_hole_in_the_packets_is_found_even_where_nothing_is_wanted(clip) -> None:
+    _, report = pick_frames(clip("zeroed_blocks"), StrideSelection(30))
+    assert (report.mode, report.why_full) == ("full", "a malformed packet")
+    assert report.damaged_indices
+
+
+def test_a_cut_mkv_is_decoded_fully_as_its_time_falls_short(tmp_path: Path) -> None:
+    whole = media.encode(tmp_path / "whole.mkv", frames=200, g=30)
+    assert pick_frames(whole, StrideSelection(30))[1].mode == "selective"
+    path = tmp_path / "cut.mkv"
+    path.write_bytes(whole.read_bytes()[: whole.stat().st_size // 3])
+    _, report = pick_frames(path, StrideSelection(30))
+    assert report.mode == "full"
+    assert report.is_damaged
+
+
+def test_fewer_packets_than_the_header_promises_call_for_a_full_decode(clip, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(decode_module, "frame_count_from_header", lambda *_: media.FRAME_COUNT + 2)
+    frames, report = pick_frames(clip("defaults"), StrideSelection(30))
+    assert (report.mode, report.why_full) == ("full", "100 packets where the header promises 102")
+    assert report.damaged_indices == [100, 101]
+    assert [f.frame_index for f in frames] == [0, 30, 60, 90]
+
+
+def test_a_doubt_after_frames_were_given_out_calls_them_all_back(clip, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(decode_module, "frame_count_from_header", lambda *_: media.FRAME_COUNT + 2)
+    given = []
+    with pytest.raises(DecodeAgainError) as caught:
+        given.extend(f.frame_index for f in decode_frames(clip("defaults"), StrideSelection(30), DecodeReport()))
+    assert given == [0, 30, 60, 90]
+    assert caught.value.reason == "100 packets where the header promises 102"
+
+
+def test_waiting_packets_are_bounded_and_decoded_on_suspicion(clip, monkeypatch: pytest.MonkeyPatch) -> None:
+    truth, _ = pick_frames(clip("hevc_intra_refresh"), FrameSetSelection([95]), why_full="to compare with")
+    monkeypatch.setattr(selective_module, "MAX_WAITING_BYTES", 1000)
+    frames, report = pick_frames(clip("hevc_intra_refresh"), FrameSetSelection([95]))
+    assert report.mode == "selective"
+    assert planes_of(frames[0]) == planes_of(truth[0])
+
+
+RANDOM_FRAMES = 60
+
+
+def random_stream(rng: random.Random, path: Path) -> Path:
+    """A small clip with a group structure that nobody chose."""
+    keyint = rng.choice([1, 3, 8, 15, 25, 250])
+    parameters = {
+        "keyint": keyint,
+        "min-keyint": rng.randint(1, keyint),
+        "bframes": rng.choice([0, 0, 1, 2, 3, 6, 16]),
+        "b-pyramid": rng.choice(["none", "strict", "normal"]),
+        "b-adapt": rng.choice([0, 1, 2]),
+        "ref": rng.choice([1, 2, 4, 8, 16]),
+        "open-gop": rng.randint(0, 1),
+        "weightp": rng.randint(0, 2),
+        "slices": rng.choice([1, 1, 3]),
+        "scenecut": rng.choice([0, 40]),
+        "cabac": rng.randint(0, 1),
+        "intra-refresh": int(rng.random() < 0.1),
+        "repeat-headers": int(rng.random() < 0.3),
+        "aud": rng.randint(0, 1),
+    }
+    options = {"x264-params": ":".join(f"{name}={value}" for name, value in parameters.items())}
+    if rng.random() < 0.3:
+        options |= {"vf": "select='not(eq(mod(n,5),2))'", "fps_mode": "vfr"}
+    return media.encode(path, size="128x96", frames=RANDOM_FRAMES, preset="veryfast", **options)
+
+
+def random_selection(rng: random.Random) -> Selection:
+    if rng.random() < 0.4:
+        return StrideSelection(rng.randint(2, 40))
+    return FrameSetSelection(rng.sample(range(RANDOM_FRAMES + 10), rng.randint(1, 8)))
+
+
+def damaged_copy(rng: random.Random, clip: Path) -> Path:
+    """Wrong bits, holes, repetitions or a cut: in the media data mostly, sometimes anywhere."""
+    data = bytearray(clip.read_bytes())
+    first, last = data.index(b"mdat") + 4, data.rindex(b"moov") - 4
+    if rng.random() < 0.15:
+        first, last = 0, len(data)
+    for _ in range(rng.choice([1, 1, 2, 5])):
+        position, length = rng.randrange(first, last), rng.choice([1, 1, 4, 64, 2000])
+        kind = rng.choice(["flip", "zero", "noise", "repeat"])
+        end = min(position + length, last)
+        if kind == "flip":
+            data[position] ^= 1 << rng.randrange(8)
+        elif kind == "zero":
+            data[position:end] = bytes(end - position)
+        elif kind == "noise":
+            data[position:end] = rng.randbytes(end - position)
+        else:
+            data[position:end] = data[first : first + end - position]
+    if rng.random() < 0.1:
+        del data[rng.randrange(len(data)) :]
+    path = clip.with_name("damaged.mp4")
+    path.write_bytes(data)
+    return path
+
+
+def test_random_streams_and_random_damage_never_give_a_wrong_frame(
+    tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    deadline_s = time.monotonic() + request.config.getoption("--fuzz-seconds")
+    seed = request.config.getoption("--fuzz-seed")
+    ways = {"selective": 0, "full": 0, "damaged selective": 0, "damaged full": 0, "unreadable": 0}
+    while time.monotonic() < deadline_s or ways["selective"] < 10:
+        rng = random.Random(seed)
+        whole = random_stream(rng, tmp_path / "whole.mp4")
+        everything, _ = pick_frames(whole, StrideSelection(1), why_full="to compare with")
+        truth = {frame.pts: (frame.frame_index, planes_of(frame)) for frame in everything}
+        for _ in range(3):
+            selection = random_selection(rng)
+            frames, report = pick_frames(whole, selection)
+            assert [f.frame_index for f in frames] == selection.expected(len(everything)), seed
+            assert all((f.frame_index, planes_of(f)) == truth[f.pts] for f in frames), seed
+            ways[report.mode] += 1
+        for _ in range(3):
+            ways[check_damaged(rng, whole, truth, seed)] += 1
+        seed += 1
+    assert ways["selective"] > 5 * ways["full"], ways
+    assert ways["damaged selective"] >= 1, ways
+    assert ways["damaged full"] >= 1, ways
+
+
+def check_damaged(rng: random.Random, whole: Path, truth: dict[int, tuple[int, list[bytes]]], seed: int) -> str:
+    """Damage in a dropped packet goes unseen; then the frames must be those of the whole file.
+
+    Damage that the decoder does not notice spoils a frame both ways; then it must be spoilt alike.
+    """
+    path = damaged_copy(rng, whole)
+    selection = random_selection(rng)
+    try:
+        frames, report = pick_frames(path, selection)
+    except Hand100mError:
+        return "unreadable"
+    if report.mode == "full":
+        return "damaged full"
+    shown = every_frame(path)
+    for frame in frames:
+        samples = planes_of(frame)
+        is_true = frame.pts in truth and truth[frame.pts] == (frame.frame_index, samples)
+        assert is_true or samples == shown.get(frame.pts), f"seed {seed}, frame {frame.frame_index}"
+    return "damaged selective"
