@@ -178,9 +178,13 @@ def _text(path: Path) -> None:
     path.write_text("<html><body>403 Forbidden: your licence has expired</body></html>\n" * 40)
 
 
+def _small(path: Path, **options: Any) -> Path:
+    return encode(path, **{"size": "192x144", **options})
+
+
 def _x264(parameters: str, **options: Any) -> Callable[[Path], None]:
     def make(path: Path) -> None:
-        encode(path, **{"x264-params": parameters, **options})
+        _small(path, **{"x264-params": parameters, **options})
 
     return make
 
@@ -189,7 +193,7 @@ def _x265(parameters: str, **options: Any) -> Callable[[Path], None]:
     def make(path: Path) -> None:
         quiet = f"log-level=error:pools=none:{parameters}"
         tag = {} if path.suffix == ".ts" else {"tag:v": "hvc1"}
-        encode(path, vcodec="libx265", **{"preset": "ultrafast", "x265-params": quiet, **tag, **options})
+        _small(path, vcodec="libx265", **{"preset": "ultrafast", "x265-params": quiet, **tag, **options})
 
     return make
 
@@ -198,18 +202,18 @@ def _vp9(**options: Any) -> Callable[[Path], None]:
     def make(path: Path) -> None:
         # Two passes' worth of look-ahead makes hidden frames, packed together with shown ones.
         settings = {"deadline": "good", "cpu-used": 5, "lag-in-frames": 16, "auto-alt-ref": 1, "b:v": "200k", "g": 40}
-        encode(path, size="192x144", vcodec="libvpx-vp9", **settings | options)
+        _small(path, vcodec="libvpx-vp9", **settings | options)
 
     return make
 
 
 def _av1(path: Path) -> None:
-    encode(path, vcodec="libsvtav1", preset=12, g=32, **{"svtav1-params": "lp=1"})
+    _small(path, vcodec="libsvtav1", preset=12, g=32, **{"svtav1-params": "lp=1"})
 
 
 def _av1_libaom(path: Path) -> None:
     settings = {"usage": "realtime", "cpu-used": 8, "g": 30, "b:v": "200k", "lag-in-frames": 0}
-    encode(path, vcodec="libaom-av1", **settings)
+    _small(path, vcodec="libaom-av1", **settings)
 
 
 def _cover_art(path: Path) -> None:
@@ -291,20 +295,20 @@ STREAMS: Final[dict[str, Callable[[Path], None]]] = {
     "vp9.webm": _vp9(),
     "vp9_error_resilient.webm": _vp9(**{"error-resilient": 1, "lag-in-frames": 0, "auto-alt-ref": 0}),
     "vp9_profile_1": _vp9(pix_fmt="yuv444p"),
-    "vp8.webm": lambda path: encode(path, vcodec="libvpx", deadline="realtime", g=30),
+    "vp8.webm": lambda path: _small(path, vcodec="libvpx", deadline="realtime", g=30),
     "av1": _av1,
     "av1.mkv": _av1,
     "av1_libaom.webm": _av1_libaom,
-    "mpeg4": lambda path: encode(path, vcodec="mpeg4", bf=2, g=15),
-    "mpeg4.avi": lambda path: encode(path, vcodec="mpeg4", g=15),
-    "mpeg2.ts": lambda path: encode(path, vcodec="mpeg2video", bf=2, g=15),
-    "h264.mkv": lambda path: encode(path, g=30),
-    "h264.mov": lambda path: encode(path, g=30),
-    "h264.avi": lambda path: encode(path, g=30, bf=0),
-    "h264.ts": lambda path: encode(path, g=30),
-    "h264.flv": lambda path: encode(path, g=30),
-    "interlaced": lambda path: encode(path, **_INTERLACED),
-    "interlaced_top_first.mkv": lambda path: encode(path, **_INTERLACED, **{"x264-params": "tff=1:keyint=20"}),
+    "mpeg4": lambda path: _small(path, vcodec="mpeg4", bf=2, g=15),
+    "mpeg4.avi": lambda path: _small(path, vcodec="mpeg4", g=15),
+    "mpeg2.ts": lambda path: _small(path, vcodec="mpeg2video", bf=2, g=15),
+    "h264.mkv": lambda path: _small(path, g=30),
+    "h264.mov": lambda path: _small(path, g=30),
+    "h264.avi": lambda path: _small(path, g=30, bf=0),
+    "h264.ts": lambda path: _small(path, g=30),
+    "h264.flv": lambda path: _small(path, g=30),
+    "interlaced": lambda path: _small(path, **_INTERLACED),
+    "interlaced_top_first.mkv": lambda path: _small(path, **_INTERLACED, **{"x264-params": "tff=1:keyint=20"}),
     "fake_interlaced": _x264("fake-interlaced=1:keyint=20"),
     "intra_refresh": _x264("intra-refresh=1:keyint=30:bframes=0"),
     "intra_only": _x264("keyint=1"),
@@ -312,18 +316,18 @@ STREAMS: Final[dict[str, Callable[[Path], None]]] = {
     "slices": _x264("slices=4:keyint=30"),
     "no_pyramid": _x264("b-pyramid=none:bframes=5:b-adapt=0:keyint=50"),
     "strict_pyramid": _x264("b-pyramid=strict:bframes=7:b-adapt=0:keyint=50"),
-    "baseline": lambda path: encode(path, g=30, **{"profile:v": "baseline"}),
-    "random_key_frames": lambda path: encode(path, bf=3, force_key_frames="expr:eq(mod(n*n,37),1)"),
+    "baseline": lambda path: _small(path, g=30, **{"profile:v": "baseline"}),
+    "random_key_frames": lambda path: _small(path, bf=3, force_key_frames="expr:eq(mod(n*n,37),1)"),
     "scaling_lists": _x264("cqm=jvt:keyint=30"),
     "lossless": _x264("qp=0:keyint=30"),
-    "high_422": lambda path: encode(path, pix_fmt="yuv422p", g=30),
-    "grey": lambda path: encode(path, pix_fmt="gray", g=30),
-    "stereo_size": lambda path: encode(path, size="640x240", g=30),
-    "tall": lambda path: encode(path, size="240x480", g=30),
-    "ntsc_rate.mkv": lambda path: encode(path, g=30, r="30000/1001"),
-    "fewer_frames_than_a_stride": lambda path: encode(path, frames=7),
-    "fragmented_b_frames": lambda path: encode(path, g=30, bf=3, movflags="frag_every_frame+empty_moov"),
-    "index_in_front": lambda path: encode(path, g=30, movflags="+faststart"),
+    "high_422": lambda path: _small(path, pix_fmt="yuv422p", g=30),
+    "grey": lambda path: _small(path, pix_fmt="gray", g=30),
+    "stereo_size": lambda path: _small(path, size="640x240", g=30),
+    "tall": lambda path: _small(path, size="240x480", g=30),
+    "ntsc_rate.mkv": lambda path: _small(path, g=30, r="30000/1001"),
+    "fewer_frames_than_a_stride": lambda path: _small(path, frames=7),
+    "fragmented_b_frames": lambda path: _small(path, g=30, bf=3, movflags="frag_every_frame+empty_moov"),
+    "index_in_front": lambda path: _small(path, g=30, movflags="+faststart"),
     "cover_art": _cover_art,
     "second_video": _second_video,
     "open_gop_cut": _open_gop_cut,

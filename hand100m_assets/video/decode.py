@@ -18,6 +18,7 @@ from hand100m_assets.video.mp4boxes import read_outline
 from hand100m_assets.video.picture import ColourRule, PickedFrame
 from hand100m_assets.video.probe import frame_count_from_header, open_video
 from hand100m_assets.video.report import DecodeReport, DecoderError
+from hand100m_assets.video.sampleindex import sample_index
 from hand100m_assets.video.selection import Selection
 from hand100m_assets.video.selective import SelectiveDecode
 
@@ -80,7 +81,8 @@ def decode_frames(
             why_full = why_full or words
         if why_full is None:
             try:
-                selective = SelectiveDecode(container, stream, selection, report)
+                index = sample_index(path, stream, outline, selection)
+                selective = SelectiveDecode(container, stream, selection, report, index)
             except UnsafeStreamError as doubt:
                 why_full = doubt.reason
             else:

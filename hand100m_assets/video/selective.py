@@ -8,26 +8,21 @@ inside the slices of dropped packets goes unseen, and it touches no frame that i
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import av.container
-import av.error
-import av.packet
 import av.video.frame
 import av.video.stream
 
 from hand100m_assets.video.bitstream import Bitstream, H264Bitstream, HevcBitstream, UnsafeStreamError
 from hand100m_assets.video.fulldecode import duration_shortfall
 from hand100m_assets.video.keyframes import Av1Bitstream, Vp9Bitstream
+from hand100m_assets.video.packetreader import PacketReader, VideoPacket
 from hand100m_assets.video.picture import PickedFrame
 from hand100m_assets.video.presentation import Placed, PresentationOrder
 from hand100m_assets.video.report import DecodeReport
+from hand100m_assets.video.sampleindex import Landing, SampleIndex
 from hand100m_assets.video.selection import Selection
-
-if TYPE_CHECKING:
-    from typing import TypeAlias
-
-    VideoPacket: TypeAlias = "av.packet.Packet[av.video.stream.VideoStream]"
 
 MAX_WAITING_BYTES: Final = 32 * 2**20
 """Waiting packets beyond this are decoded on suspicion, so that memory stays bounded where key frames are rare."""
@@ -64,10 +59,12 @@ class SelectiveDecode:
         stream: av.video.stream.VideoStream,
         selection: Selection,
         report: DecodeReport,
+        index: SampleIndex | None = None,
     ) -> None:
         self._container, self._stream = container, stream
         self._selection, self._report = selection, report
         self._bitstream = bitstream_of(stream)
+        self._reader = PacketReader(container, stream, selection, self._bitstream, index)
         self._order: PresentationOrder[VideoPacket] = PresentationOrder()
         self._reorder_depth = stream.codec_context.reorder_depth
         self._waiting: list[Placed[VideoPacket]] = []
@@ -86,9 +83,7 @@ class SelectiveDecode:
             av.error.FFmpegError: The same.
         """
         last = self._selection.last_wanted
-        for packet in self._container.demux(self._stream):
-            if packet.size == 0:
-                break
+        for packet in self._reader:
             if should_stop():
                 self._report.stopped_early = True
                 return
@@ -97,16 +92,25 @@ class SelectiveDecode:
                 break
             for placed in self._order.add(self._checked(packet)):
                 yield from self._meet(placed)
-        else:  # the demuxer always ends with an empty packet
-            raise UnsafeStreamError("the demuxer ended without a word")
+            landing = self._reader.landing()
+            if landing is not None:
+                yield from self._jump(landing)
         if not self._report.stopped_early:
             for placed in self._order.finish():
                 yield from self._meet(placed)
-        yield from self._decoded(None)
-        self._insist_on_all_frames()
+        yield from self._drained()
         if not self._report.stopped_early:
             self._insist_on_whole_file()
             self._report.frame_count = self._order.shown_count
+
+    def _jump(self, landing: Landing) -> Iterator[PickedFrame]:
+        """Go on at a clean restart: all that is wanted before it is decoded, and nothing else there matters."""
+        yield from self._drained()
+        self._report.packet_count_skipped += self._reader.jump(landing)
+        self._report.discarded_count = landing.number - landing.first_index
+        self._waiting.clear()
+        self._waiting_bytes = 0
+        self._order = PresentationOrder(landing.first_index)
 
     def _checked(self, packet: VideoPacket) -> VideoPacket:
         self._report.packet_count += 1
@@ -144,6 +148,7 @@ class SelectiveDecode:
         # The first packet tells which encoder it was, and some decoders work around faults of old ones.
         if is_wanted or is_first or self._waiting_bytes > MAX_WAITING_BYTES:
             yield from self._decode_waiting()
+            self._reader.was_decoded(index)
 
     def _decode_waiting(self) -> Iterator[PickedFrame]:
         waiting, self._waiting, self._waiting_bytes = self._waiting, [], 0
@@ -174,12 +179,15 @@ class SelectiveDecode:
         self._last_index = index
         return index
 
-    def _insist_on_all_frames(self) -> None:
+    def _drained(self) -> Iterator[PickedFrame]:
+        """Yield what the decoder still holds; after that it owes nothing."""
+        yield from self._decoded(None)
         if self._awaited:
             raise UnsafeStreamError(f"{len(self._awaited)} frames that did not come out")
 
     def _insist_on_whole_file(self) -> None:
-        expected, found = self._report.expected_from_header, self._report.packet_count
+        expected = self._report.expected_from_header
+        found = self._report.packet_count + self._report.packet_count_skipped
         if expected is None:
             end_s = float(self._last_pts * (self._stream.time_base or 0))
             shortfall = duration_shortfall(self._container, self._stream, end_s)
