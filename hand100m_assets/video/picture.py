@@ -12,7 +12,10 @@ import numpy as np
 import numpy.typing as npt
 
 ColourRule: TypeAlias = Literal["opencv5", "opencv4"]
-"""`opencv5` converts by the matrix that the stream names, `opencv4` always by BT.601, as those versions do."""
+"""`opencv5` converts by the matrix that the stream names, `opencv4` always by BT.601, as those versions do.
+
+Compared with 4.10 this is the same bit for bit for 8-bit streams; more bits it rounds in another way.
+"""
 
 _ROTATIONS: Final = {90: cv2.ROTATE_90_COUNTERCLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_CLOCKWISE}
 

@@ -21,6 +21,9 @@ _OPEN_OPTIONS: Final = {
     "protocol_whitelist": "file",
     "format_whitelist": "mov,mp4,matroska,webm,avi,mpegts,mpeg,flv,asf,ogg,h264,hevc",
 }
+MAX_PIXELS: Final = 8192 * 8192
+"""Larger pictures are refused, also where they turn up within a stream: one of these is 200 MB as colours."""
+
 _PACKETS_TO_FIRST_FRAME: Final = 120
 _AGAIN: Final = "Download it again."
 
@@ -154,6 +157,12 @@ def open_video(path: Path) -> tuple[av.container.InputContainer, av.video.stream
     if not isinstance(stream, av.video.stream.VideoStream):
         container.close()
         raise VideoUnreadableError("no picture track: it holds only sound or data", where=path, fix=_AGAIN)
+    width_px, height_px = stream.codec_context.width, stream.codec_context.height
+    if width_px * height_px > MAX_PIXELS:
+        container.close()
+        what = f"pictures of {width_px} x {height_px} pixels, more than the {MAX_PIXELS:,} that are allowed"
+        raise VideoUnreadableError(what, where=path, fix="Scale it down, or leave it out.")
+    stream.codec_context.options = {"max_pixels": str(MAX_PIXELS)}
     return container, stream
 
 

@@ -4,9 +4,11 @@ import json
 from fractions import Fraction
 from pathlib import Path
 
+import av.error
 import pytest
 
 from hand100m_assets.errors import RetryableError, VideoUnreadableError
+from hand100m_assets.video import probe
 from hand100m_assets.video.mp4boxes import read_outline
 from hand100m_assets.video.probe import probe_video
 from hand100m_assets_tests import media
@@ -28,6 +30,23 @@ def test_the_size_is_the_one_shown_after_rotation(clip, name: str, degrees: int)
     assert info.rotation_deg == degrees
     assert (info.coded_width_px, info.coded_height_px) == (320, 240)
     assert (info.width_px, info.height_px) == ((320, 240) if degrees == 180 else (240, 320))
+
+
+def test_pictures_too_large_to_hold_are_refused(clip, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(probe, "MAX_PIXELS", 320 * 240 - 1)
+    with pytest.raises(VideoUnreadableError, match="pictures of 320 x 240 pixels"):
+        probe_video(clip("defaults"))
+
+
+def test_the_decoder_knows_the_limit_too(clip) -> None:
+    # A stream may grow behind its header's back.
+    container, stream = probe.open_video(clip("defaults"))
+    with container:
+        assert stream.codec_context.options == {"max_pixels": str(probe.MAX_PIXELS)}
+        stream.codec_context.options = {"max_pixels": "76799"}
+        with pytest.raises(av.error.FFmpegError):
+            for packet in container.demux(stream):
+                packet.decode()
 
 
 def test_a_fragmented_file_has_no_trustworthy_frame_count(clip) -> None:
