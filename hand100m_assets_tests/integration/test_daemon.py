@@ -23,7 +23,7 @@ pytestmark = pytest.mark.integration
 SENSORS = ("100doh_new_videos", "100doh_new_annotation_files")
 
 
-def wait_until(what: Callable[[], bool], reason: str, log: Path, timeout_s: float = 240) -> None:
+def wait_until(what: Callable[[], bool], reason: str, log: Path, timeout_s: float = 480) -> None:
     deadline_s = time.monotonic() + timeout_s
     while not what():
         assert time.monotonic() < deadline_s, f"{reason}\n{log.read_text()[-6000:]}"

@@ -104,6 +104,7 @@ def _materialization(
             "frames": len(manifest.frames),
             "status": manifest.status,
             "frame_count_decoded": manifest.frame_count_decoded,
+            "decode_mode": manifest.decode_mode,
             "selection": dg.MetadataValue.json(manifest.selection),
             "decoder_errors": dg.MetadataValue.json([list(error) for error in manifest.decoder_errors[:20]]),
             "seconds": round(outcome.seconds, 3),
