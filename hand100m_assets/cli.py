@@ -91,19 +91,29 @@ def doctor(json_wanted: bool) -> None:
 @main.command()
 @as_json
 def status(json_wanted: bool) -> None:
-    """Show how far each source is."""
+    """Show how far each source is; exit 1 when one cannot be looked at, the other is shown all the same."""
     settings = load_settings()
-    rows = [survey(SourceWorkspace(settings, source)).to_row() for source in SOURCES]
+    rows: list[dict[str, str | int | None]] = []
+    errors: list[dict[str, str]] = []
+    for source in SOURCES:
+        try:
+            rows.append(survey(SourceWorkspace(settings, source)).to_row())
+        except Hand100mError as error:  # noqa: PERF203 - two rounds
+            errors.append({"source": source.name, "error": str(error)})
 
     def show() -> None:
         table = Table("", *(str(row["source"]) for row in rows))
-        for name in list(rows[0])[1:]:
+        for name in list(rows[0])[1:] if rows else ():
             table.add_row(
                 name.replace("_", " "), *("no list" if row[name] is None else f"{row[name]:,}" for row in rows)
             )
-        Console().print(table)
+        if rows:
+            Console().print(table)
+        for failed in errors:
+            click.secho(f"error: {failed['error']}", fg="red", err=True)
 
-    _emit(json_wanted, rows, show)
+    _emit(json_wanted, [*rows, *errors], show)
+    sys.exit(1 if errors else 0)
 
 
 @main.command()
@@ -168,9 +178,10 @@ def validate(file: Path, out: Path, json_wanted: bool) -> None:
 def grid(*, tables: Path, frames: Path, out: Path, labelled: bool, seed: int, json_wanted: bool) -> None:
     """Draw the 10 x 10 grid of TABLES (made by `validate`) from FRAMES (a folder of frame folders) to OUT."""
     settings = load_settings()
+    name = read_set_name(tables)
     hands = pl.read_parquet(tables / "hands.parquet")
     pairs = resolve_pairs(hands)
-    choice = choose_anchor_rows(pairs, published=is_published(read_set_name(tables)), seed=seed)
+    choice = choose_anchor_rows(pairs, published=is_published(name), seed=seed)
     drawn = draw_grids(
         pairs,
         hands,

@@ -1,0 +1,388 @@
+"""The `hand100m` command: every command, `--json`, the exit status, and every bad input in one clear line."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import click.testing
+import cv2
+import pytest
+
+from hand100m_assets.cli import main
+from hand100m_assets.settings import Settings
+from hand100m_assets_tests.media import copy_clip, make_clip
+from hand100m_assets_tests.unit.annotations.records import hand, image, write
+
+ONE, TWO = "aaaaaaaaaaa", "-bbbbbbbbbb"
+CLIPS = ("keyint30_no_b", "cut_with_index", "cut_without_index", "audio_only", "zero_bytes", "text")
+
+
+@pytest.fixture(scope="module")
+def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("clips")
+    for name in CLIPS:
+        make_clip(name, folder)
+    return folder
+
+
+@pytest.fixture
+def root(tmp_path: Path, clips: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Both sources with two sound videos each and nothing to complain of, as working directory and data root."""
+    monkeypatch.chdir(tmp_path)
+    for name in (*Settings.model_fields, "env_file"):
+        monkeypatch.delenv(f"HAND100M_{name.upper()}", raising=False)
+    Path(".env").write_text(f"HAND100M_DATA_ROOT={tmp_path}\nHAND100M_OUTPUT_ROOT={tmp_path / 'out'}\n")
+    uuids = [f"{digit * 8}-0000-0000-0000-000000000000" for digit in "12"]
+    for folder, ids in (("ego4d/v1/full_scale", uuids), ("100DOH/videos", [ONE, TWO])):
+        for video_id in ids:
+            copy_clip(clips / "keyint30_no_b.mp4", tmp_path / folder, video_id)
+    for name in ("Ego4D", "100DOH"):
+        (tmp_path / "annotations" / name).mkdir(parents=True)
+    (tmp_path / "100doh_valid_name_list.txt").write_text(f"{ONE} g l 320x240 30/1\n{TWO} g l 320x240 30/1\n")
+    header = "Number Name Size Length Width Height OriginalFrameCount SettingFrameCount OriginalFrameRate"
+    rows = [f"{n} {v}.mp4 1 3.33 320 240 100 3 30.0 1.0 0.1" for n, v in enumerate(uuids)]
+    (tmp_path / "ego4d_name_list.txt").write_text("\n".join([f"{header} SettingFrameRate Time", *rows]) + "\n")
+    return tmp_path
+
+
+def run(*arguments: object) -> click.testing.Result:
+    return click.testing.CliRunner().invoke(main, [str(argument) for argument in arguments])
+
+
+def document(result: click.testing.Result) -> object:
+    return json.loads(result.stdout)
+
+
+def error_line(result: click.testing.Result, status: int = 1) -> str:
+    """The one line on stderr; nothing on stdout, no exception but the exit."""
+    assert result.exit_code == status, result.output
+    assert isinstance(result.exception, SystemExit), result.exception
+    assert "Traceback" not in result.output
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("error: ")
+    return line.removeprefix("error: ")
+
+
+def test_doctor_finds_nothing_to_mend_on_sound_folders(root: Path) -> None:
+    result = run("doctor")
+    assert result.exit_code == 0, result.output
+    assert "2 whole videos, 2 listed" in result.stdout and "GiB free" in result.stdout
+    found = document(run("doctor", "--json"))
+    assert {finding["severity"] for finding in found} == {"fine"}
+    assert {finding["source"] for finding in found} == {"ego4d", "100doh"}
+
+
+def test_status_is_a_table_for_people_and_rows_for_machines(root: Path) -> None:
+    result = run("status")
+    assert result.exit_code == 0
+    assert "videos complete" in result.stdout and "100doh" in result.stdout
+    rows = document(run("status", "--json"))
+    assert [(row["source"], row["videos_listed"], row["frames_outstanding"]) for row in rows] == [
+        ("ego4d", 2, 2),
+        ("100doh", 2, 2),
+    ]
+
+
+def test_extract_takes_every_thirtieth_frame_or_the_list(root: Path) -> None:
+    video = root / "100DOH/videos" / f"{ONE}.mp4"
+    result = run("extract", video, "a")
+    assert (result.exit_code, result.stdout) == (0, f"4 frames in a/{ONE} (complete)\n")
+    manifest = document(run("extract", video, "b", "--frames", "0,7,90-91", "--json"))
+    assert [frame["frame_index"] for frame in manifest["frames"]] == [0, 7, 90, 91]
+    assert sorted(path.name for path in Path("b", ONE).glob("*.jpg")) == [f"frame_{n:06d}.jpg" for n in (0, 7, 90, 91)]
+    assert run("extract", video, "c", "--every", "50").stdout.startswith("2 frames")
+
+
+def test_a_video_id_that_begins_with_a_dash_works(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert run("extract", root / "100DOH/videos" / f"{TWO}.mp4", "a").exit_code == 0
+    out = root / "b"
+    monkeypatch.chdir(root / "100DOH/videos")
+    assert run("extract", "--every", "50", "--", f"{TWO}.mp4", out).exit_code == 0
+    assert len(list((out / TWO).glob("*.jpg"))) == 2
+
+
+def test_extract_of_a_damaged_video_keeps_what_is_whole_and_exits_with_1(root: Path, clips: Path) -> None:
+    result = run("extract", clips / "cut_with_index.mp4", "a")
+    assert result.exit_code == 1
+    assert "(damaged)" in result.stdout and "near frame" in result.stderr
+    assert list(Path("a/cut_with_index").glob("*.jpg"))
+
+
+@pytest.mark.parametrize(
+    "options", [["--every", "2", "--frames", "1"], ["--every", "0"], ["--frames", "9-1"], ["--quality", "101"]], ids=str
+)
+def test_options_that_make_no_sense_are_a_wrong_use(root: Path, options: list[str]) -> None:
+    result = run("extract", root / "100DOH/videos" / f"{ONE}.mp4", "a", *options)
+    assert result.exit_code == 2
+    assert result.stderr.splitlines()[-1].startswith("Error: ")
+    assert not Path("a").exists()
+
+
+def sound_set(folder: Path) -> Path:
+    images = [image(1, ONE, 0, width=320, height=240), image(2, TWO, 30, width=320, height=240)]
+    hands = [hand(11, 1, 12, boxes="[60, 60, 160, 170]"), hand(12, 2, 11, boxes="[60, 60, 160, 170]")]
+    return write(folder / "Hand100M_100DOH_50k_v1-1.json", {"images": images, "annotations": hands})
+
+
+def test_validate_makes_tables_and_passes_a_sound_file(root: Path) -> None:
+    file = sound_set(root)
+    result = run("validate", file, "tables")
+    assert (result.exit_code, result.stdout) == (0, "2 images, 2 hands kept, 0 rejects in tables\n")
+    tables = sorted(path.name for path in Path("tables").glob("*.parquet"))
+    assert tables == ["hands.parquet", "images.parquet", "rejects.parquet"]
+    answer = document(run("validate", file, "tables", "--json"))
+    assert answer["summary"]["hands_kept"] == 2
+    assert {rule["count"] for rule in answer["rules"].values()} == {0}
+
+
+def test_validate_exits_with_1_and_names_the_broken_rule(root: Path) -> None:
+    file = write(root / "my_hands.json", {"images": [image(1, ONE, 0)], "annotations": [hand(11, 1, 404)]})
+    result = run("validate", file, "tables")
+    assert result.exit_code == 1
+    assert "error   positive_missing: 1." in result.stdout
+    assert document(run("validate", file, "tables", "--json"))["rules"]["positive_missing"]["count"] == 1
+
+
+@pytest.fixture
+def drawable(root: Path) -> Path:
+    """Tables and frames of a small set."""
+    assert run("validate", sound_set(root), "tables").exit_code == 0
+    for video_id in (ONE, TWO):
+        assert run("extract", root / "100DOH/videos" / f"{video_id}.mp4", "frames").exit_code == 0
+    return root
+
+
+def test_grid_draws_the_picture_and_says_the_three_lines(drawable: Path) -> None:
+    result = run("grid", "tables", "frames", "grid.jpg", "--labelled")
+    assert result.exit_code == 0, result.output
+    assert result.stdout.splitlines()[:3] == [
+        "100DOH 50k JSON file loaded successfully.",
+        "A total of 2 images were read.",
+        "A total of 2 data items were read.",
+    ]
+    assert cv2.imread("grid.jpg").shape == (2240, 2240, 3)
+    answer = document(run("grid", "tables", "frames", "grid.jpg", "--json"))
+    assert (answer["grid"], answer["missing"]) == ("grid.jpg", [])
+
+
+def test_grid_with_an_empty_cell_says_which_and_exits_with_1(drawable: Path) -> None:
+    Path("frames", TWO, "frame_000030.jpg").unlink()
+    result = run("grid", "tables", "frames", "grid.jpg", "--json")
+    assert result.exit_code == 1
+    assert {cell["video_id"] for cell in document(result)["missing"]} == {TWO}
+    assert Path("grid.jpg").exists()
+
+
+def test_grid_of_a_folder_without_tables_is_one_clear_line(drawable: Path) -> None:
+    assert error_line(run("grid", "frames", "frames", "grid.jpg")).startswith("frames: no finished tables")
+
+
+def test_sample_hands_over_folder_and_seed_and_keeps_progress_off_the_document(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = {}
+
+    class Report:
+        def to_dict(self) -> dict[str, int]:
+            return {"seed": asked["seed"]}
+
+    def make(folder: Path, *, seed: int, progress: Callable[[str], None]) -> Report:
+        asked.update(folder=folder, seed=seed)
+        progress("drawing")
+        return Report()
+
+    monkeypatch.setattr("hand100m_assets.sample.workspace.make_sample", make)
+    result = run("sample", "demo", "--seed", "3", "--json")
+    assert (result.exit_code, document(result), asked["folder"]) == (0, {"seed": 3}, Path("demo"))
+    assert result.stderr == "drawing\n"
+
+
+def test_the_command_starts_without_loading_dagster_or_what_makes_samples() -> None:
+    code = "import sys, hand100m_assets.cli; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not {"dagster", "hand100m_assets.sample"} & set(done.stdout.split())
+
+
+# What goes wrong with the folders.
+
+
+def test_a_missing_root_names_the_folder(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HAND100M_DATA_ROOT", "/nowhere")
+    folders = ["/nowhere/ego4d/v1/full_scale", "/nowhere/100DOH/videos"]
+    result = run("status")
+    assert result.exit_code == 1
+    lines = result.stderr.splitlines()
+    assert [line.split(": ")[1] for line in lines] == folders
+    assert all("cannot be read (No such file or directory). Mount or create it" in line for line in lines)
+    found = document(run("doctor", "--json"))
+    assert [f["what"].split(":")[0] for f in found if f["severity"] == "error"] == folders
+    assert run("doctor").exit_code == 1
+
+
+def test_one_source_that_cannot_be_read_does_not_hide_the_other(root: Path) -> None:
+    (root / "100DOH").rename(root / "elsewhere")
+    result = run("status", "--json")
+    assert result.exit_code == 1
+    first, second = document(result)
+    assert (first["source"], first["videos_complete"]) == ("ego4d", 2)
+    assert second["source"] == "100doh" and "cannot be read" in second["error"]
+    assert "ego4d" in run("status").stdout
+
+
+def test_an_empty_root_says_what_to_do(root: Path) -> None:
+    for video in (root / "100DOH/videos").iterdir():
+        video.unlink()
+    result = run("doctor")
+    assert result.exit_code == 1
+    (line,) = [line for line in result.stdout.splitlines() if line.startswith("error")]
+    assert f"{root}/100DOH/videos: no whole video. Download some, or correct the path." in line
+
+
+def test_an_unreadable_folder_is_not_an_empty_one(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_folder: object) -> None:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    monkeypatch.setattr(os, "scandir", refuse)  # root may read everything, so permissions alone prove nothing
+    result = run("status")
+    assert (result.exit_code, result.stderr.count("cannot be read (Permission denied)")) == (1, 2)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("id;size\naaaaaaaaaaa;12\n", "row 1: neither a header with a video name nor a row of the 100DOH list"),
+        (f"{ONE} g l 320x240 30/1\n../x g l 320x240 30/1\n", "row 2, column video_id: video id '../x' may hold only"),
+        (f"{ONE} g l 320by240 30/1\n", "row 1"),
+        ("", "the list is empty"),
+    ],
+    ids=["columns", "escape", "value", "empty"],
+)
+def test_a_malformed_list_names_file_row_and_remedy(root: Path, text: str, words: str) -> None:
+    path = root / "100doh_valid_name_list.txt"
+    path.write_text(text)
+    result = run("status")
+    (line,) = result.stderr.splitlines()
+    assert result.exit_code == 1
+    assert line.startswith(f"error: {path}") and words in line
+    assert "Traceback" not in result.output and "ego4d" in result.stdout
+    assert run("doctor").exit_code == 1
+
+
+def test_a_list_may_name_ids_that_begin_with_a_dash(root: Path) -> None:
+    rows = document(run("status", "--json"))
+    assert (rows[1]["videos_complete"], rows[1]["videos_missing"]) == (2, 0)
+
+
+# What goes wrong with a video.
+
+
+@pytest.mark.parametrize(
+    ("clip", "words"),
+    [("zero_bytes", "zero"), ("text", "not a video"), ("audio_only", "only sound"), ("cut_without_index", "index")],
+)
+def test_a_file_that_is_no_video_is_named_with_what_to_do(root: Path, clips: Path, clip: str, words: str) -> None:
+    path = clips / f"{clip}.mp4"
+    line = error_line(run("extract", path, "a"))
+    assert line.startswith(f"{path}: ") and words in line and "ownload" in line
+    assert not list(Path("a").glob("[!.]*"))
+
+
+def test_a_video_that_is_not_there_is_named(root: Path) -> None:
+    assert error_line(run("extract", "nope.mp4", "a")).startswith("nope.mp4: the video cannot be read now")
+
+
+def test_a_file_name_that_is_no_safe_id_is_refused(root: Path, clips: Path) -> None:
+    path = copy_clip(clips / "keyint30_no_b.mp4", root, "my video")
+    assert "may hold only letters, digits" in error_line(run("extract", path, "a"))
+    assert not Path("a").exists()
+
+
+# What goes wrong with an annotation file.
+
+
+@pytest.mark.parametrize("text", ["[]", '{"a": 1}', '"text"', "", "<html>403 Forbidden</html>"], ids=str)
+def test_json_of_another_shape_is_one_clear_line_and_makes_nothing(root: Path, text: str) -> None:
+    (root / "file.json").write_text(text)
+    line = error_line(run("validate", "file.json", "tables"))
+    assert line.startswith("file.json") and ". " in line
+    assert not Path("tables").exists()
+
+
+def test_json_cut_in_the_middle_keeps_what_was_whole_and_exits_with_1(root: Path) -> None:
+    file = sound_set(root)
+    file.write_text(file.read_text()[:-80])
+    result = run("validate", file, "tables")
+    assert result.exit_code == 1
+    assert "Traceback" not in result.output and "error   file_incomplete: 1." in result.stdout
+    assert "2 images, 1 hands kept" in result.stdout
+
+
+def test_an_annotation_file_that_is_not_there_is_named(root: Path) -> None:
+    assert error_line(run("validate", "nope.json", "tables")).startswith("nope.json: cannot be read")
+
+
+# What goes wrong with the output.
+
+
+def refusing(number: int) -> Callable[..., None]:
+    def refuse(path: Path, *_: object, **__: object) -> None:
+        raise OSError(number, os.strerror(number), str(path))
+
+    return refuse
+
+
+@pytest.mark.parametrize(
+    ("number", "advice"), [(errno.ENOSPC, "The disk is full: free some space"), (errno.EROFS, "mounted read-only")]
+)
+@pytest.mark.parametrize("command", ["extract", "validate", "grid"])
+def test_an_output_disk_that_refuses_is_one_clear_line_and_leaves_nothing(
+    drawable: Path, command: str, number: int, advice: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arguments = {
+        "extract": ["extract", drawable / "100DOH/videos" / f"{ONE}.mp4", "new"],
+        "validate": ["validate", drawable / "Hand100M_100DOH_50k_v1-1.json", "new/tables"],
+        "grid": ["grid", "tables", "frames", "new/grid.jpg"],
+    }
+    for name in ("write_bytes", "write_text"):
+        monkeypatch.setattr(Path, name, refusing(number))
+    assert advice in error_line(run(*arguments[command]))
+    monkeypatch.undo()
+    assert not [path for path in (drawable / "new").rglob("*") if path.is_file()]
+
+
+def test_a_file_in_place_of_the_output_folder_is_one_clear_line(drawable: Path) -> None:
+    Path("taken").write_text("here already")
+    line = error_line(run("extract", drawable / "100DOH/videos" / f"{ONE}.mp4", "taken/frames"))
+    assert "taken" in line and "choose another output folder" in line
+    assert Path("taken").read_text() == "here already"
+
+
+# What goes wrong with the settings and the arguments.
+
+
+def test_a_malformed_setting_is_a_wrong_use(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HAND100M_FRAME_STRIDE", "thirty")
+    assert "HAND100M_FRAME_STRIDE" in error_line(run("status"), status=2)
+
+
+def test_settings_that_name_no_file_are_a_wrong_use(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HAND100M_ENV_FILE", "nope.env")
+    assert error_line(run("doctor"), status=2).startswith("nope.env: no such settings file")
+
+
+@pytest.mark.parametrize("arguments", [["frob"], ["extract"], ["grid", "nope", "nope", "x.jpg"]], ids=str)
+def test_a_wrong_use_exits_with_2(root: Path, arguments: list[str]) -> None:
+    assert run(*arguments).exit_code == 2
+
+
+def test_every_command_explains_itself(root: Path) -> None:
+    overview = run("--help").stdout
+    for command in main.commands:
+        assert command in overview
+        assert run(command, "-h").exit_code == 0
