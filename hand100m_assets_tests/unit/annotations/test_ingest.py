@@ -14,7 +14,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 from pydantic import ValidationError
@@ -159,6 +159,8 @@ def test_a_value_of_the_wrong_type_says_what_it_is(tmp_path: Path, changes: dict
 
 
 @given(st.text(st.characters(), max_size=400) | st.lists(st.text(st.characters(), max_size=9)))
+@example("\ud83d")
+@example("\ud83d" * 201)
 def test_any_value_can_be_shown_in_a_table_of_rejects(value: Any) -> None:
     faults = [Reject("images", 0, "", "", "", shortened(value))]
     assert len(rejects_frame(faults)["value"][0]) <= 200
