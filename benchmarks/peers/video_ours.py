@@ -1,4 +1,4 @@
-"""Every 30th frame with this project: `video_ours CLIP OUT`."""
+"""Every n-th frame with this project: `video_ours CLIP OUT [STRIDE]`."""
 
 import sys
 from pathlib import Path
@@ -7,8 +7,8 @@ from hand100m_assets.video.extract import ExtractionOptions, extract_video
 from hand100m_assets.video.selection import StrideSelection
 
 
-def main(clip: str, out: str) -> None:
-    extract_video(Path(clip), Path(out), "clip", StrideSelection(30), ExtractionOptions())
+def main(clip: str, out: str, stride: str = "30") -> None:
+    extract_video(Path(clip), Path(out), "clip", StrideSelection(int(stride)), ExtractionOptions())
 
 
 if len(sys.argv) > 1:
