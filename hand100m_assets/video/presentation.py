@@ -11,7 +11,8 @@ import heapq
 import math
 from collections import deque
 from collections.abc import Iterator
-from typing import Final, Generic, NamedTuple, Protocol, TypeVar
+from dataclasses import dataclass
+from typing import Final, Generic, Protocol, TypeVar
 
 from hand100m_assets.video.bitstream import UnsafeStreamError
 
@@ -41,7 +42,8 @@ class Timed(Protocol):
 _P = TypeVar("_P", bound=Timed)
 
 
-class Placed(NamedTuple, Generic[_P]):
+@dataclass(frozen=True)
+class Placed(Generic[_P]):
     """A packet and its index, None where an edit list hides it."""
 
     packet: _P

@@ -123,7 +123,7 @@ class SelectiveDecode:
 
     def _meet(self, placed: Placed[VideoPacket]) -> Iterator[PickedFrame]:
         """Drop, keep or decode the next packet in decoding order."""
-        packet, index = placed
+        packet, index = placed.packet, placed.frame_index
         if self._order.reorder_depth > self._reorder_depth:
             raise UnsafeStreamError("more reordering than the decoder allows for")
         nature = self._bitstream.nature(memoryview(packet))
@@ -152,7 +152,7 @@ class SelectiveDecode:
 
     def _decode_waiting(self) -> Iterator[PickedFrame]:
         waiting, self._waiting, self._waiting_bytes = self._waiting, [], 0
-        for packet, index in waiting:
+        for packet, index in ((placed.packet, placed.frame_index) for placed in waiting):
             if index is not None and packet.pts is not None:
                 self._awaited[packet.pts] = index
             self._report.packet_count_decoded += 1
