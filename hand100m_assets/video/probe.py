@@ -157,6 +157,9 @@ def open_video(path: Path) -> tuple[av.container.InputContainer, av.video.stream
     if not isinstance(stream, av.video.stream.VideoStream):
         container.close()
         raise VideoUnreadableError("no picture track: it holds only sound or data", where=path, fix=_AGAIN)
+    if stream.codec_context is None:
+        container.close()
+        raise VideoUnreadableError("no decoder here knows the codec of its picture track", where=path, fix=_AGAIN)
     width_px, height_px = stream.codec_context.width, stream.codec_context.height
     if width_px * height_px > MAX_PIXELS:
         container.close()

@@ -104,6 +104,13 @@ def test_random_bytes_and_a_cut_index_are_refused(clip, tmp_path: Path) -> None:
         probe_video(cut)
 
 
+def test_a_codec_that_no_decoder_knows_is_refused(clip, tmp_path: Path) -> None:
+    strange = tmp_path / "strange.mp4"
+    strange.write_bytes(clip("defaults").read_bytes().replace(b"avc1\0\0\0\0", b"zzzz\0\0\0\0"))
+    with pytest.raises(VideoUnreadableError, match="no decoder here knows the codec"):
+        probe_video(strange)
+
+
 def test_a_playlist_renamed_to_mp4_opens_nothing_else(clip, tmp_path: Path) -> None:
     playlist = tmp_path / "list.mp4"
     playlist.write_text(f"#EXTM3U\n#EXT-X-TARGETDURATION:10\n#EXTINF:10,\n{clip('defaults')}\n#EXT-X-ENDLIST\n")

@@ -302,6 +302,7 @@ def test_random_streams_and_random_damage_never_give_a_wrong_frame(
     seed = request.config.getoption("--fuzz-seed")
     ways = {"selective": 0, "full": 0, "damaged selective": 0, "damaged full": 0, "unreadable": 0}
     while time.monotonic() < deadline_s or ways["selective"] < 10:
+        print(f"seed {seed}")  # noqa: T201 - pytest shows it when anything goes wrong
         rng = random.Random(seed)
         whole = random_stream(rng, tmp_path / "whole.mp4")
         everything, _ = pick_frames(whole, StrideSelection(1), why_full="to compare with")
