@@ -178,9 +178,14 @@ class OutputLayout:
         """JPEG of one frame."""
         return self.frame_dir(video_id) / frame_file_name(frame_index)
 
+    @property
+    def annotations_dir(self) -> Path:
+        """Folder of the annotation sets' table folders."""
+        return self.base_dir / "annotations"
+
     def annotation_dir(self, set_key: str) -> Path:
         """Folder of `images.parquet`, `hands.parquet`, `rejects.parquet` of one annotation set."""
-        return self.base_dir / "annotations" / set_key
+        return self.annotations_dir / set_key
 
     def table_file(self, asset: str, partition: str | None = None) -> Path:
         """Parquet file of one table asset, as the IO manager names it."""
@@ -188,9 +193,14 @@ class OutputLayout:
             return self.base_dir / f"{asset}.parquet"
         return self.base_dir / asset / f"{partition}.parquet"
 
+    @property
+    def grid_dir(self) -> Path:
+        """Folder of the grid pictures."""
+        return self.base_dir / "grid"
+
     def grid_file(self, set_key: str, *, labelled: bool = False) -> Path:
         """The 2240 x 2240 px grid picture of one annotation set, plain or labelled."""
-        return self.base_dir / "grid" / f"{set_key}{'_labelled' if labelled else ''}.jpg"
+        return self.grid_dir / f"{set_key}{'_labelled' if labelled else ''}.jpg"
 
     @property
     def missing_videos_file(self) -> Path:

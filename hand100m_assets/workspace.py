@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import polars as pl
 
@@ -28,9 +27,6 @@ from hand100m_assets.video.videolist import read_video_list
 
 if TYPE_CHECKING:
     from hand100m_assets.render.grid import ImagePath
-
-JPEG_BYTES_PER_PIXEL: Final = 0.35
-"""Expected size of a quality-95 JPEG of real video. Source: measured on 1440 x 1080 footage; busy scenes take more."""
 
 
 @dataclass(frozen=True)
@@ -85,9 +81,8 @@ class SourceWorkspace:
         Raises:
             SettingsError: A named set has no tables yet.
         """
-        root = self.output.annotation_dir("x").parent
         if not set_keys:
-            return sorted(folder.parent for folder in root.glob("[!.]*/summary.json"))
+            return sorted(folder.parent for folder in self.output.annotations_dir.glob("[!.]*/summary.json"))
         folders = [self.output.annotation_dir(key) for key in set_keys]
         absent = [folder.name for folder in folders if not (folder / "summary.json").exists()]
         if absent:
@@ -152,29 +147,6 @@ def image_finder(frames_dir: Path, prefixes: Mapping[str, Path]) -> ImagePath:
     return find
 
 
-def expected_frame_bytes(workspace: SourceWorkspace, inventory: pl.DataFrame) -> int:
-    """Disk space that the chosen frames of all whole videos would take, estimated from their headers."""
-    whole = inventory.filter(pl.col("state") == "complete")
-    selections = workspace.selections(whole["video_id"].to_list())
-    pixels = 0
-    for row in whole.iter_rows(named=True):
-        frames = len(selections[row["video_id"]].expected(row["frame_count_from_header"] or 0))
-        pixels += frames * row["width_px"] * row["height_px"]
-    return int(pixels * JPEG_BYTES_PER_PIXEL)
-
-
-def free_bytes(folder: Path) -> int:
-    """Free space on the disk that holds the folder, or its nearest existing parent.
-
-    Raises:
-        Hand100mError: No parent exists.
-    """
-    for place in (folder, *folder.absolute().parents):
-        if place.exists():
-            return shutil.disk_usage(place).free
-    raise Hand100mError("no such disk", where=folder)
-
-
 @dataclass(frozen=True)
 class Outstanding:
     """Which videos' frames are still wanted, finished, or known not to come until the file changes."""
@@ -205,5 +177,6 @@ def read_set_name(tables: Path) -> AnnotationSetName:
 
 def console_lines_of(tables: Path) -> list[str]:
     """The three lines that users of the original look for, with what was really read."""
-    summary, name = read_summary(tables), read_set_name(tables)
+    summary = read_summary(tables)
+    name = annotation_set_name(summary.source_name)
     return console_lines(name.title, name.label, summary.images_read, summary.hands_read)

@@ -15,7 +15,7 @@ from dagster._core.definitions.sensor_definition import SensorExecutionData
 
 from hand100m_assets.annotations.discovery import list_annotation_files
 from hand100m_assets.definitions import build_defs
-from hand100m_assets.defs.check_data import SILENT, evaluate_checks, failure_lines, open_instance, report
+from hand100m_assets.defs.check_data import evaluate_checks, failure_lines, open_instance, report
 from hand100m_assets.defs.jobs import annotations_job_name, catalog_job_name, frames_job_name, pictures_job_name
 from hand100m_assets.defs.partitions import annotation_set_partitions, key_ranges, known_keys, video_partitions
 from hand100m_assets.defs.plain_log import PLAIN
@@ -28,8 +28,6 @@ from hand100m_assets.workspace import SourceWorkspace, outstanding_videos
 
 SETTLE_S = 2.0
 """Between the two looks that prove a download complete."""
-
-__all__ = ["SILENT", "CatchUp", "evaluate_sensor", "main"]
 
 
 @dataclass
@@ -121,7 +119,7 @@ def summarise(source: Source, settings: Settings) -> Iterator[str]:
     videos = len(list(output.frames_dir.glob("[!.]*/manifest.json")))
     yield f"{source.title}: frames of {videos} videos in {output.frames_dir}"
     yield f"  missing videos, ready to send: {output.missing_videos_file}"
-    for grid in sorted(output.grid_file("x").parent.glob("*.jpg")):
+    for grid in sorted(output.grid_dir.glob("*.jpg")):
         yield f"  {grid}"
 
 

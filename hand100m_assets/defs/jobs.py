@@ -32,8 +32,22 @@ def checks_job_name(source: Source) -> str:
     return f"{source.name}_checks"
 
 
+CHECKED = ("video_list", "videos", "frames", "annotations", "coverage", "pairs", "grid")
+"""Assets that have checks."""
+
+
+def asset_keys(source: Source, *names: str) -> list[dg.AssetKey]:
+    """Keys of a source's assets by their short names."""
+    return [dg.AssetKey([source.name, name]) for name in names]
+
+
 def _assets(source: Source, *names: str) -> dg.AssetSelection:
-    return dg.AssetSelection.assets(*([source.name, name] for name in names))
+    """Assets alone, without the checks that would come along."""
+    return dg.AssetSelection.assets(*asset_keys(source, *names)).without_checks()
+
+
+def _checks(source: Source, *names: str) -> dg.AssetSelection:
+    return dg.AssetSelection.checks_for_assets(*asset_keys(source, *names))
 
 
 def build_jobs(source: Source) -> list[UnresolvedAssetJobDefinition]:
@@ -42,39 +56,30 @@ def build_jobs(source: Source) -> list[UnresolvedAssetJobDefinition]:
     return [
         dg.define_asset_job(
             frames_job_name(source),
-            _assets(source, "frames").without_checks(),
+            _assets(source, "frames"),
             partitions_def=video_partitions(source),
             description="Extract frames of a range of videos.",
         ),
         dg.define_asset_job(
             annotations_job_name(source),
-            _assets(source, "annotations", "pairs").without_checks(),
+            _assets(source, "annotations", "pairs"),
             partitions_def=annotation_set_partitions(source),
             description="Ingest one annotation set and resolve its pairs.",
         ),
         dg.define_asset_job(
             catalog_job_name(source),
-            catalog.without_checks()
-            | dg.AssetSelection.checks_for_assets(*_keys(source, "video_list", "videos", "frames")),
+            catalog | _checks(source, "video_list", "videos", "frames"),
             description="Refresh the inventory, the missing-videos report and the frame catalog, and check them.",
         ),
         dg.define_asset_job(
             pictures_job_name(source),
-            _assets(source, "coverage", "grid").without_checks(),
+            _assets(source, "coverage", "grid"),
             partitions_def=annotation_set_partitions(source),
             description="Refresh coverage and grid of one annotation set.",
         ),
         dg.define_asset_job(
             checks_job_name(source),
-            dg.AssetSelection.checks_for_assets(*_keys(source, *CHECKED)),
+            _checks(source, *CHECKED),
             description="Run every check against what is on disk.",
         ),
     ]
-
-
-CHECKED = ("video_list", "videos", "frames", "annotations", "coverage", "pairs", "grid")
-"""Assets that have checks."""
-
-
-def _keys(source: Source, *names: str) -> list[dg.AssetKey]:
-    return [dg.AssetKey([source.name, name]) for name in names]

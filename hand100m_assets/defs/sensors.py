@@ -7,7 +7,7 @@ import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 from hand100m_assets.annotations.discovery import list_annotation_files
-from hand100m_assets.defs.jobs import annotations_job_name, catalog_job_name, frames_job_name
+from hand100m_assets.defs.jobs import annotations_job_name, asset_keys, catalog_job_name, frames_job_name
 from hand100m_assets.defs.partitions import (
     annotation_set_partitions,
     key_ranges,
@@ -127,8 +127,8 @@ def build_sensors(
 
     pictures = dg.AutomationConditionSensorDefinition(
         f"{source.name}_pictures_follow",
-        target=dg.AssetSelection.assets(*([source.name, name] for name in ("pairs", "coverage", "grid")))
-        | dg.AssetSelection.checks_for_assets(dg.AssetKey([source.name, "annotations"])),
+        target=dg.AssetSelection.assets(*asset_keys(source, "pairs", "coverage", "grid"))
+        | dg.AssetSelection.checks_for_assets(*asset_keys(source, "annotations")),
         minimum_interval_seconds=settings.sensor_interval_s,
         description="Redraws pairs, coverage and grid, and checks them, when what they are made from has changed.",
     )

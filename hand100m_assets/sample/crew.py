@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import multiprocessing.connection
-import os
-import signal
-import threading
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import as_completed
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
-
-import cv2
 
 from hand100m_assets.errors import RetryableError
 from hand100m_assets.sample.cast import VideoPlan
 from hand100m_assets.sample.filming import FilmedVideo, film
+from hand100m_assets.workerprocesses import kill_pool, start_pool
 
 
 def film_all(plans: Sequence[VideoPlan], data: Path, workers: int) -> Iterator[tuple[VideoPlan, FilmedVideo]]:
@@ -47,9 +41,7 @@ def _effort(plan: VideoPlan) -> float:
 
 
 def _film_in_processes(jobs: Sequence[tuple[VideoPlan, Path]], workers: int) -> Iterator[tuple[VideoPlan, FilmedVideo]]:
-    # Spawned, not forked: the caller may have threads, and a fork would copy their locks.
-    context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(min(workers, len(jobs)), mp_context=context, initializer=_start_worker)
+    pool = start_pool(min(workers, len(jobs)))
     try:
         running = {pool.submit(film, plan, videos_dir): plan for plan, videos_dir in jobs}
         for future in as_completed(running):
@@ -61,28 +53,4 @@ def _film_in_processes(jobs: Sequence[tuple[VideoPlan, Path]], workers: int) -> 
             fix="Check free memory; run again with fewer workers.",
         ) from error
     finally:
-        _end(pool)
-
-
-def _end(pool: ProcessPoolExecutor) -> None:
-    """Leave no worker behind, whatever it is doing; an encoder ends when its worker's pipe closes."""
-    processes = list((pool._processes or {}).values())  # no public way before Python 3.14
-    pool.shutdown(wait=False, cancel_futures=True)
-    for process in processes:
-        process.kill()
-    for process in processes:
-        process.join(timeout=2)
-
-
-def _start_worker() -> None:
-    """One thread, deaf to the terminal's interrupt, and gone when the parent is."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    cv2.setNumThreads(1)
-    threading.Thread(target=_exit_with_parent, daemon=True).start()
-
-
-def _exit_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        multiprocessing.connection.wait([parent.sentinel])
-        os._exit(1)
+        kill_pool(pool)  # an encoder ends when its worker's pipe closes

@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import multiprocessing.connection
-import os
-import signal
-import threading
 import time
 import traceback
 from collections import deque
@@ -18,13 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import av.logging
-import cv2
 
 from hand100m_assets.errors import Hand100mError, OutputUnwritableError, RetryableError
 from hand100m_assets.video.extract import extract_video
 from hand100m_assets.video.failures import record_failure, stamp_of
 from hand100m_assets.video.manifest import ExtractionOptions, Manifest, is_done
 from hand100m_assets.video.selection import Selection
+from hand100m_assets.workerprocesses import kill_pool, start_pool
 
 _POLL_S = 0.5
 
@@ -152,10 +147,7 @@ class _Pool:
     def submit(self, job: ExtractionJob) -> None:
         """Start one job; never more than `size` at a time, so that a crash implicates few."""
         if self._executor is None:
-            # Spawned, not forked: the caller may have threads, and a fork would copy their locks.
-            self._executor = ProcessPoolExecutor(
-                self.size, mp_context=multiprocessing.get_context("spawn"), initializer=_start_worker
-            )
+            self._executor = start_pool(self.size, _silence_ffmpeg)
         try:
             self.running[self._executor.submit(extract_one, job)] = job
         except BrokenProcessPool as broken:
@@ -182,29 +174,12 @@ class _Pool:
         """End every worker now, whatever it is doing; the next submit starts new ones."""
         executor, self._executor = self._executor, None
         self.running.clear()
-        if executor is None:
-            return
-        processes = list((executor._processes or {}).values())  # no public way before Python 3.14
-        for process in processes:
-            process.kill()
-        executor.shutdown(wait=False, cancel_futures=True)
-        for process in processes:
-            process.join(timeout=2)
+        if executor is not None:
+            kill_pool(executor)
 
 
-def _start_worker() -> None:
-    """Set up a worker: one thread, quiet, deaf to the terminal's interrupt, and gone when its parent is."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    cv2.setNumThreads(1)
+def _silence_ffmpeg() -> None:
     av.logging.set_level(None)
-    threading.Thread(target=_exit_with_parent, daemon=True).start()
-
-
-def _exit_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        multiprocessing.connection.wait([parent.sentinel])
-        os._exit(1)
 
 
 def _remember(job: ExtractionJob, error: Hand100mError) -> None:

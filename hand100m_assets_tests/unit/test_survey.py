@@ -13,9 +13,9 @@ from hand100m_assets.annotations.ingest import ingest_file
 from hand100m_assets.errors import FolderUnreadableError
 from hand100m_assets.layout import DOH
 from hand100m_assets.settings import Settings
-from hand100m_assets.survey import findings, survey
+from hand100m_assets.survey import JPEG_BYTES_PER_PIXEL, findings, survey
 from hand100m_assets.video.batch import extract_one
-from hand100m_assets.workspace import JPEG_BYTES_PER_PIXEL, SourceWorkspace
+from hand100m_assets.workspace import SourceWorkspace
 from hand100m_assets_tests.media import copy_clip, make_clip
 
 GOOD, WAITING, CUT, BROKEN, ABSENT, BEGUN = (letter * 11 for letter in "abcdef")

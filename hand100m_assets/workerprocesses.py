@@ -1,0 +1,51 @@
+"""Worker processes that end with the work, with its failure, and with their parent."""
+
+from __future__ import annotations
+
+import multiprocessing
+import multiprocessing.connection
+import os
+import signal
+import threading
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+
+import cv2
+
+
+def start_pool(size: int, initializer: Callable[[], None] | None = None) -> ProcessPoolExecutor:
+    """A pool of single-threaded workers; end it with `kill_pool`.
+
+    Args:
+        size: Processes.
+        initializer: Run in each worker after it is set up; picklable.
+    """
+    # Spawned, not forked: the caller may have threads, and a fork would copy their locks.
+    context = multiprocessing.get_context("spawn")
+    return ProcessPoolExecutor(size, mp_context=context, initializer=_start_worker, initargs=(initializer,))
+
+
+def kill_pool(pool: ProcessPoolExecutor) -> None:
+    """End every worker now, whatever it is doing."""
+    processes = list((pool._processes or {}).values())  # no public way before Python 3.14
+    for process in processes:
+        process.kill()
+    pool.shutdown(wait=False, cancel_futures=True)
+    for process in processes:
+        process.join(timeout=2)
+
+
+def _start_worker(initializer: Callable[[], None] | None) -> None:
+    """One thread, deaf to the terminal's interrupt, and gone when the parent is."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    cv2.setNumThreads(1)
+    threading.Thread(target=_exit_with_parent, daemon=True).start()
+    if initializer is not None:
+        initializer()
+
+
+def _exit_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        multiprocessing.connection.wait([parent.sentinel])
+        os._exit(1)
