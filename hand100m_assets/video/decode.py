@@ -16,7 +16,7 @@ from hand100m_assets.video.bitstream import UnsafeStreamError
 from hand100m_assets.video.fulldecode import FullDecode
 from hand100m_assets.video.mp4boxes import read_outline
 from hand100m_assets.video.picture import ColourRule, PickedFrame
-from hand100m_assets.video.probe import frame_count_from_header, open_video
+from hand100m_assets.video.probe import describe_video, open_video, stamp_video
 from hand100m_assets.video.report import DecodeReport, DecoderError
 from hand100m_assets.video.sampleindex import sample_index
 from hand100m_assets.video.selection import Selection
@@ -68,13 +68,15 @@ def decode_frames(
         RetryableError: The file may not be read now.
     """
     stop = should_stop or (lambda: False)
+    stamp = stamp_video(path)
     container, stream = open_video(path)
     with container:
         # Frame threads cost 15 % more and hide which packet an error belongs to; processes work on other videos.
         stream.codec_context.thread_type = "NONE"
         stream.codec_context.thread_count = 1
         outline = read_outline(path)
-        report.expected_from_header = frame_count_from_header(stream, outline)
+        report.video = describe_video(path, stamp, container, stream, outline)
+        report.expected_from_header = report.video.frame_count_from_header
         if outline.missing_bytes:
             words = f"the file is {outline.missing_bytes:,} bytes too short: the download was cut"
             report.add_error(0, words)

@@ -29,7 +29,7 @@ from hand100m_assets.video.manifest import (
     read_manifest,
 )
 from hand100m_assets.video.picture import encode_jpeg
-from hand100m_assets.video.probe import probe_video, stamp_video
+from hand100m_assets.video.probe import stamp_video
 from hand100m_assets.video.selection import (
     FrameSetSelection,
     RemainingSelection,
@@ -102,7 +102,6 @@ class _Extraction:
     report: DecodeReport = field(default_factory=DecodeReport)
 
     def run(self, should_stop: Callable[[], bool] | None) -> Manifest:
-        info = probe_video(self.video_path).to_row()
         work = WorkFolder(self.frames_dir, self.video_id)
         order = {
             "size_bytes": self.stamp.size_bytes,
@@ -113,18 +112,26 @@ class _Extraction:
         with work.held(order):
             before = self._manifest_to_widen()
             try:
-                frames = self._frames(work, before, should_stop)
-            except DecodeAgainError as doubt:
-                work.start_again(doubt.reason)
-                self.report = DecodeReport()
-                frames = self._frames(work, before, should_stop)
-            self._insist_on_same_file()
-            manifest = self._manifest(before, frames, info)
-            if not manifest.frames and (manifest.frames_expected or manifest.frame_count == 0):
+                manifest = self._manifest(before, self._all_frames(work, before, should_stop))
+                self._insist_on_something_whole(manifest)
+            except VideoUnreadableError:
                 work.discard()
-                raise self._nothing_whole(manifest)
+                raise
             work.publish(manifest, widens=before is not None)
         return manifest
+
+    def _all_frames(
+        self, work: WorkFolder, before: Manifest | None, should_stop: Callable[[], bool] | None
+    ) -> dict[int, FrameRecord]:
+        """Decode, once more if the first pass raised a doubt, and make sure that it was one file throughout."""
+        try:
+            frames = self._frames(work, before, should_stop)
+        except DecodeAgainError as doubt:
+            work.start_again(doubt.reason)
+            self.report = DecodeReport()
+            frames = self._frames(work, before, should_stop)
+        self._insist_on_same_file()
+        return frames
 
     def _manifest_to_widen(self) -> Manifest | None:
         """Manifest of a folder whose JPEGs are of the same file and options."""
@@ -156,7 +163,9 @@ class _Extraction:
         else:
             kept = self._whole_frames(before)
             why_full = why_full or _known_doubt(before)
-        wanted = RemainingSelection(self._wanted(before, kept), frozenset(kept))
+        selection = self._wanted(before, kept)
+        kept |= {index: record for index, record in work.made().items() if selection.wants(index)}
+        wanted = RemainingSelection(selection, frozenset(kept))
         return kept | self._make_frames(work, wanted, why_full, should_stop)
 
     def _make_frames(
@@ -171,13 +180,8 @@ class _Extraction:
             return is_stopped
 
         for picked in decode_frames(self.video_path, wanted, self.report, asked_to_stop, why_full=why_full):
-            size_bytes = work.leftover_size_bytes(picked.frame_index)
-            if size_bytes is None:
-                jpeg = encode_jpeg(picked, self.options.jpeg_quality, self.options.colour_rule)
-                size_bytes = work.add_jpeg(picked.frame_index, jpeg)
-            made[picked.frame_index] = FrameRecord(
-                frame_index=picked.frame_index, pts=picked.pts, time_s=picked.time_s, size_bytes=size_bytes
-            )
+            jpeg = encode_jpeg(picked, self.options.jpeg_quality, self.options.colour_rule)
+            made[picked.frame_index] = work.add_jpeg(picked.frame_index, picked.pts, picked.time_s, jpeg)
         if is_stopped:
             raise ExtractionStoppedError("stopped when asked to", where=self.video_path, fix="Run again to go on.")
         return made
@@ -195,7 +199,7 @@ class _Extraction:
                 fix="Wait until its download is finished, then run again.",
             )
 
-    def _manifest(self, before: Manifest | None, frames: dict[int, FrameRecord], video: dict[str, Any]) -> Manifest:
+    def _manifest(self, before: Manifest | None, frames: dict[int, FrameRecord]) -> Manifest:
         facts = self._decoding_facts(before)
         frame_count = facts["frame_count"]
         last = self.selection.last_wanted
@@ -217,7 +221,7 @@ class _Extraction:
             jpeg_quality=self.options.jpeg_quality,
             colour_rule=self.options.colour_rule,
             libraries=library_versions(),
-            video=video,
+            video=self.report.video.to_row() if self.report.video else {},
             frames=[frames[i] for i in sorted(frames)],
             missing_frames=sorted(asked - frames.keys()),
             past_end=past_end,
@@ -230,9 +234,11 @@ class _Extraction:
             return before.model_dump(include=set(decoding_facts(self.report)))
         return decoding_facts(self.report)
 
-    def _nothing_whole(self, manifest: Manifest) -> VideoUnreadableError:
+    def _insist_on_something_whole(self, manifest: Manifest) -> None:
+        if manifest.frames or (not manifest.frames_expected and manifest.frame_count != 0):
+            return
         words = f"; the decoder says: {manifest.decoder_errors[0].words}" if manifest.decoder_errors else ""
-        return VideoUnreadableError(
+        raise VideoUnreadableError(
             f"none of its {manifest.frames_expected} wanted frames can be decoded whole{words}",
             where=self.video_path,
             fix="Download it again.",

@@ -96,7 +96,7 @@ class FullDecode:
             self._timeline.packet_failed()
 
     def _take(self, frame: av.video.frame.VideoFrame) -> None:
-        self._report.frame_count_decoded += 1
+        self._report.saw(frame)
         self._end_s = max(self._end_s, frame_time_s(frame, self._stream) or 0.0)
         is_intra = frame.pict_type == av.video.frame.PictureType.I
         index = self._timeline.add_frame(frame.pts, is_corrupt=frame.is_corrupt, is_intra=is_intra)

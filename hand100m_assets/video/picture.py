@@ -43,9 +43,14 @@ class PickedFrame:
         """The same by either version's rule for colours."""
         source = "ITU601" if colour_rule == "opencv4" else None
         picture = self._frame.reformat(format="bgr24", src_colorspace=source, interpolation="BICUBIC").to_ndarray()
-        rotation = _ROTATIONS.get(round(self._frame.rotation) % 360)
+        rotation = _ROTATIONS.get(rotation_of(self._frame))
         turned = picture if rotation is None else cv2.rotate(picture, rotation)
         return np.asarray(turned, dtype=np.uint8)
+
+
+def rotation_of(frame: av.video.frame.VideoFrame) -> int:
+    """Counter-clockwise turn in degrees, 0 to 359, that a frame's metadata asks for."""
+    return round(frame.rotation) % 360
 
 
 def frame_time_s(frame: av.video.frame.VideoFrame, stream: av.video.stream.VideoStream) -> float | None:

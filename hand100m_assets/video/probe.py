@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Final
@@ -15,6 +15,7 @@ import av.video.stream
 from hand100m_assets.errors import RetryableError, VideoUnreadableError
 from hand100m_assets.video.inbox import FileStamp
 from hand100m_assets.video.mp4boxes import Mp4Outline, read_outline
+from hand100m_assets.video.picture import rotation_of
 
 _OPEN_OPTIONS: Final = {
     # A playlist renamed to .mp4 must not make us read other files or the network.
@@ -70,6 +71,12 @@ class VideoInfo:
     has_audio: bool
     missing_bytes: int
 
+    def rotated(self, rotation_deg: int) -> VideoInfo:
+        """The same, now that a frame has told the rotation."""
+        size = (self.coded_width_px, self.coded_height_px)
+        width_px, height_px = reversed(size) if rotation_deg in (90, 270) else size
+        return replace(self, rotation_deg=rotation_deg, width_px=width_px, height_px=height_px)
+
     def to_row(self) -> dict[str, Any]:
         """Flat JSON values; the rate as `frame_rate_num_from_header` and `frame_rate_den_from_header`."""
         row = {name: value for name, value in vars(self).items() if name not in ("path", "frame_rate_fps")}
@@ -89,30 +96,39 @@ def probe_video(path: Path) -> VideoInfo:
     stamp = stamp_video(path)
     container, stream = open_video(path)
     with container:
+        info = describe_video(path, stamp, container, stream, read_outline(path))
         rotation_deg = _first_rotation_deg(container, stream)
-        outline = read_outline(path)
-        turned = rotation_deg in (90, 270)
-        width_px, height_px = stream.codec_context.width, stream.codec_context.height
-        rate = stream.average_rate
-        return VideoInfo(
-            path=path,
-            size_bytes=stamp.size_bytes,
-            mtime_ns=stamp.mtime_ns,
-            container=container.format.name,
-            codec=stream.codec_context.name,
-            pixel_format=stream.codec_context.pix_fmt,
-            width_px=height_px if turned else width_px,
-            height_px=width_px if turned else height_px,
-            coded_width_px=width_px,
-            coded_height_px=height_px,
-            rotation_deg=rotation_deg,
-            frame_rate_fps=Fraction(rate) if rate else None,
-            frame_count_from_header=frame_count_from_header(stream, outline),
-            duration_from_header_s=duration_from_header_s(container, stream),
-            start_time_s=_seconds(stream.start_time, stream.time_base),
-            has_audio=bool(container.streams.audio),
-            missing_bytes=outline.missing_bytes,
-        )
+    return info if rotation_deg is None else info.rotated(rotation_deg)
+
+
+def describe_video(
+    path: Path,
+    stamp: FileStamp,
+    container: av.container.InputContainer,
+    stream: av.video.stream.VideoStream,
+    outline: Mp4Outline,
+) -> VideoInfo:
+    """What the headers of an open file say; the rotation, which a frame has to tell, is not known yet."""
+    context, rate = stream.codec_context, stream.average_rate
+    return VideoInfo(
+        path=path,
+        size_bytes=stamp.size_bytes,
+        mtime_ns=stamp.mtime_ns,
+        container=container.format.name,
+        codec=context.name,
+        pixel_format=context.pix_fmt,
+        width_px=context.width,
+        height_px=context.height,
+        coded_width_px=context.width,
+        coded_height_px=context.height,
+        rotation_deg=None,
+        frame_rate_fps=Fraction(rate) if rate else None,
+        frame_count_from_header=frame_count_from_header(stream, outline),
+        duration_from_header_s=duration_from_header_s(container, stream),
+        start_time_s=_seconds(stream.start_time, stream.time_base),
+        has_audio=bool(container.streams.audio),
+        missing_bytes=outline.missing_bytes,
+    )
 
 
 def stamp_video(path: Path) -> FileStamp:
@@ -194,7 +210,7 @@ def _first_rotation_deg(container: av.container.InputContainer, stream: av.video
     try:
         for count, packet in enumerate(container.demux(stream)):
             for frame in packet.decode():
-                return round(frame.rotation) % 360
+                return rotation_of(frame)
             if count > _PACKETS_TO_FIRST_FRAME:
                 break
     except av.error.FFmpegError:

@@ -5,6 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final, Literal, NamedTuple
 
+import av.video.frame
+
+from hand100m_assets.video.picture import rotation_of
+from hand100m_assets.video.probe import VideoInfo
+
 MAX_ERRORS_KEPT: Final = 100
 
 
@@ -20,6 +25,7 @@ class DecodeReport:
     """Filled in as the decoding goes, final once the frames are used up.
 
     Attributes:
+        video: What the headers say, and once a frame has come out its rotation; None before the file is opened.
         mode: Which way was taken: `full` decodes every packet, `selective` only what wanted frames depend on.
         why_full: Why the selective way was not taken, or was given up; None when it was.
         packet_count: Packets read, those not shown included.
@@ -37,6 +43,7 @@ class DecodeReport:
         stopped_early: Decoding ended after the last wanted frame, so nothing is known of the rest.
     """
 
+    video: VideoInfo | None = None
     mode: Literal["selective", "full"] = "full"
     why_full: str | None = None
     packet_count: int = 0
@@ -52,6 +59,12 @@ class DecodeReport:
     damaged_indices: list[int] = field(default_factory=list)
     distrust: str | None = None
     stopped_early: bool = False
+
+    def saw(self, frame: av.video.frame.VideoFrame) -> None:
+        """Count a frame that came out; the first one tells the rotation."""
+        self.frame_count_decoded += 1
+        if self.video is not None and self.video.rotation_deg is None:
+            self.video = self.video.rotated(rotation_of(frame))
 
     def add_error(self, frame_index_at: int, words: str) -> None:
         """Count a complaint and keep its words unless there are very many."""

@@ -166,7 +166,7 @@ class SelectiveDecode:
                 yield PickedFrame.of(index, frame, self._stream)
 
     def _index_of(self, frame: av.video.frame.VideoFrame) -> int:
-        self._report.frame_count_decoded += 1
+        self._report.saw(frame)
         index = None if frame.pts is None else self._awaited.pop(frame.pts, None)
         if index is None or index <= self._last_index:
             raise UnsafeStreamError("a frame that came out of turn")

@@ -1,9 +1,10 @@
 """The folder in which a video's frames come together, and how it becomes the finished one.
 
 `.in_progress/<id>/` fills up with whole JPEGs; `.in_progress/<id>.json`, written before the first of them, says of
-which file they are, made with which options and by which way of decoding. Publishing renames the folder, or moves
-what is new into a folder that is being widened; the manifest always comes last. A killed process leaves the former
-behind, which the next one takes up if it is still of the same making, and sweeps away if not.
+which file they are, made with which options and by which way of decoding; `.in_progress/<id>.frames.jsonl` gains a
+line for each. Publishing renames the folder, or moves what is new into a folder that is being widened; the manifest
+always comes last. A killed process leaves the former behind, which the next one takes up if it is still of the same
+making, and sweeps away if not.
 """
 
 from __future__ import annotations
@@ -17,10 +18,12 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from hand100m_assets.errors import RetryableError
 from hand100m_assets.layout import IN_PROGRESS_DIR, MANIFEST_FILE, check_video_id, frame_file_name
 from hand100m_assets.outputfiles import output_errors, write_whole
-from hand100m_assets.video.manifest import Manifest
+from hand100m_assets.video.manifest import FrameRecord, Manifest
 
 
 class WorkFolder:
@@ -38,6 +41,7 @@ class WorkFolder:
         self.finished = frames_dir / video_id
         self.folder = frames_dir / IN_PROGRESS_DIR / video_id
         self._order_file = self.folder.with_name(f"{video_id}.json")
+        self._journal_file = self.folder.with_name(f"{video_id}.frames.jsonl")
         self._outgoing = self.folder.with_name(f"{video_id}.old")
 
     @contextmanager
@@ -100,6 +104,7 @@ class WorkFolder:
 
     def _start(self, why_full: str | None) -> None:
         self._empty()
+        self._journal_file.unlink(missing_ok=True)
         self.why_full = why_full
         text = json.dumps({**self._order, "why_full": why_full}, sort_keys=True)
         write_whole(self._order_file, text.encode())
@@ -109,28 +114,44 @@ class WorkFolder:
         for entry in list(self.folder.iterdir()):
             shutil.rmtree(entry) if entry.is_dir() and not entry.is_symlink() else entry.unlink()
 
-    def add_jpeg(self, frame_index: int, jpeg: bytes) -> int:
-        """Write one JPEG; returns its size.
+    def add_jpeg(self, frame_index: int, pts: int | None, time_s: float | None, jpeg: bytes) -> FrameRecord:
+        """Write one JPEG and note it, so that another run need not make it again.
 
         Raises:
             OutputUnwritableError: The output disk refuses.
         """
+        record = FrameRecord(frame_index=frame_index, pts=pts, time_s=time_s, size_bytes=len(jpeg))
         path = self.folder / frame_file_name(frame_index)
         with output_errors(path):
             write_whole(path, jpeg)
-        return len(jpeg)
+            with self._journal_file.open("a", encoding="ascii") as journal:
+                journal.write(record.model_dump_json() + "\n")
+        return record
 
-    def leftover_size_bytes(self, frame_index: int) -> int | None:
-        """Size of this frame's JPEG if an interrupted run left it here, whole."""
+    def made(self) -> dict[int, FrameRecord]:
+        """Frames that an interrupted run of the same order left here, whole."""
         try:
-            with (self.folder / frame_file_name(frame_index)).open("rb") as file:
+            lines = self._journal_file.read_bytes().splitlines()
+        except FileNotFoundError:
+            return {}
+        records: dict[int, FrameRecord] = {}
+        for line in lines:
+            with suppress(ValidationError):  # the last one may have been cut
+                record = FrameRecord.model_validate_json(line)
+                if self._is_whole(record):
+                    records[record.frame_index] = record
+        return records
+
+    def _is_whole(self, record: FrameRecord) -> bool:
+        try:
+            with (self.folder / frame_file_name(record.frame_index)).open("rb") as file:
                 head = file.read(2)
                 file.seek(-2, os.SEEK_END)
                 # Renaming is not enough after a power failure: the name may have come through without its bytes.
                 tail = file.read(2)
-                return file.tell() if (head, tail) == (b"\xff\xd8", b"\xff\xd9") else None
+                return (head, tail, file.tell()) == (b"\xff\xd8", b"\xff\xd9", record.size_bytes)
         except OSError:
-            return None
+            return False
 
     def publish(self, manifest: Manifest, *, widens: bool) -> None:
         """Make the finished folder hold exactly what the manifest lists.
@@ -149,7 +170,7 @@ class WorkFolder:
                 self._add_to_finished(listed, text)
             else:
                 self._take_the_place(listed, text)
-            self._order_file.unlink(missing_ok=True)
+            self._forget_order()
 
     def _add_to_finished(self, listed: set[str], manifest_text: bytes) -> None:
         _sweep(self.folder, keep=listed)
@@ -171,11 +192,16 @@ class WorkFolder:
     def discard(self) -> None:
         """Remove what was begun, when nothing of it can be published."""
         shutil.rmtree(self.folder, ignore_errors=True)
+        self._forget_order()
+
+    def _forget_order(self) -> None:
+        self._journal_file.unlink(missing_ok=True)
         self._order_file.unlink(missing_ok=True)
 
     def sweep(self) -> None:
         """Remove what a killed run left of work that is finished by now, unless another process is at it."""
-        if any(path.exists() for path in (self.folder, self._order_file, self._outgoing)):
+        left = (self.folder, self._order_file, self._journal_file, self._outgoing)
+        if any(path.exists() for path in left):
             with suppress(RetryableError), self.held({}):
                 self.discard()
 

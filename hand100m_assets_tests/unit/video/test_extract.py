@@ -229,6 +229,27 @@ def test_an_interrupted_run_is_taken_up_where_it_stopped(clip, tmp_path: Path, m
     assert leftovers(tmp_path) == []
 
 
+def test_a_run_that_takes_up_the_work_decodes_only_what_is_left(
+    clip, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with interrupted_at(monkeypatch, 4):
+        extract(clip("keyint30_no_b"), tmp_path)
+    manifest = extract(clip("keyint30_no_b"), tmp_path)
+    assert manifest.frame_count_decoded == 2, "the first packet of all, and the frame that was not there"
+    extract(clip("keyint30_no_b"), tmp_path / "fresh")
+    assert folder_bytes(tmp_path / "keyint30_no_b") == folder_bytes(tmp_path / "fresh" / "keyint30_no_b")
+
+
+def test_a_line_that_a_power_failure_cut_costs_one_frame(clip, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with interrupted_at(monkeypatch, 4):
+        extract(clip("keyint30_no_b"), tmp_path)
+    journal = tmp_path / IN_PROGRESS_DIR / "keyint30_no_b.frames.jsonl"
+    journal.write_bytes(journal.read_bytes()[:-5] + b"\xff\0")
+    manifest = extract(clip("keyint30_no_b"), tmp_path)
+    assert [frame.frame_index for frame in manifest.frames] == [0, 30, 60, 90]
+    assert manifest.frame_count_decoded == 3
+
+
 @pytest.mark.parametrize("change", ["options", "file", "selection", "cut jpeg"])
 def test_leftovers_of_other_work_are_swept(clip, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: str) -> None:
     video = media.copy_clip(clip("defaults"), tmp_path / "videos", "vid")
