@@ -7,22 +7,16 @@ import multiprocessing.connection
 import os
 import signal
 import threading
-from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 
 import cv2
 
 
-def start_pool(size: int, initializer: Callable[[], None] | None = None) -> ProcessPoolExecutor:
-    """A pool of single-threaded workers; end it with `kill_pool`.
-
-    Args:
-        size: Processes.
-        initializer: Run in each worker after it is set up; picklable.
-    """
+def start_pool(size: int) -> ProcessPoolExecutor:
+    """A pool of so many single-threaded workers; end it with `kill_pool`."""
     # Spawned, not forked: the caller may have threads, and a fork would copy their locks.
     context = multiprocessing.get_context("spawn")
-    return ProcessPoolExecutor(size, mp_context=context, initializer=_start_worker, initargs=(initializer,))
+    return ProcessPoolExecutor(size, mp_context=context, initializer=_start_worker)
 
 
 def kill_pool(pool: ProcessPoolExecutor) -> None:
@@ -35,13 +29,11 @@ def kill_pool(pool: ProcessPoolExecutor) -> None:
         process.join(timeout=2)
 
 
-def _start_worker(initializer: Callable[[], None] | None) -> None:
+def _start_worker() -> None:
     """One thread, deaf to the terminal's interrupt, and gone when the parent is."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     cv2.setNumThreads(1)
     threading.Thread(target=_exit_with_parent, daemon=True).start()
-    if initializer is not None:
-        initializer()
 
 
 def _exit_with_parent() -> None:

@@ -12,8 +12,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-import av.logging
-
 from hand100m_assets.errors import Hand100mError, OutputUnwritableError, RetryableError
 from hand100m_assets.video.extract import extract_video
 from hand100m_assets.video.failures import record_failure, stamp_of
@@ -147,7 +145,7 @@ class _Pool:
     def submit(self, job: ExtractionJob) -> None:
         """Start one job; never more than `size` at a time, so that a crash implicates few."""
         if self._executor is None:
-            self._executor = start_pool(self.size, _silence_ffmpeg)
+            self._executor = start_pool(self.size)
         try:
             self.running[self._executor.submit(extract_one, job)] = job
         except BrokenProcessPool as broken:
@@ -176,10 +174,6 @@ class _Pool:
         self.running.clear()
         if executor is not None:
             kill_pool(executor)
-
-
-def _silence_ffmpeg() -> None:
-    av.logging.set_level(None)
 
 
 def _remember(job: ExtractionJob, error: Hand100mError) -> None:

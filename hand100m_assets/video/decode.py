@@ -13,6 +13,7 @@ import av.error
 import av.video.stream
 
 from hand100m_assets.video.bitstream import UnsafeStreamError
+from hand100m_assets.video.decoderlog import listen_to_decoders
 from hand100m_assets.video.fulldecode import FullDecode
 from hand100m_assets.video.mp4boxes import read_outline
 from hand100m_assets.video.picture import ColourRule, PickedFrame
@@ -68,6 +69,7 @@ def decode_frames(
         RetryableError: The file may not be read now.
     """
     stop = should_stop or (lambda: False)
+    listen_to_decoders()
     stamp = stamp_video(path)
     container, stream = open_video(path)
     with container:

@@ -11,6 +11,7 @@ import av.packet
 import av.video.frame
 import av.video.stream
 
+from hand100m_assets.video.decoderlog import decode_packet
 from hand100m_assets.video.picture import PickedFrame, frame_time_s
 from hand100m_assets.video.probe import duration_from_header_s
 from hand100m_assets.video.report import DecodeReport
@@ -77,13 +78,11 @@ class FullDecode:
         """Decode one packet, or with None what the decoder still holds."""
         if packet is not None:
             self._announce(packet)
-        try:
-            frames = self._stream.codec_context.decode(packet)
-        except av.error.FFmpegError as error:
-            self._report.add_error(self._timeline.frame_count, f"decoding: {error.strerror}")
+        decoded = decode_packet(self._stream, packet)
+        if decoded.fault:
+            self._report.add_error(self._timeline.frame_count, f"decoding: {decoded.fault}")
             self._timeline.packet_failed()
-            return
-        for frame in frames:
+        for frame in decoded.frames:
             self._take(frame)
 
     def _announce(self, packet: _VideoPacket) -> None:

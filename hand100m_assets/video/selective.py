@@ -15,6 +15,7 @@ import av.video.frame
 import av.video.stream
 
 from hand100m_assets.video.bitstream import Bitstream, H264Bitstream, HevcBitstream, UnsafeStreamError
+from hand100m_assets.video.decoderlog import decode_packet
 from hand100m_assets.video.fulldecode import duration_shortfall
 from hand100m_assets.video.keyframes import Av1Bitstream, Vp9Bitstream
 from hand100m_assets.video.packetreader import PacketReader, VideoPacket
@@ -160,7 +161,10 @@ class SelectiveDecode:
 
     def _decoded(self, packet: VideoPacket | None) -> Iterator[PickedFrame]:
         """Decode one packet, or with None what the decoder still holds; yield wanted frames that come out."""
-        for frame in self._stream.codec_context.decode(packet):
+        decoded = decode_packet(self._stream, packet)
+        if decoded.error or decoded.complaints:
+            raise UnsafeStreamError(f"the decoder complains: {decoded.fault or decoded.complaints[0]}")
+        for frame in decoded.frames:
             index = self._index_of(frame)
             if self._selection.wants(index):
                 yield PickedFrame.of(index, frame, self._stream)

@@ -113,6 +113,10 @@ def unit(*data: int) -> bytes:
         (unit(0xC1, 0x80), "malformed"),
         (unit(0x41, 0x80)[:-1], "malformed"),
         (unit(0x41, 0x80) + b"\0\0", "malformed"),
+        (unit(0x41, 0x80, 0, 0, 1), "no coded picture holds"),
+        (unit(0x41, 0x80, 0, 0, 0, 0), "no coded picture holds"),
+        (unit(0x41, 0x80, 0, 0, 3, 4), "no coded picture holds"),
+        (unit(0x41, 0x80, 0, 0), "no coded picture holds"),
         (unit(0x74, 0x80), "type 20"),
         (unit(0x6E, 0x80), "type 14"),
         (unit(0x42, 0x80), "type 2"),
@@ -131,6 +135,7 @@ def test_h264_packets_that_are() -> None:
     reference = reader.nature(unit(0x41, 0x9A))
     assert not reference.is_restart
     assert not reference.is_disposable
+    assert reader.nature(unit(0x01, 0x9A, 0, 0, 3, 1, 0, 0, 9, 0, 0, 3)).is_disposable
     known = bytes.fromhex("68ebe3cb22")
     assert reader.nature(unit(*known) + unit(0x01, 0x9A)).is_disposable
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import random
 from pathlib import Path
 
 import cv2
@@ -10,7 +11,7 @@ from hand100m_assets.errors import VideoUnreadableError
 from hand100m_assets.video.decode import DecodeReport, decode_frames, pick_frames
 from hand100m_assets.video.selection import FrameSetSelection, StrideSelection
 from hand100m_assets_tests import media
-from hand100m_assets_tests.unit.video.oracle import opencv_frames
+from hand100m_assets_tests.unit.video.oracle import opencv_frames, planes_of
 
 ALL = StrideSelection(1)
 
@@ -65,7 +66,7 @@ def test_a_hole_is_left_behind_at_the_next_key_frame(clip) -> None:
     frames, report = decode(clip("zeroed_blocks"))
     assert max(frames) == media.FRAME_COUNT - 1, "OpenCV's loop would have ended at the hole"
     assert max(frames) > max(report.damaged_indices)
-    assert report.error_count == 7
+    assert report.error_count == 8
     assert report.errors[0].frame_index_at == report.damaged_indices[0] + 1
 
 
@@ -169,3 +170,25 @@ def test_a_counter_in_the_picture_agrees_with_the_index(tmp_path: Path) -> None:
     for index, image in frames.items():
         blocks = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)[32, 16::32] > 127
         assert sum(2**bit for bit, is_set in enumerate(blocks) if is_set) == index
+
+
+def test_pictures_that_a_decoder_smears_and_marks_in_no_way_are_known_by_its_complaints(tmp_path: Path) -> None:
+    settings = {"x265-params": "log-level=error:pools=none:keyint=30:min-keyint=30:open-gop=0:scenecut=0:bframes=2"}
+    whole = media.encode(tmp_path / "whole.mp4", size="192x144", vcodec="libx265", **settings, **{"tag:v": "hvc1"})
+    truth = [planes_of(frame) for frame in pick_frames(whole, StrideSelection(1))[0]]
+    data = whole.read_bytes()
+    start, end = data.index(b"mdat") + 4, data.rindex(b"moov") - 4
+    complaints = 0
+    for seed in (13, 18, 58):
+        rng, spoilt = random.Random(seed), bytearray(data)
+        spoilt[rng.randrange(start, end)] ^= 1 << rng.randrange(8)
+        (tmp_path / "spoilt.mp4").write_bytes(spoilt)
+        frames, report = pick_frames(tmp_path / "spoilt.mp4", StrideSelection(1))
+        if report.is_damaged:
+            complaints += 1
+            assert report.why_full is not None
+            assert report.why_full.startswith("the decoder complains: The cu_qp_delta")
+            assert report.errors[0].words.startswith("decoding: The cu_qp_delta")
+            assert report.corrupt_indices == []
+            assert all(planes_of(frame) == truth[frame.frame_index] for frame in frames)
+    assert complaints, "none of these flips is noticed any more: look for others"

@@ -8,12 +8,12 @@ import time
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 
 from hand100m_assets.errors import Hand100mError
-from hand100m_assets.video import decode as decode_module
+from hand100m_assets.video import probe as probe_module
 from hand100m_assets.video import sampleindex
 from hand100m_assets.video import selective as selective_module
 from hand100m_assets.video.decode import DecodeAgainError, DecodeReport, PickedFrame, decode_frames, pick_frames
@@ -197,7 +197,7 @@ def test_a_cut_file_is_decoded_fully_and_says_why(clip) -> None:
 
 def test_a_hole_in_the_packets_is_found_even_where_nothing_is_wanted(clip) -> None:
     _, report = pick_frames(clip("zeroed_blocks"), StrideSelection(30))
-    assert (report.mode, report.why_full) == ("full", "a malformed packet")
+    assert (report.mode, report.why_full) == ("full", "bytes that no coded picture holds (a hole in the file)")
     assert report.damaged_indices
 
 
@@ -212,7 +212,7 @@ def test_a_cut_mkv_is_decoded_fully_as_its_time_falls_short(tmp_path: Path) -> N
 
 
 def test_fewer_packets_than_the_header_promises_call_for_a_full_decode(clip, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(decode_module, "frame_count_from_header", lambda *_: media.FRAME_COUNT + 2)
+    monkeypatch.setattr(probe_module, "frame_count_from_header", lambda *_: media.FRAME_COUNT + 2)
     frames, report = pick_frames(clip("defaults"), StrideSelection(30))
     assert (report.mode, report.why_full) == ("full", "100 packets where the header promises 102")
     assert report.damaged_indices == [100, 101]
@@ -220,7 +220,7 @@ def test_fewer_packets_than_the_header_promises_call_for_a_full_decode(clip, mon
 
 
 def test_a_doubt_after_frames_were_given_out_calls_them_all_back(clip, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(decode_module, "frame_count_from_header", lambda *_: media.FRAME_COUNT + 2)
+    monkeypatch.setattr(probe_module, "frame_count_from_header", lambda *_: media.FRAME_COUNT + 2)
     given = []
     with pytest.raises(DecodeAgainError) as caught:
         given.extend(f.frame_index for f in decode_frames(clip("defaults"), StrideSelection(30), DecodeReport()))
@@ -239,8 +239,17 @@ def test_waiting_packets_are_bounded_and_decoded_on_suspicion(clip, monkeypatch:
 RANDOM_FRAMES = 60
 
 
-def random_stream(rng: random.Random, path: Path) -> Path:
+def random_stream(rng: random.Random, folder: Path) -> Path:
     """A small clip with a group structure that nobody chose."""
+    codec = rng.choices([_random_h264, _random_hevc, _random_vp9], [12, 3, 1])[0]
+    options = codec(rng)
+    if rng.random() < 0.3:
+        options |= {"vf": "select='not(eq(mod(n,5),2))'", "fps_mode": "vfr"}
+    path = folder / rng.choices(["whole.mp4", "whole.mkv"], [5, 1])[0]
+    return media.encode(path, size="128x96", frames=RANDOM_FRAMES, **options)
+
+
+def _random_h264(rng: random.Random) -> dict[str, Any]:
     keyint = rng.choice([1, 3, 8, 15, 25, 250])
     parameters = {
         "keyint": keyint,
@@ -258,10 +267,43 @@ def random_stream(rng: random.Random, path: Path) -> Path:
         "repeat-headers": int(rng.random() < 0.3),
         "aud": rng.randint(0, 1),
     }
-    options = {"x264-params": ":".join(f"{name}={value}" for name, value in parameters.items())}
-    if rng.random() < 0.3:
-        options |= {"vf": "select='not(eq(mod(n,5),2))'", "fps_mode": "vfr"}
-    return media.encode(path, size="128x96", frames=RANDOM_FRAMES, preset="veryfast", **options)
+    return {"preset": "veryfast", "x264-params": _joined(parameters)}
+
+
+def _random_hevc(rng: random.Random) -> dict[str, Any]:
+    keyint = rng.choice([1, 8, 15, 25, 250])
+    parameters = {
+        "keyint": keyint,
+        "min-keyint": rng.randint(1, keyint),
+        "bframes": rng.choice([0, 1, 3, 6]),
+        "b-pyramid": rng.randint(0, 1),
+        "b-adapt": rng.choice([0, 1]),
+        "ref": rng.choice([1, 2, 4]),
+        "open-gop": rng.randint(0, 1),
+        "scenecut": rng.choice([0, 40]),
+        "ctu": rng.choice([16, 32]),
+        "repeat-headers": int(rng.random() < 0.3),
+        "log-level": "error",
+        "pools": "none",
+    }
+    return {"vcodec": "libx265", "preset": "ultrafast", "x265-params": _joined(parameters), "tag:v": "hvc1"}
+
+
+def _random_vp9(rng: random.Random) -> dict[str, Any]:
+    return {
+        "vcodec": "libvpx-vp9",
+        "g": rng.choice([1, 8, 25, 250]),
+        "deadline": "realtime",
+        "cpu-used": 8,
+        "lag-in-frames": rng.choice([0, 10]),
+        "auto-alt-ref": rng.choice([0, 1]),
+        "error-resilient": rng.choice([0, 0, 1]),
+        "b:v": "300k",
+    }
+
+
+def _joined(parameters: dict[str, Any]) -> str:
+    return ":".join(f"{name}={value}" for name, value in parameters.items())
 
 
 def random_selection(rng: random.Random) -> Selection:
@@ -273,9 +315,9 @@ def random_selection(rng: random.Random) -> Selection:
 def damaged_copy(rng: random.Random, clip: Path) -> Path:
     """Wrong bits, holes, repetitions or a cut: in the media data mostly, sometimes anywhere."""
     data = bytearray(clip.read_bytes())
-    first, last = data.index(b"mdat") + 4, data.rindex(b"moov") - 4
-    if rng.random() < 0.15:
-        first, last = 0, len(data)
+    first, last = 0, len(data)
+    if clip.suffix == ".mp4" and rng.random() < 0.85:
+        first, last = data.index(b"mdat") + 4, data.rindex(b"moov") - 4
     for _ in range(rng.choice([1, 1, 2, 5])):
         position, length = rng.randrange(first, last), rng.choice([1, 1, 4, 64, 2000])
         kind = rng.choice(["flip", "zero", "noise", "repeat"])
@@ -290,7 +332,7 @@ def damaged_copy(rng: random.Random, clip: Path) -> Path:
             data[position:end] = data[first : first + end - position]
     if rng.random() < 0.1:
         del data[rng.randrange(len(data)) :]
-    path = clip.with_name("damaged.mp4")
+    path = clip.with_stem("damaged")
     path.write_bytes(data)
     return path
 
@@ -304,24 +346,27 @@ def test_random_streams_and_random_damage_never_give_a_wrong_frame(
     while time.monotonic() < deadline_s or ways["selective"] < 10:
         print(f"seed {seed}")  # noqa: T201 - pytest shows it when anything goes wrong
         rng = random.Random(seed)
-        whole = random_stream(rng, tmp_path / "whole.mp4")
+        seed += 1
+        try:
+            whole = random_stream(rng, tmp_path)
+        except RuntimeError:  # some settings crash x265
+            continue
         everything, _ = pick_frames(whole, StrideSelection(1), why_full="to compare with")
         truth = {frame.pts: (frame.frame_index, planes_of(frame)) for frame in everything}
         for _ in range(3):
             selection = random_selection(rng)
             frames, report = pick_frames(whole, selection)
-            assert [f.frame_index for f in frames] == selection.expected(len(everything)), seed
-            assert all((f.frame_index, planes_of(f)) == truth[f.pts] for f in frames), seed
+            assert [f.frame_index for f in frames] == selection.expected(len(everything))
+            assert all((f.frame_index, planes_of(f)) == truth[f.pts] for f in frames)
             ways[report.mode] += 1
         for _ in range(3):
-            ways[check_damaged(rng, whole, truth, seed)] += 1
-        seed += 1
+            ways[check_damaged(rng, whole, truth)] += 1
     assert ways["selective"] > 5 * ways["full"], ways
     assert ways["damaged selective"] >= 1, ways
     assert ways["damaged full"] >= 1, ways
 
 
-def check_damaged(rng: random.Random, whole: Path, truth: dict[int, tuple[int, list[bytes]]], seed: int) -> str:
+def check_damaged(rng: random.Random, whole: Path, truth: dict[int, tuple[int, list[bytes]]]) -> str:
     """Damage in a dropped packet goes unseen; then the frames must be those of the whole file.
 
     Damage that the decoder does not notice spoils a frame both ways; then it must be spoilt alike.
@@ -338,5 +383,5 @@ def check_damaged(rng: random.Random, whole: Path, truth: dict[int, tuple[int, l
     for frame in frames:
         samples = planes_of(frame)
         is_true = frame.pts in truth and truth[frame.pts] == (frame.frame_index, samples)
-        assert is_true or samples == shown.get(frame.pts), f"seed {seed}, frame {frame.frame_index}"
+        assert is_true or samples == shown.get(frame.pts), frame.frame_index
     return "damaged selective"
