@@ -67,7 +67,7 @@ def test_a_hole_is_left_behind_at_the_next_key_frame(clip) -> None:
     assert max(frames) == media.FRAME_COUNT - 1, "OpenCV's loop would have ended at the hole"
     assert max(frames) > max(report.damaged_indices)
     assert report.error_count == 8
-    assert report.errors[0].frame_index_at == report.damaged_indices[0] + 1
+    assert report.errors[0].frame_index_at == report.damaged_indices[0]
 
 
 def test_a_truncated_file_is_reported_not_taken_for_a_short_one(clip) -> None:
