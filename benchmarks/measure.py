@@ -23,6 +23,7 @@ class Used:
     cpu_s: float
     wall_s: float
     peak_rss_bytes: int
+    read_bytes: int | None
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,7 @@ class Contender:
         arguments: Of the real work.
         out: Emptied before every run, so that nobody profits from work already done.
         verify: Raises unless the output is right: a wrong answer has no speed.
+        python: Interpreter that has what the peer imports.
     """
 
     name: str
@@ -42,6 +44,7 @@ class Contender:
     arguments: Sequence[str | Path]
     out: Path
     verify: Callable[[Path], None]
+    python: str = sys.executable
 
 
 @dataclass
@@ -73,6 +76,13 @@ class Result:
         """Peak memory a round, of the largest process."""
         return [used.peak_rss_bytes for used in self.works]
 
+    @property
+    def read_bytes(self) -> float | None:
+        """Bytes read, median of the rounds, start-up taken off; None where the system does not tell."""
+        if self.works[0].read_bytes is None:
+            return None
+        return median(w.read_bytes or 0 for w in self.works) - median(s.read_bytes or 0 for s in self.startups)
+
 
 def run_command(command: Sequence[str | Path]) -> Used:
     """Run to the end; a failure ends the benchmark with the command's own message."""
@@ -91,11 +101,11 @@ def run_command(command: Sequence[str | Path]) -> Used:
         figures = json.loads(report.read_text())
     if figures["exit_code"]:
         raise SystemExit(f"{command} failed:\n{done.stderr}")
-    return Used(figures["cpu_s"], figures["wall_s"], figures["peak_rss_bytes"])
+    return Used(figures["cpu_s"], figures["wall_s"], figures["peak_rss_bytes"], figures["read_bytes"])
 
 
 def _command(contender: Contender, *arguments: str | Path) -> list[str | Path]:
-    return [sys.executable, "-m", f"benchmarks.peers.{contender.peer}", *arguments]
+    return [contender.python, "-m", f"benchmarks.peers.{contender.peer}", *arguments]
 
 
 def compare(contenders: Sequence[Contender], rounds: int = 3) -> list[Result]:
@@ -125,15 +135,20 @@ def markdown_table(title: str, results: Sequence[Result]) -> str:
     lines = [
         f"**{title}** ({len(first.cpu_s)} rounds)",
         "",
-        "| way | CPU s | times less CPU | wall s | peak MB | memory ratio | start-up CPU s |",
-        "|---|---|---|---|---|---|---|",
+        "| way | CPU s | less CPU | wall s | less wall | peak MB | less MB | read MB | start-up s |",
+        "|---|---|---|---|---|---|---|---|---|",
     ]
     for r in results:
-        less_cpu = median(a / b for a, b in zip(first.cpu_s, r.cpu_s, strict=True))
-        less_memory = median(a / b for a, b in zip(first.peak_rss_bytes, r.peak_rss_bytes, strict=True))
         spread = f"{median(r.cpu_s):.2f} ({min(r.cpu_s):.2f}–{max(r.cpu_s):.2f})"
+        read = "?" if r.read_bytes is None else f"{r.read_bytes / 1e6:.1f}"
         lines.append(
-            f"| {r.name} | {spread} | {less_cpu:.2f}× | {median(r.wall_s):.2f} "
-            f"| {median(r.peak_rss_bytes) / 1e6:.0f} | {less_memory:.2f}× | {r.startup_cpu_s:.2f} |"
+            f"| {r.name} | {spread} | {_times_less(first.cpu_s, r.cpu_s)} "
+            f"| {median(r.wall_s):.2f} | {_times_less(first.wall_s, r.wall_s)} "
+            f"| {median(r.peak_rss_bytes) / 1e6:.0f} | {_times_less(first.peak_rss_bytes, r.peak_rss_bytes)} "
+            f"| {read} | {r.startup_cpu_s:.2f} |"
         )
     return "\n".join(lines)
+
+
+def _times_less(first: Sequence[float], this: Sequence[float]) -> str:
+    return f"{median(a / b for a, b in zip(first, this, strict=True)):.2f}×"

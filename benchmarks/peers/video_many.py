@@ -1,0 +1,28 @@
+"""Every 30th frame of several videos with this project's worker processes: `video_many FOLDER OUT WORKERS`."""
+
+import sys
+from pathlib import Path
+
+from hand100m_assets.video.batch import ExtractionJob, extract_many
+from hand100m_assets.video.extract import ExtractionOptions
+from hand100m_assets.video.selection import StrideSelection
+
+
+def main(folder: str, out: str, workers: str) -> None:
+    jobs = [
+        ExtractionJob(
+            video_path=clip,
+            frames_dir=Path(out),
+            video_id=clip.stem,
+            selection=StrideSelection(30),
+            options=ExtractionOptions(),
+        )
+        for clip in sorted(Path(folder).glob("*.mp4"))
+    ]
+    for outcome in extract_many(jobs, int(workers)):
+        if outcome.error:
+            raise outcome.error
+
+
+if __name__ == "__main__" and len(sys.argv) > 1:
+    main(*sys.argv[1:])
