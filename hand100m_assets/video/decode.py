@@ -10,10 +10,11 @@ from pathlib import Path
 
 import av.container
 import av.error
+import av.logging
 import av.video.stream
 
 from hand100m_assets.video.bitstream import UnsafeStreamError
-from hand100m_assets.video.decoderlog import listen_to_decoders
+from hand100m_assets.video.complaints import complaints_in, listen_to_libraries
 from hand100m_assets.video.fulldecode import FullDecode
 from hand100m_assets.video.mp4boxes import read_outline
 from hand100m_assets.video.picture import ColourRule, PickedFrame
@@ -69,9 +70,10 @@ def decode_frames(
         RetryableError: The file may not be read now.
     """
     stop = should_stop or (lambda: False)
-    listen_to_decoders()
+    listen_to_libraries()
     stamp = stamp_video(path)
-    container, stream = open_video(path)
+    with av.logging.Capture() as lines:
+        container, stream = open_video(path)
     with container:
         # Frame threads cost 15 % more and hide which packet an error belongs to; processes work on other videos.
         stream.codec_context.thread_type = "NONE"
@@ -82,6 +84,11 @@ def decode_frames(
         if outline.missing_bytes:
             words = f"the file is {outline.missing_bytes:,} bytes too short: the download was cut"
             report.add_error(0, words)
+            why_full = why_full or words
+        if report.expected_from_header is None and complaints_in(lines):
+            words = f"reading: {complaints_in(lines)[0]}"
+            report.add_error(0, words)
+            report.packets_lost = True
             why_full = why_full or words
         if why_full is None:
             try:

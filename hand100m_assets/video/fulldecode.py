@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Final
 
 import av.container
 import av.error
+import av.logging
 import av.packet
 import av.video.frame
 import av.video.stream
 
-from hand100m_assets.video.decoderlog import decode_packet
+from hand100m_assets.video.complaints import complaints_in, decode_packet
 from hand100m_assets.video.picture import PickedFrame, frame_time_s
 from hand100m_assets.video.probe import duration_from_header_s
 from hand100m_assets.video.report import DecodeReport
@@ -63,16 +64,24 @@ class FullDecode:
         packets = self._container.demux(self._stream)
         while True:
             try:
-                packet = next(packets)
-            except StopIteration:
-                return
+                with av.logging.Capture() as lines:
+                    packet = next(packets, None)
             except av.error.FFmpegError as error:
                 self._report.add_error(self._timeline.frame_count, f"reading: {error.strerror}")
                 self._timeline.packet_failed()
                 return
-            if packet.size == 0:
+            self._notice_losses(complaints_in(lines))
+            if packet is None or packet.size == 0:
                 return
             yield packet
+
+    def _notice_losses(self, complaints: list[str]) -> None:
+        """Where a header counts packets, a lack of them is known in the end; elsewhere the reader's word is all."""
+        if complaints and self._report.expected_from_header is None:
+            self._report.add_error(self._timeline.frame_count, f"reading: {complaints[0]}")
+            self._report.packets_lost = True
+        if self._report.packets_lost:
+            self._timeline.lose_count()
 
     def _decode(self, packet: _VideoPacket | None) -> None:
         """Decode one packet, or with None what the decoder still holds."""

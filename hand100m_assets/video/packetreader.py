@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import TypeAlias
 
 import av.container
+import av.logging
 import av.packet
 import av.stream
 import av.video.stream
@@ -43,7 +44,10 @@ class PacketReader:
         _leave_other_streams_unread(self._container, self._stream)
         self._packets = self._container.demux(self._stream)
         while True:
-            packet = next(self._packets, None)
+            with av.logging.Capture() as lines:
+                packet = next(self._packets, None)
+            if lines:
+                raise UnsafeStreamError(f"the reader complains: {lines[0][2].strip()}")
             if packet is None or packet.size == 0:  # an empty one is the demuxer's last word
                 return
             if self._here is None:

@@ -40,6 +40,8 @@ class DecodeReport:
         corrupt_indices: Frames that the decoder itself marked.
         damaged_indices: Frames that are missing, marked, or built on such ones; ascending.
         distrust: Why frames were counted rather than placed by their timestamps; None in the usual case.
+        packets_lost: The reader passed over what it did not understand, in a file where no header counts packets: no
+            frame from there on can be numbered.
         stopped_early: Decoding ended after the last wanted frame, so nothing is known of the rest.
     """
 
@@ -58,6 +60,7 @@ class DecodeReport:
     corrupt_indices: list[int] = field(default_factory=list)
     damaged_indices: list[int] = field(default_factory=list)
     distrust: str | None = None
+    packets_lost: bool = False
     stopped_early: bool = False
 
     def saw(self, frame: av.video.frame.VideoFrame) -> None:

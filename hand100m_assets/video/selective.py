@@ -15,7 +15,7 @@ import av.video.frame
 import av.video.stream
 
 from hand100m_assets.video.bitstream import Bitstream, H264Bitstream, HevcBitstream, UnsafeStreamError
-from hand100m_assets.video.decoderlog import decode_packet
+from hand100m_assets.video.complaints import decode_packet
 from hand100m_assets.video.fulldecode import duration_shortfall
 from hand100m_assets.video.keyframes import Av1Bitstream, Vp9Bitstream
 from hand100m_assets.video.packetreader import PacketReader, VideoPacket

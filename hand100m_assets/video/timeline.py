@@ -97,6 +97,10 @@ class Timeline:
         """The packet added last is broken."""
         self._damage(self._group, self._position)
 
+    def lose_count(self) -> None:
+        """An unknown number of packets is missing before the next one: nothing from here on can be numbered."""
+        self._is_lost = True
+
     def add_frame(self, pts: int | None, *, is_corrupt: bool, is_intra: bool) -> int:
         """A frame came out; returns its index."""
         packet = self._match(pts)

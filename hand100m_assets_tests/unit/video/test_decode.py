@@ -192,3 +192,19 @@ def test_pictures_that_a_decoder_smears_and_marks_in_no_way_are_known_by_its_com
             assert report.corrupt_indices == []
             assert all(planes_of(frame) == truth[frame.frame_index] for frame in frames)
     assert complaints, "none of these flips is noticed any more: look for others"
+
+
+def test_frames_after_a_broken_cluster_are_not_numbered_as_if_none_were_lost(tmp_path: Path) -> None:
+    whole = media.encode(tmp_path / "whole.mkv", size="192x144", g=10, cluster_time_limit=500)
+    truth = [planes_of(frame) for frame in pick_frames(whole, StrideSelection(1))[0]]
+    data = bytearray(whole.read_bytes())
+    clusters = [place for place in range(len(data)) if data.startswith(b"\x1f\x43\xb6\x75", place)]
+    data[clusters[2] + 40] ^= 0xFF
+    for place in range(clusters[2] + 20, clusters[2] + 24):
+        data[place] = 0x01
+    (tmp_path / "broken.mkv").write_bytes(data)
+    frames, report = pick_frames(tmp_path / "broken.mkv", StrideSelection(1))
+    assert report.errors[0].words.startswith("reading: ")
+    assert str(report.why_full).startswith("the reader complains: ")
+    assert 0 < len(frames) < len(truth)
+    assert all(planes_of(frame) == truth[frame.frame_index] for frame in frames)

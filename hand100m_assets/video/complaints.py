@@ -1,7 +1,7 @@
-"""One packet into the decoder -> the frames that come out, and what it complained of while it worked.
+"""What ffmpeg's libraries say while they read and decode, for some faults show in no other way.
 
-Some decoders, that of HEVC above all, meet damage, log a line, and give out a smeared picture that nothing marks. So
-their words count.
+HEVC's decoder meets damage, logs a line, and gives out a smeared picture that nothing marks. Matroska's reader loses
+packets in a broken cluster and goes on. So their words count.
 """
 
 from __future__ import annotations
@@ -43,8 +43,8 @@ class Decoded(NamedTuple):
         return next((line for line in self.complaints if not HARMLESS.search(line)), None)
 
 
-def listen_to_decoders() -> None:
-    """Let this process's decoders be heard; call it before decoding, as anybody may have silenced them."""
+def listen_to_libraries() -> None:
+    """Let what they say in this process be heard; call it before decoding, as anybody may have silenced them."""
     av.logging.set_level(av.logging.ERROR)
     av.logging.set_skip_repeated(False)  # the same complaint about two packets is two complaints
     libav = logging.getLogger("libav")
@@ -63,4 +63,9 @@ def decode_packet(
             frames = stream.codec_context.decode(packet)
         except av.error.FFmpegError as failure:
             error = failure.strerror
-    return Decoded(frames, [text.strip() for level, _, text in lines if level <= av.logging.ERROR], error)
+    return Decoded(frames, complaints_in(lines), error)
+
+
+def complaints_in(lines: list[tuple[int, str, str]]) -> list[str]:
+    """The errors among the lines that `av.logging.Capture` caught."""
+    return [text.strip() for level, _, text in lines if level <= av.logging.ERROR]
