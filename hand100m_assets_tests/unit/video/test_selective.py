@@ -10,6 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import av
 import pytest
 
 from hand100m_assets.errors import Hand100mError
@@ -197,8 +198,20 @@ def test_a_cut_file_is_decoded_fully_and_says_why(clip) -> None:
 
 def test_a_hole_in_the_packets_is_found_even_where_nothing_is_wanted(clip) -> None:
     _, report = pick_frames(clip("zeroed_blocks"), StrideSelection(30))
-    assert (report.mode, report.why_full) == ("full", "bytes that no coded picture holds (a hole in the file)")
+    assert (report.mode, report.why_full) == ("full", "the reader complains: Invalid NAL unit size (0 > 1090).")
     assert report.damaged_indices
+
+
+def test_a_hole_inside_one_packet_is_found_even_where_nothing_is_wanted(clip, tmp_path: Path) -> None:
+    with av.open(str(clip("keyint30_no_b"))) as container:
+        packet = list(container.demux(video=0))[45]
+    data = bytearray(clip("keyint30_no_b").read_bytes())
+    assert packet.pos is not None
+    data[packet.pos + packet.size - 40 : packet.pos + packet.size] = bytes(40)
+    (tmp_path / "hole.mp4").write_bytes(data)
+    _, report = pick_frames(tmp_path / "hole.mp4", StrideSelection(30))
+    assert (report.mode, report.why_full) == ("full", "bytes that no coded picture holds (a hole in the file)")
+    assert report.damaged_indices[0] == 45
 
 
 def test_a_cut_mkv_is_decoded_fully_as_its_time_falls_short(tmp_path: Path) -> None:
