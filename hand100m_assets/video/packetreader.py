@@ -12,6 +12,7 @@ import av.stream
 import av.video.stream
 
 from hand100m_assets.video.bitstream import Bitstream, UnsafeStreamError
+from hand100m_assets.video.complaints import complaints_in
 from hand100m_assets.video.sampleindex import Landing, SampleIndex
 from hand100m_assets.video.selection import Selection
 
@@ -28,8 +29,10 @@ class PacketReader:
         selection: Selection,
         bitstream: Bitstream,
         index: SampleIndex | None,
+        *,
+        is_counted: bool,
     ) -> None:
-        self._container, self._stream = container, stream
+        self._container, self._stream, self._is_counted = container, stream, is_counted
         self._bitstream, self._index = bitstream, index
         self._wanted = selection.expected(index.shown_count) if index else []
         self._next_wanted = 0
@@ -44,10 +47,7 @@ class PacketReader:
         _leave_other_streams_unread(self._container, self._stream)
         self._packets = self._container.demux(self._stream)
         while True:
-            with av.logging.Capture() as lines:
-                packet = next(self._packets, None)
-            if lines:
-                raise UnsafeStreamError(f"the reader complains: {lines[0][2].strip()}")
+            packet = next(self._packets, None) if self._is_counted else self._next_heard()
             if packet is None or packet.size == 0:  # an empty one is the demuxer's last word
                 return
             if self._here is None:
@@ -55,6 +55,14 @@ class PacketReader:
             self._here = packet
             self._number += 1
             yield packet
+
+    def _next_heard(self) -> VideoPacket | None:
+        """Where no header counts packets, what the reader says is all that tells of lost ones."""
+        with av.logging.Capture() as lines:
+            packet = next(self._packets, None)
+        if complaints_in(lines):
+            raise UnsafeStreamError(f"the reader complains: {complaints_in(lines)[0]}")
+        return packet
 
     def was_decoded(self, frame_index: int | None) -> None:
         """A packet was given to the decoder that was wanted, or the first of all."""

@@ -65,7 +65,8 @@ class SelectiveDecode:
         self._container, self._stream = container, stream
         self._selection, self._report = selection, report
         self._bitstream = bitstream_of(stream)
-        self._reader = PacketReader(container, stream, selection, self._bitstream, index)
+        is_counted = report.expected_from_header is not None
+        self._reader = PacketReader(container, stream, selection, self._bitstream, index, is_counted=is_counted)
         self._order: PresentationOrder[VideoPacket] = PresentationOrder()
         self._reorder_depth = stream.codec_context.reorder_depth
         self._waiting: list[Placed[VideoPacket]] = []
