@@ -27,6 +27,7 @@ from hand100m_assets.settings import load_settings
 from hand100m_assets.survey import findings, survey
 from hand100m_assets.video.extract import extract_video
 from hand100m_assets.video.manifest import ExtractionOptions
+from hand100m_assets.video.picture import ColourRule
 from hand100m_assets.video.selection import StrideSelection, parse_frame_list
 from hand100m_assets.workspace import SourceWorkspace, console_lines_of, image_finder, read_set_name
 
@@ -122,9 +123,23 @@ def status(json_wanted: bool) -> None:
 @click.option("--every", type=click.IntRange(min=1), help="Take every N-th frame; 30 when neither is given.")
 @click.option("--frames", "frame_list", help="Take these frames: a list such as 0,30,60-90.")
 @click.option("--quality", type=click.IntRange(1, 100), default=95, show_default=True, help="OpenCV JPEG quality.")
+@click.option(
+    "--colour-rule",
+    type=click.Choice(["opencv5", "opencv4"]),
+    default="opencv5",
+    show_default=True,
+    help="Honour the colour matrix that a stream names, or take BT.601 always, as those versions of OpenCV do.",
+)
 @as_json
 def extract(
-    *, video: Path, out: Path, every: int | None, frame_list: str | None, quality: int, json_wanted: bool
+    *,
+    video: Path,
+    out: Path,
+    every: int | None,
+    frame_list: str | None,
+    quality: int,
+    colour_rule: ColourRule,
+    json_wanted: bool,
 ) -> None:
     """Extract exact frames of VIDEO into OUT/<video id>/, with a manifest. Put `--` before names that begin with -."""
     if every is not None and frame_list is not None:
@@ -133,9 +148,9 @@ def extract(
         wanted = parse_frame_list(frame_list) if frame_list is not None else None
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="--frames") from error
-    manifest = extract_video(
-        video, out, video.stem, wanted or StrideSelection(every or 30), ExtractionOptions(jpeg_quality=quality)
-    )
+    options = ExtractionOptions(jpeg_quality=quality, colour_rule=colour_rule)
+    selection = wanted or StrideSelection(every or 30)
+    manifest = extract_video(video, out, video.stem, selection, options, limits=load_settings().limits)
 
     def show() -> None:
         click.echo(f"{len(manifest.frames)} frames in {out / video.stem} ({manifest.status})")

@@ -14,6 +14,7 @@ from pydantic_settings.exceptions import SettingsError as SettingsSourceError
 
 from hand100m_assets.errors import SettingsError
 from hand100m_assets.layout import DOH, EGO4D, OutputLayout, Source
+from hand100m_assets.video.limits import Limits
 
 ENV_FILE_VARIABLE: Final = "HAND100M_ENV_FILE"
 """Names the settings file; `.env` in the working directory when unset."""
@@ -53,6 +54,10 @@ class Settings(BaseSettings):
         description="Annotation set keys that `annotated` draws on; empty means all that are here.",
     )
     jpeg_quality: int = Field(95, ge=1, le=100, description="OpenCV JPEG quality; the original uses 95.")
+    colour_rule: Literal["opencv5", "opencv4"] = Field(
+        "opencv5",
+        description="`opencv5` honours the colour matrix that a stream names (BT.709), `opencv4` takes BT.601 always.",
+    )
     image_prefixes: dict[str, Path] = Field(
         default={},
         description="Prefix of `file_name` in the annotations -> folder that really holds those images.",
@@ -67,6 +72,11 @@ class Settings(BaseSettings):
     videos_per_tick: int = Field(500, ge=1, description="At most this many videos requested by one sensor tick.")
     nightly_videos: int = Field(2000, ge=1, description="At most this many videos asked for by one nightly tick.")
     sensor_interval_s: int = Field(60, ge=5, description="Seconds between two looks at a folder.")
+    max_video_hours: float = Field(24, gt=0, description="Longer videos are refused, by header or by what comes out.")
+    max_seconds_per_video: float = Field(21_600, gt=0, description="Work on one video is ended after so long.")
+
+    audit_videos: int = Field(5, ge=0, description="Finished videos that the audit looks into each time; 0: none.")
+    audit_frames_per_video: int = Field(10, ge=1, description="JPEGs of each that are compared.")
 
     grid_seed: int = Field(0, ge=0, description="Seed of the pairs shown where no published choice exists.")
     max_missing_share: float = Field(
@@ -98,6 +108,11 @@ class Settings(BaseSettings):
     def output(self, source: Source) -> OutputLayout:
         """Where this source's outputs go."""
         return OutputLayout(self.output_root, source)
+
+    @property
+    def limits(self) -> Limits:
+        """What one video may cost."""
+        return Limits(max_video_hours=self.max_video_hours, max_seconds=self.max_seconds_per_video)
 
     @property
     def worker_count(self) -> int:

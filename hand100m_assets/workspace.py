@@ -121,7 +121,8 @@ class SourceWorkspace:
 
     def extraction_jobs(self, video_ids: Sequence[str]) -> list[ExtractionJob]:
         """The work that would finish these videos' frames."""
-        options = ExtractionOptions(jpeg_quality=self.settings.jpeg_quality)
+        options = ExtractionOptions(jpeg_quality=self.settings.jpeg_quality, colour_rule=self.settings.colour_rule)
+        limits = self.settings.limits
         return [
             ExtractionJob(
                 video_path=self.video_file(video_id),
@@ -129,6 +130,7 @@ class SourceWorkspace:
                 video_id=video_id,
                 selection=selection,
                 options=options,
+                limits=limits,
             )
             for video_id, selection in self.selections(video_ids).items()
         ]

@@ -15,11 +15,14 @@ from pathlib import Path
 from hand100m_assets.errors import Hand100mError, OutputUnwritableError, RetryableError
 from hand100m_assets.video.extract import extract_video
 from hand100m_assets.video.failures import record_failure, stamp_of
+from hand100m_assets.video.limits import UNLIMITED, Limits
 from hand100m_assets.video.manifest import ExtractionOptions, Manifest, is_done
 from hand100m_assets.video.selection import Selection
 from hand100m_assets.workerprocesses import kill_pool, start_pool
 
 _POLL_S = 0.5
+_GRACE_S = 30.0
+"""Beyond its time limit a worker is waited for so long: it ends its video itself unless one call of it hangs."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +34,7 @@ class ExtractionJob:
     video_id: str
     selection: Selection
     options: ExtractionOptions
+    limits: Limits = UNLIMITED
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,7 +65,9 @@ def extract_one(job: ExtractionJob) -> ExtractionOutcome:
     details: str | None = None
     try:
         done = is_done(job.frames_dir, job.video_path, job.selection, job.options, video_id=job.video_id)
-        manifest = extract_video(job.video_path, job.frames_dir, job.video_id, job.selection, job.options)
+        manifest = extract_video(
+            job.video_path, job.frames_dir, job.video_id, job.selection, job.options, limits=job.limits
+        )
     except Hand100mError as known:
         error = known
     except Exception as unknown:  # noqa: BLE001 - one video's surprise must not stop the others
@@ -117,6 +123,9 @@ def _with_pool(pool: _Pool, waiting: deque[ExtractionJob], stop: Callable[[], bo
         outcomes, crashed = pool.collect()
         yield from outcomes
         suspects.extend(crashed)
+        overdue, innocent = pool.end_overdue()
+        yield from overdue
+        waiting.extendleft(innocent)
 
 
 def _alone(pool: _Pool, job: ExtractionJob, stop: Callable[[], bool]) -> Iterator[ExtractionOutcome]:
@@ -132,6 +141,8 @@ def _alone(pool: _Pool, job: ExtractionJob, stop: Callable[[], bool]) -> Iterato
             )
             _remember(job, error)
             yield ExtractionOutcome(video_id=job.video_id, error=error)
+        overdue, _ = pool.end_overdue()
+        yield from overdue
 
 
 class _Pool:
@@ -140,10 +151,12 @@ class _Pool:
     def __init__(self, size: int) -> None:
         self.size = max(1, size)
         self.running: dict[Future[ExtractionOutcome], ExtractionJob] = {}
+        self._started_s: dict[str, float] = {}
         self._executor: ProcessPoolExecutor | None = None
 
     def submit(self, job: ExtractionJob) -> None:
         """Start one job; never more than `size` at a time, so that a crash implicates few."""
+        self._started_s[job.video_id] = time.monotonic()
         if self._executor is None:
             self._executor = start_pool(self.size)
         try:
@@ -167,6 +180,30 @@ class _Pool:
         for future in finished:
             del self.running[future]
         return outcomes, []
+
+    def end_overdue(self) -> tuple[list[ExtractionOutcome], list[ExtractionJob]]:
+        """End videos that are far beyond their time, with their workers; return their outcomes, and the other jobs.
+
+        One process of a pool cannot die alone, so the others' work is to be submitted again: it goes on where it was.
+        """
+        late = [job for future, job in self.running.items() if not future.done() and self._is_overdue(job)]
+        if not late:
+            return [], []
+        outcomes = [future.result() for future in self.running if future.done() and future.exception() is None]
+        settled = {outcome.video_id for outcome in outcomes} | {job.video_id for job in late}
+        others = [job for job in self.running.values() if job.video_id not in settled]
+        self.kill()
+        for job in late:
+            error = job.limits.too_slow(job.video_path)
+            _remember(job, error)
+            outcomes.append(ExtractionOutcome(video_id=job.video_id, error=error, seconds=self._seconds(job)))
+        return outcomes, others
+
+    def _is_overdue(self, job: ExtractionJob) -> bool:
+        return job.limits.max_seconds is not None and self._seconds(job) > job.limits.max_seconds + _GRACE_S
+
+    def _seconds(self, job: ExtractionJob) -> float:
+        return time.monotonic() - self._started_s[job.video_id]
 
     def kill(self) -> None:
         """End every worker now, whatever it is doing; the next submit starts new ones."""

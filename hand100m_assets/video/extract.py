@@ -18,6 +18,7 @@ from hand100m_assets.video.failures import (
     record_failure,
 )
 from hand100m_assets.video.inbox import FileStamp
+from hand100m_assets.video.limits import UNLIMITED, Limits, Watch
 from hand100m_assets.video.manifest import (
     ExtractionOptions,
     FrameRecord,
@@ -66,6 +67,7 @@ def extract_video(
     options: ExtractionOptions,
     *,
     should_stop: Callable[[], bool] | None = None,
+    limits: Limits = UNLIMITED,
 ) -> Manifest:
     """Make `<frames_dir>/<video_id>/` hold the wanted frames; what is there already is not made again.
 
@@ -73,15 +75,16 @@ def extract_video(
 
     Raises:
         UnsafeIdError: The id cannot name a folder.
-        VideoUnreadableError: Not a video, or no wanted frame is whole; nothing is published. Download it again.
+        VideoUnreadableError: Not a video, too long, or no wanted frame is whole; nothing is published.
         OutputUnwritableError: The output disk is full, read-only or not permitted.
         ExtractionStoppedError: `should_stop` said yes.
+        TimeLimitError: The work took longer than `limits` allow; the next run goes on.
         RetryableError: The file cannot be read now, changed meanwhile, or another process works on it.
     """
     check_video_id(video_id)
     done = is_done(frames_dir, video_path, selection, options, video_id=video_id)
     if done is None:
-        work = _Extraction(video_path, frames_dir, video_id, selection, options, stamp_video(video_path))
+        work = _Extraction(video_path, frames_dir, video_id, selection, options, stamp_video(video_path), limits)
         done = work.run(should_stop)
     else:
         WorkFolder(frames_dir, video_id).sweep()
@@ -99,9 +102,12 @@ class _Extraction:
     selection: Selection
     options: ExtractionOptions
     stamp: FileStamp
+    limits: Limits = UNLIMITED
     report: DecodeReport = field(default_factory=DecodeReport)
+    _watch: Watch = field(init=False)
 
     def run(self, should_stop: Callable[[], bool] | None) -> Manifest:
+        self._watch = Watch(self.limits, self.video_path)
         work = WorkFolder(self.frames_dir, self.video_id)
         order = {
             "size_bytes": self.stamp.size_bytes,
@@ -176,10 +182,12 @@ class _Extraction:
 
         def asked_to_stop() -> bool:
             nonlocal is_stopped
+            self._watch.check(self.report)
             is_stopped = should_stop is not None and should_stop()
             return is_stopped
 
         for picked in decode_frames(self.video_path, wanted, self.report, asked_to_stop, why_full=why_full):
+            self._watch.check(self.report, picked.time_s)
             jpeg = encode_jpeg(picked, self.options.jpeg_quality, self.options.colour_rule)
             made[picked.frame_index] = work.add_jpeg(picked.frame_index, picked.pts, picked.time_s, jpeg)
         if is_stopped:

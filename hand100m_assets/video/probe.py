@@ -15,6 +15,7 @@ import av.video.stream
 from hand100m_assets.errors import RetryableError, VideoUnreadableError
 from hand100m_assets.video.inbox import FileStamp
 from hand100m_assets.video.mp4boxes import Mp4Outline, read_outline
+from hand100m_assets.video.mp4tables import refuse_impossible_tables
 from hand100m_assets.video.picture import rotation_of
 
 _OPEN_OPTIONS: Final = {
@@ -159,9 +160,10 @@ def open_video(path: Path) -> tuple[av.container.InputContainer, av.video.stream
         RetryableError: The file may not be read now.
     """
     try:
+        refuse_impossible_tables(path)
         # An absolute path cannot be taken for a URL or an option, whatever the video id.
         container = av.open(str(path.absolute()), options=dict(_OPEN_OPTIONS))
-    except (av.error.PermissionError, av.error.FileNotFoundError, av.error.OSError) as error:
+    except OSError as error:
         if isinstance(error, av.error.InvalidDataError):
             raise _unreadable(path, error) from error
         raise RetryableError(

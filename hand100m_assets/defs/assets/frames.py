@@ -105,6 +105,7 @@ def _materialization(
             "status": manifest.status,
             "frame_count_decoded": manifest.frame_count_decoded,
             "decode_mode": manifest.decode_mode,
+            "colour_rule": manifest.colour_rule,
             "selection": dg.MetadataValue.json(manifest.selection),
             "decoder_errors": dg.MetadataValue.json([list(error) for error in manifest.decoder_errors[:20]]),
             "seconds": round(outcome.seconds, 3),

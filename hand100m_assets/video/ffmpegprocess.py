@@ -1,0 +1,86 @@
+"""One run of the ffmpeg program: what it complains of, its time limit, and its end with that of the caller."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import threading
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import IO, Any, Final
+
+import imageio_ffmpeg
+
+MAX_WORDS_KEPT: Final = 20
+_ADDRESS: Final = re.compile(rb" @ 0x[0-9a-f]+")
+_LONGEST_LINE_BYTES: Final = 500
+
+
+@dataclass
+class FfmpegProcess:
+    """A running ffmpeg; leaving the context ends it, whatever it is doing.
+
+    Attributes:
+        node: Output node of ffmpeg-python that writes to `pipe:`.
+        time_limit_s: After so long the process is killed.
+        complaints: The first lines that it wrote at log level `error`, without addresses.
+        complaint_count: All such lines.
+        ran_out_of_time: It was killed for its time.
+    """
+
+    node: Any
+    time_limit_s: float
+    complaints: list[str] = field(default_factory=list)
+    complaint_count: int = 0
+    ran_out_of_time: bool = False
+
+    def __enter__(self) -> FfmpegProcess:
+        # `-copyts` serves those who name frames by timestamp, and changes nothing for the others.
+        told = self.node.global_args("-nostdin", "-loglevel", "error", "-copyts")
+        self._process: subprocess.Popen[bytes] = told.run_async(
+            cmd=imageio_ffmpeg.get_ffmpeg_exe(), pipe_stdout=True, pipe_stderr=True
+        )
+        self._timer = threading.Timer(self.time_limit_s, self._end_for_time)
+        self._timer.daemon = True
+        self._listener = threading.Thread(target=self._listen, daemon=True)
+        self._timer.start()
+        self._listener.start()
+        return self
+
+    def __exit__(self, _kind: type[BaseException] | None, _value: object, _trace: TracebackType | None) -> None:
+        self._timer.cancel()
+        self._process.kill()
+        self._process.wait()
+        self._listener.join(timeout=5)
+        for pipe in (self._process.stdout, self._process.stderr):
+            if pipe is not None:
+                pipe.close()
+
+    @property
+    def output(self) -> IO[bytes]:
+        """What it writes to `pipe:`."""
+        assert self._process.stdout is not None
+        return self._process.stdout
+
+    def finish(self) -> int:
+        """Wait for its own end, once its output is read to the end; return the exit status."""
+        status = self._process.wait()
+        self._listener.join(timeout=5)
+        return status
+
+    def _end_for_time(self) -> None:
+        self.ran_out_of_time = True
+        self._process.kill()
+
+    def _listen(self) -> None:
+        assert self._process.stderr is not None
+        for line in iter(self._readline, b""):
+            words = _ADDRESS.sub(b"", line).strip().decode("utf-8", "replace")
+            if words:
+                self.complaint_count += 1
+                if len(self.complaints) < MAX_WORDS_KEPT:
+                    self.complaints.append(words)
+
+    def _readline(self) -> bytes:
+        assert self._process.stderr is not None
+        return self._process.stderr.readline(_LONGEST_LINE_BYTES)

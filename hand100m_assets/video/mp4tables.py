@@ -1,0 +1,115 @@
+"""What the sample tables of an mp4 claim, before any library believes it.
+
+A table may give one size for all samples and only their number: a file of a kilobyte can claim two thousand million,
+and a demuxer that opens it builds an entry for each. Real samples have at least one byte each.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, Final
+
+from hand100m_assets.errors import VideoUnreadableError
+
+MAX_TABLE_SAMPLES: Final = 50_000_000
+"""Nine days at 60 frames a second; as an index in memory more than a gigabyte."""
+
+_MAX_BOXES: Final = 1_000_000
+_CONTAINERS: Final = frozenset({b"moov", b"trak", b"mdia", b"minf", b"stbl", b"moof", b"traf"})
+_LEAVES: Final = frozenset({b"hdlr", b"stsz", b"stz2", b"stts", b"trun"})
+_FIRST_BOXES: Final = frozenset({b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"styp", b"sidx", b"uuid"})
+
+
+@dataclass
+class _Track:
+    """Facts of one sample table, as its boxes come by."""
+
+    is_sound: bool = False
+    sample_bytes: int = 0
+    sample_count: int = 0
+    has_unit_durations: bool = False
+
+    @property
+    def index_entries(self) -> int:
+        """Entries that a demuxer makes of it; plain sound samples it takes by the chunk."""
+        return 0 if self.is_sound and self.sample_bytes and self.has_unit_durations else self.sample_count
+
+
+def refuse_impossible_tables(path: Path) -> None:
+    """Let pass what is no mp4, and every mp4 whose tables can be true of a file of its size.
+
+    Raises:
+        VideoUnreadableError: More samples are claimed than the file has bytes, or than is allowed.
+        OSError: As `open` does.
+    """
+    size_bytes = path.stat().st_size
+    claimed = _claimed_samples(path, size_bytes)
+    if claimed > min(size_bytes, MAX_TABLE_SAMPLES):
+        raise VideoUnreadableError(
+            f"its index claims {claimed:,} samples in {size_bytes:,} bytes: broken, or made to do harm",
+            where=path,
+            fix="Download it again, or leave it out.",
+        )
+
+
+def _claimed_samples(path: Path, size_bytes: int) -> int:
+    tracks: list[_Track] = []
+    in_fragments = 0
+    with path.open("rb") as file:
+        if file.read(8)[4:8] not in _FIRST_BOXES:
+            return 0
+        for kind, body in _tree(file, size_bytes):
+            if kind == b"trak":
+                tracks.append(_Track())
+            elif kind == b"trun" and len(body) >= 8:
+                in_fragments += struct.unpack(">I", body[4:8])[0]
+            elif tracks:
+                _note(tracks[-1], kind, body)
+    return sum(track.index_entries for track in tracks) + in_fragments
+
+
+def _note(track: _Track, kind: bytes, body: bytes) -> None:
+    """Take a leaf into account. Source: ISO/IEC 14496-12, sections 8.4.3, 8.6.1.2, 8.7.3."""
+    if kind == b"hdlr" and len(body) >= 12:
+        track.is_sound = track.is_sound or body[8:12] == b"soun"
+    elif kind in (b"stsz", b"stz2") and len(body) >= 12:
+        size, count = struct.unpack(">II", body[4:12])
+        track.sample_bytes = size if kind == b"stsz" else 0
+        track.sample_count = max(track.sample_count, count)
+    elif kind == b"stts" and len(body) >= 16:
+        track.has_unit_durations = struct.unpack(">I4xI", body[4:16]) == (1, 1)
+
+
+def _tree(file: BinaryIO, size_bytes: int) -> Iterator[tuple[bytes, bytes]]:
+    """Yield (kind, first bytes) of containers and leaves that matter, in the file's order."""
+    ends, start = [size_bytes], 0
+    for _ in range(_MAX_BOXES):
+        while start >= ends[-1]:
+            if len(ends) == 1:
+                return
+            start = ends.pop()
+        file.seek(start)
+        header = file.read(16)
+        if len(header) < 8:
+            return
+        length, kind = struct.unpack(">I4s", header[:8])
+        header_bytes = 8
+        if length == 1 and len(header) == 16:
+            length, header_bytes = struct.unpack(">Q", header[8:])[0], 16
+        elif length == 0:
+            length = ends[-1] - start
+        if length < header_bytes:
+            start = ends[-1]  # no box: nothing more is understood of this container
+            continue
+        if kind in _CONTAINERS:
+            yield kind, b""
+            ends.append(min(start + length, ends[-1]))
+            start += header_bytes
+            continue
+        if kind in _LEAVES:
+            file.seek(start + header_bytes)
+            yield kind, file.read(16)
+        start += length
