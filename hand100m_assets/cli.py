@@ -18,6 +18,7 @@ from rich.table import Table
 
 from hand100m_assets.annotations.ingest import ingest_file
 from hand100m_assets.annotations.rules import RuleTables, apply_rules
+from hand100m_assets.audits import audit_of, in_words, seed_of_today, videos_to_audit
 from hand100m_assets.errors import Hand100mError, SettingsError
 from hand100m_assets.layout import SOURCES
 from hand100m_assets.pairs.resolve import resolve_pairs
@@ -159,6 +160,45 @@ def extract(
 
     _emit(json_wanted, manifest.model_dump(mode="json"), show)
     sys.exit(0 if manifest.status == "complete" else 1)
+
+
+@main.command()
+@click.argument("video_ids", nargs=-1, metavar="[VIDEO_ID]...")
+@click.option("--source", "source_name", type=click.Choice([s.name for s in SOURCES]), help="One source only.")
+@click.option("--sample", "count", type=click.IntRange(min=1), help="So many finished videos of each source.")
+@click.option("--seed", type=int, help="Draws videos and frames; today's date when not given.")
+@click.option("--frames-per-video", type=click.IntRange(min=1), help="So many JPEGs of each.")
+@as_json
+def audit(
+    *,
+    video_ids: tuple[str, ...],
+    source_name: str | None,
+    count: int | None,
+    seed: int | None,
+    frames_per_video: int | None,
+    json_wanted: bool,
+) -> None:
+    """Decode frames of finished videos again by ffmpeg itself and compare; exit 1 when one differs or none compares.
+
+    VIDEO_IDs, or a sample of all that are finished. Put `--` before ids that begin with -.
+    """
+    if video_ids and count is not None:
+        raise click.UsageError("VIDEO_ID and --sample exclude each other")
+    settings = load_settings()
+    seed = seed_of_today() if seed is None else seed
+    places = [SourceWorkspace(settings, s) for s in SOURCES if source_name in (None, s.name)]
+    chosen = videos_to_audit(places, video_ids, count or settings.audit_videos or 5, seed)
+    per_video = frames_per_video or settings.audit_frames_per_video
+    rows: list[dict[str, Any]] = []
+    for place, video_id in chosen:
+        found = audit_of(place, video_id, frames_per_video=per_video, seed=seed)
+        rows.append({"source": place.source.name, **found.to_row()})
+        colour = {"agrees": "yellow" if found.complaints else None, "differs": "red", "skipped": "yellow"}
+        line = f"{len(rows)} of {len(chosen)}  {video_id}: {in_words(found)}"
+        click.secho(line, fg=colour[found.verdict], err=json_wanted)
+    _emit(json_wanted, {"seed": seed, "videos": rows}, lambda: click.echo(f"seed {seed}"))
+    verdicts = {row["verdict"] for row in rows}
+    sys.exit(0 if "agrees" in verdicts and "differs" not in verdicts else 1)
 
 
 @main.command()

@@ -31,6 +31,7 @@ ALIKE_PSNR_DB: Final = 35.0
 """JPEGs of one frame by other versions of decoder and encoder differ less; other converters' rounding gives 38 dB."""
 TIME_LIMIT_S: Final = 600.0
 """For one run of ffmpeg over one stretch."""
+MAX_COMPLAINTS_SHOWN: Final = 20
 _NEIGHBOURS: Final = 2
 
 
@@ -121,13 +122,13 @@ class _Comparison:
             self.times = self._times()
         doubtful = self._differing(self.stretch.chosen, self._end_marks())
         if self.manifest.status == "complete":
-            self.found.complaints = list(self.decode.complaints)
-            self.found.complaint_count = self.decode.complaint_count
-        if doubtful and self.decode.complaint_count and self.times is None:
+            self.found.complaints = self.decode.complaints[:MAX_COMPLAINTS_SHOWN]
+            self.found.complaint_count = len(self.decode.complaints)
+        if doubtful and self.decode.complaints and self.times is None:
             doubtful = self._again_by_time(doubtful)
         if doubtful:
             self._explain(doubtful)
-        if not self.decode.complaint_count:
+        if not self.decode.complaints:
             self._check_frame_count()
 
     def _times(self) -> PacketTimes:
@@ -142,7 +143,8 @@ class _Comparison:
     def _pictures(self, wanted: Sequence[int]) -> Iterator[tuple[int, ImageBgr]]:
         if self.times is None:
             return self.decode.by_count(wanted, self.stretch.end)
-        return self.decode.by_time(wanted, self.stretch.end or len(self.times.shown_pts), self.times)
+        end = self.stretch.end or len(self.times.shown_pts)
+        return self.decode.by_time(wanted, self.stretch.first, end, self.times)
 
     def _differing(self, wanted: Sequence[int], end_marks: Sequence[int] = ()) -> list[int]:
         """Those whose JPEG is not, byte for byte, what the independent way gives; the others are counted."""

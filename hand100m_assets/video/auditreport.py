@@ -36,7 +36,7 @@ class VideoAudit:
         frames_skipped: Reason -> JPEGs of the folder that were not compared for it, those not drawn left out.
         complaints: First lines that ffmpeg wrote about the stretch, where the manifest says that the video is whole:
             damage that the selective way cannot see, as it lies in packets that no wanted frame depends on.
-        complaint_count: All such lines.
+        complaint_count: All such lines, up to a thousand.
         why_skipped: Why nothing was compared; None when something was.
         seconds: Wall time.
     """

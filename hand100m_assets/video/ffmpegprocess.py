@@ -11,7 +11,7 @@ from typing import IO, Any, Final
 
 import imageio_ffmpeg
 
-MAX_WORDS_KEPT: Final = 20
+MAX_WORDS_KEPT: Final = 1_000
 _ADDRESS: Final = re.compile(rb" @ 0x[0-9a-f]+")
 _LONGEST_LINE_BYTES: Final = 500
 
@@ -24,19 +24,17 @@ class FfmpegProcess:
         node: Output node of ffmpeg-python that writes to `pipe:`.
         time_limit_s: After so long the process is killed.
         complaints: The first lines that it wrote at log level `error`, without addresses.
-        complaint_count: All such lines.
         ran_out_of_time: It was killed for its time.
     """
 
     node: Any
     time_limit_s: float
     complaints: list[str] = field(default_factory=list)
-    complaint_count: int = 0
     ran_out_of_time: bool = False
 
     def __enter__(self) -> FfmpegProcess:
         # `-copyts` serves those who name frames by timestamp, and changes nothing for the others.
-        told = self.node.global_args("-nostdin", "-loglevel", "error", "-copyts")
+        told = self.node.global_args("-nostdin", "-loglevel", "repeat+error", "-copyts")
         self._process: subprocess.Popen[bytes] = told.run_async(
             cmd=imageio_ffmpeg.get_ffmpeg_exe(), pipe_stdout=True, pipe_stderr=True
         )
@@ -76,10 +74,8 @@ class FfmpegProcess:
         assert self._process.stderr is not None
         for line in iter(self._readline, b""):
             words = _ADDRESS.sub(b"", line).strip().decode("utf-8", "replace")
-            if words:
-                self.complaint_count += 1
-                if len(self.complaints) < MAX_WORDS_KEPT:
-                    self.complaints.append(words)
+            if words and len(self.complaints) < MAX_WORDS_KEPT:
+                self.complaints.append(words)
 
     def _readline(self) -> bytes:
         assert self._process.stderr is not None

@@ -7,6 +7,7 @@ timestamp; then its index is the number of shown packets with smaller timestamps
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -54,8 +55,7 @@ class IndependentDecode:
         stream_index: Of its picture track.
         colour_rule: As in the extraction.
         time_limit_s: For each run of ffmpeg.
-        complaints: First lines that ffmpeg wrote at log level `error`, of all passes.
-        complaint_count: All of them.
+        complaints: Lines that ffmpeg wrote at log level `error`, of all passes; very many are cut off.
     """
 
     path: Path
@@ -63,7 +63,6 @@ class IndependentDecode:
     colour_rule: ColourRule
     time_limit_s: float
     complaints: list[str] = field(default_factory=list)
-    complaint_count: int = 0
 
     def by_count(self, wanted: Sequence[int], end: int | None) -> Iterator[tuple[int, ImageBgr]]:
         """Yield (index, picture) of wanted frames, counted by ffmpeg from the file's beginning.
@@ -81,18 +80,30 @@ class IndependentDecode:
         picture = picture.filter("settb", "1/1000").filter("setpts", "N").filter("select", _among("n", wanted))
         yield from self._pictures(picture, Fraction(1, 1000))
 
-    def by_time(self, wanted: Sequence[int], end: int, times: PacketTimes) -> Iterator[tuple[int, ImageBgr]]:
-        """The same for a stretch in the middle, by timestamp. Raises as `by_count`."""
+    def by_time(
+        self, wanted: Sequence[int], first: int, end: int, times: PacketTimes
+    ) -> Iterator[tuple[int, ImageBgr]]:
+        """The same for a stretch in the middle, from `first` up to `end`, by timestamp. Raises as `by_count`."""
         index_by_pts = {times.shown_pts[index]: index for index in wanted}
-        start_s = float(times.shown_pts[wanted[0]] * times.time_base) - _LEAD_S
-        begins_inside = start_s > float(times.shown_pts[0] * times.time_base)
-        seek = {"ss": f"{start_s:.3f}", "seek_timestamp": 1, "noaccurate_seek": None} if begins_inside else {}
-        picture = self._input(**seek)
+        entry_s = float(times.shown_pts[first] * times.time_base) - _LEAD_S
+        begins_inside = entry_s > float(times.shown_pts[0] * times.time_base)
+        seek = {"ss": f"{entry_s:.3f}", "seek_timestamp": 1, "noaccurate_seek": None} if begins_inside else {}
+        picture = whole = self._input(**seek)
         if end < len(times.shown_pts):
-            picture = picture.filter("trim", end_pts=times.shown_pts[end])
+            picture = whole.filter("trim", end_pts=times.shown_pts[end])
         picture = picture.filter("select", _among("pts", sorted(index_by_pts)))
         for pts, image in self._pictures(picture, times.time_base):
             yield index_by_pts[pts], image
+        if seek and self.complaints:
+            self._forgive_entry(whole.filter("trim", end_pts=times.shown_pts[first]).filter("select", "0"))
+
+    def _forgive_entry(self, lead: Any) -> None:  # noqa: ANN401 - ffmpeg-python is untyped
+        """Take back what a decoder complains of only because it was let in at a key frame in the middle."""
+        complaints = Counter(self.complaints)
+        self.complaints = []
+        for _ in self._pictures(lead, Fraction(1, 1000)):
+            pass
+        self.complaints = list((complaints - Counter(self.complaints)).elements())
 
     def packet_times(self) -> PacketTimes:
         """List the whole file's packets without decoding any.
@@ -133,8 +144,7 @@ class IndependentDecode:
 
     def _insist(self, process: FfmpegProcess) -> None:
         status = process.finish()
-        self.complaints += process.complaints[: max(0, 20 - len(self.complaints))]
-        self.complaint_count += process.complaint_count
+        self.complaints += process.complaints
         if process.ran_out_of_time:
             raise CannotCompareError(f"ffmpeg was ended after {self.time_limit_s:g} s")
         if status != 0:

@@ -1,7 +1,8 @@
 """What the sample tables of an mp4 claim, before any library believes it.
 
-A table may give one size for all samples and only their number: a file of a kilobyte can claim two thousand million,
-and a demuxer that opens it builds an entry for each. Real samples have at least one byte each.
+A table may give one size or one duration for all samples and only their number: a file of a kilobyte can claim two
+thousand million, and a demuxer that opens it builds an entry for each, or says that there are so many frames. Real
+samples have at least one byte each.
 """
 
 from __future__ import annotations
@@ -12,12 +13,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final
 
+import numpy as np
+
 from hand100m_assets.errors import VideoUnreadableError
 
 MAX_TABLE_SAMPLES: Final = 50_000_000
 """Nine days at 60 frames a second; as an index in memory more than a gigabyte."""
 
 _MAX_BOXES: Final = 1_000_000
+_MAX_TIMES_BYTES: Final = 64 * 2**20
+"""Of a table of durations so much is read: eight million changes of the frame rate."""
 _CONTAINERS: Final = frozenset({b"moov", b"trak", b"mdia", b"minf", b"stbl", b"moof", b"traf"})
 _LEAVES: Final = frozenset({b"hdlr", b"stsz", b"stz2", b"stts", b"trun"})
 _FIRST_BOXES: Final = frozenset({b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"styp", b"sidx", b"uuid"})
@@ -81,6 +86,8 @@ def _note(track: _Track, kind: bytes, body: bytes) -> None:
         track.sample_count = max(track.sample_count, count)
     elif kind == b"stts" and len(body) >= 16:
         track.has_unit_durations = struct.unpack(">I4xI", body[4:16]) == (1, 1)
+        runs = np.frombuffer(body[8 : len(body) // 8 * 8], ">u4")[::2]
+        track.sample_count = max(track.sample_count, int(runs.sum(dtype=np.uint64)))
 
 
 def _tree(file: BinaryIO, size_bytes: int) -> Iterator[tuple[bytes, bytes]]:
@@ -111,5 +118,5 @@ def _tree(file: BinaryIO, size_bytes: int) -> Iterator[tuple[bytes, bytes]]:
             continue
         if kind in _LEAVES:
             file.seek(start + header_bytes)
-            yield kind, file.read(16)
+            yield kind, file.read(min(length - header_bytes, _MAX_TIMES_BYTES) if kind == b"stts" else 16)
         start += length

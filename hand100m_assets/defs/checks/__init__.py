@@ -6,6 +6,7 @@ Unpartitioned, over everything that is on disk; each built from the table or the
 import dagster as dg
 
 from hand100m_assets.defs.checks.annotations import build_annotation_checks
+from hand100m_assets.defs.checks.audit import build_audit_check
 from hand100m_assets.defs.checks.frames import build_frame_checks
 from hand100m_assets.defs.checks.pairs import build_grid_checks, build_pair_checks
 from hand100m_assets.defs.checks.videos import build_video_checks
@@ -19,6 +20,7 @@ def build_checks(source: Source) -> list[dg.AssetChecksDefinition]:
     return [
         *build_video_checks(source),
         *build_frame_checks(source),
+        build_audit_check(source),
         *build_annotation_checks(source),
         *build_pair_checks(source),
         *build_grid_checks(source),
