@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import inspect
 import json
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+import av
 import cv2
 import dagster as dg
 import numpy as np
@@ -17,6 +19,8 @@ import pytest
 
 from hand100m_assets.annotations.ingest import ingest_file
 from hand100m_assets.annotations.rules import RULES
+from hand100m_assets.audits import seed_of_today
+from hand100m_assets.defs.checks import audit as audit_check
 from hand100m_assets.defs.checks import build_checks
 from hand100m_assets.defs.resources import Workspace
 from hand100m_assets.layout import DOH
@@ -206,6 +210,68 @@ def test_a_frame_file_that_is_not_as_the_manifest_says_is_an_error(
     result = evaluate(sound, "frame_files_match_manifests")
     assert (result.passed, result.severity, result.metadata["at_fault"]) == (False, ERROR, 1)
     assert words in examples(result) and f"{ONE}/frame_000050.jpg" in examples(result)
+
+
+AUDIT = "frames_agree_with_independent_decode"
+
+
+def test_the_audit_says_what_it_compared_and_how_it_was_drawn(sound: TinyWorkspace) -> None:
+    result = evaluate(sound, AUDIT)
+    assert (result.passed, result.description) == (True, "20 frames of 2 videos agree.")
+    told = result.metadata
+    assert (told["frames_compared"], told["frames_identical"], told["at_fault"]) == (20, 20, 0)
+    assert (told["videos"], told["skipped"], told["unseen_damage"]) == ([TWO, ONE], {}, {})
+    assert told["seed"] == seed_of_today()
+    fewer = evaluate(sound.reconfigured(audit_videos=1, audit_frames_per_video=3), AUDIT)
+    assert (fewer.passed, fewer.metadata["frames_compared"]) == (True, 3)
+    assert fewer.metadata["sample"].startswith("1 of 2 finished videos")
+
+
+def test_the_sample_of_the_audit_changes_from_day_to_day(sound: TinyWorkspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    fewer = sound.reconfigured(audit_videos=1)
+    drawn = []
+    for day in range(20260101, 20260112):
+        monkeypatch.setattr(audit_check, "seed_of_today", lambda day=day: day)
+        drawn += evaluate(fewer, AUDIT).metadata["videos"]
+    assert set(drawn) == {ONE, TWO}
+
+
+def test_a_frame_under_a_wrong_number_is_an_error(sound: TinyWorkspace) -> None:
+    shutil.copy(sound.place.output.frame_file(ONE, 40), sound.place.output.frame_file(ONE, 50))
+    result = evaluate(sound, AUDIT)
+    assert (result.passed, result.severity, result.metadata["at_fault"]) == (False, ERROR, 1)
+    assert f"| {ONE} | 50 |" in examples(result)
+    assert "1 frames differ" in result.description
+
+
+def test_damage_that_only_the_audit_sees_is_a_warning(sound: TinyWorkspace) -> None:
+    video = sound.place.video_file(ONE)
+    data = bytearray(video.read_bytes())
+    with av.open(str(video)) as container:
+        packet = [packet for packet in container.demux(video=0) if packet.size][45]
+        for offset in range(60, packet.size, 7):
+            data[packet.pos + offset] ^= 0x55
+    video.write_bytes(data)
+    wide = sound.reconfigured(frame_stride=30)
+    shutil.rmtree(sound.place.output.frame_dir(ONE))
+    assert extract_one(wide.place.extraction_jobs([ONE])[0]).manifest.status == "complete"
+    result = evaluate(wide, AUDIT)
+    assert (result.passed, result.severity, result.metadata["at_fault"]) == (False, WARN, 0)
+    assert list(result.metadata["unseen_damage"]) == [ONE]
+
+
+def test_an_audit_that_is_switched_off_or_compares_nothing_does_not_pass(sound: TinyWorkspace) -> None:
+    off = evaluate(sound.reconfigured(audit_videos=0), AUDIT)
+    assert (off.passed, off.severity, off.metadata["frames_compared"]) == (False, WARN, 0)
+    assert "Switched off by HAND100M_AUDIT_VIDEOS=0" in off.description
+    for video_id in (ONE, TWO):
+        os.utime(sound.place.video_file(video_id), (1, 1))
+    changed_files = evaluate(sound, AUDIT)
+    assert (changed_files.passed, changed_files.severity) == (False, WARN)
+    assert set(changed_files.metadata["skipped"]) == {ONE, TWO}
+    for video_id in (ONE, TWO):
+        sound.place.video_file(video_id).unlink()
+    assert "No finished video's file is here any more" in evaluate(sound, AUDIT).description
 
 
 def test_a_deleted_frame_makes_its_video_wait_for_extraction(sound: TinyWorkspace) -> None:

@@ -28,7 +28,12 @@ videos          by videos           from -
 CHECKS = {
     "annotations": {rule.name for rule in RULES},
     "coverage": {"annotated_images_exist"},
-    "frames": {"frame_files_match_manifests", "frames_are_complete", "frames_are_extracted"},
+    "frames": {
+        "frame_files_match_manifests",
+        "frames_agree_with_independent_decode",
+        "frames_are_complete",
+        "frames_are_extracted",
+    },
     "grid": {"grid_cells_are_filled", "grids_have_full_size"},
     "pairs": {"distances_are_finite", "positives_are_resolved"},
     "video_list": {"list_is_here"},

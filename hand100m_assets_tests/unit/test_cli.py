@@ -20,6 +20,7 @@ from hand100m_assets_tests.media import copy_clip, make_clip
 from hand100m_assets_tests.unit.annotations.records import hand, image, write
 
 ONE, TWO = "aaaaaaaaaaa", "-bbbbbbbbbb"
+RULES = ("opencv5", "opencv4")
 CLIPS = ("keyint30_no_b", "cut_with_index", "cut_without_index", "audio_only", "zero_bytes", "text")
 
 
@@ -97,6 +98,19 @@ def test_extract_takes_every_thirtieth_frame_or_the_list(root: Path) -> None:
     assert [frame["frame_index"] for frame in manifest["frames"]] == [0, 7, 90, 91]
     assert sorted(path.name for path in Path("b", ONE).glob("*.jpg")) == [f"frame_{n:06d}.jpg" for n in (0, 7, 90, 91)]
     assert run("extract", video, "c", "--every", "50").stdout.startswith("2 frames")
+
+
+def test_extract_takes_the_colour_rule_and_the_limits_of_the_settings(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tagged = make_clip("bt709", root)
+    rules = {rule: document(run("extract", tagged, rule, "--colour-rule", rule, "--json")) for rule in RULES}
+    assert [rules[rule]["colour_rule"] for rule in RULES] == list(RULES)
+    newer, older = (Path(rule, "bt709", "frame_000030.jpg").read_bytes() for rule in RULES)
+    assert newer != older
+    assert run("extract", tagged, "c", "--colour-rule", "opencv3").exit_code == 2
+    monkeypatch.setenv("HAND100M_MAX_VIDEO_HOURS", "0.0001")
+    assert "more than the 0.0001 hours" in error_line(run("extract", tagged, "c"))
 
 
 def test_a_video_id_that_begins_with_a_dash_works(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -207,6 +221,62 @@ def test_the_command_starts_without_loading_dagster_or_what_makes_samples() -> N
     code = "import sys, hand100m_assets.cli; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert not {"dagster", "hand100m_assets.sample"} & set(done.stdout.split())
+
+
+@pytest.fixture
+def audited(root: Path) -> Path:
+    """Finished frames of both videos of one source."""
+    for video_id in (ONE, TWO):
+        video = root / "100DOH/videos" / f"{video_id}.mp4"
+        assert run("extract", "--every", "10", video, "out/100doh/frames").exit_code == 0
+    return root / "out/100doh/frames"
+
+
+def test_audit_of_sound_frames_exits_with_0(audited: Path) -> None:
+    result = run("audit", "--seed", "3")
+    assert result.exit_code == 0, result.output
+    lines = result.stdout.splitlines()
+    assert lines[0] == f"1 of 2  {TWO}: 10 frames compared, 10 identical"
+    assert lines[2] == "seed 3"
+    answer = run("audit", "--sample", "1", "--frames-per-video", "4", "--seed", "3", "--json")
+    (video,) = document(answer)["videos"]
+    assert (video["source"], video["verdict"], video["frames_compared"]) == ("100doh", "agrees", 4)
+    assert answer.stderr.startswith("1 of 1")
+    named = document(run("audit", "--json", "--source", "100doh", "--", TWO))
+    assert [video["video_id"] for video in named["videos"]] == [TWO]
+    assert named["seed"] > 20_260_000
+
+
+def test_audit_names_a_frame_that_differs_and_exits_with_1(audited: Path) -> None:
+    (audited / ONE / "frame_000020.jpg").write_bytes((audited / ONE / "frame_000070.jpg").read_bytes())
+    result = run("audit", ONE)
+    assert result.exit_code == 1
+    assert "1 differ; frame 20: the JPEG shows another picture" in result.stdout
+    (difference,) = document(run("audit", ONE, "--json"))["videos"][0]["differences"]
+    assert difference["frame_index"] == 20
+    assert run("audit", "--", TWO).exit_code == 0
+
+
+def test_audit_that_can_compare_nothing_says_why_and_exits_with_1(audited: Path, root: Path) -> None:
+    os.utime(root / "100DOH/videos" / f"{ONE}.mp4", (1, 1))
+    result = run("audit", ONE)
+    assert result.exit_code == 1
+    assert f"{ONE}: skipped: its video changed after the frames were made" in result.stdout
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["nope"], ["../x"], [ONE, "--sample", "2"], ["--sample", "0"], ["--source", "youtube"], ["--seed", "x"]],
+    ids=str,
+)
+def test_audit_used_wrongly_exits_with_2(audited: Path, arguments: list[str]) -> None:
+    result = run("audit", *arguments)
+    assert result.exit_code == 2
+    assert "rror: " in result.stderr.splitlines()[-1]
+
+
+def test_audit_before_anything_is_extracted_is_a_wrong_use(root: Path) -> None:
+    assert "no video's frames are finished yet" in error_line(run("audit"), status=2)
 
 
 # What goes wrong with the folders.

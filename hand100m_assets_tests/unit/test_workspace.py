@@ -1,0 +1,54 @@
+"""What the settings make of the work: every choice that changes a JPEG's bytes makes finished folders stale."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from hand100m_assets.layout import DOH
+from hand100m_assets.settings import Settings
+from hand100m_assets.video.batch import extract_one
+from hand100m_assets.video.completeness import frame_states
+from hand100m_assets.video.limits import Limits
+from hand100m_assets.workspace import SourceWorkspace
+from hand100m_assets_tests import media
+
+PLAIN, TAGGED = "aaaaaaaaaaa", "bbbbbbbbbbb"
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> SourceWorkspace:
+    place = SourceWorkspace(Settings(_env_file=None, data_root=tmp_path, output_root=tmp_path / "out"), DOH)
+    for video_id, clip in ((PLAIN, "defaults"), (TAGGED, "bt709")):
+        media.copy_clip(media.make_clip(clip, tmp_path / "clips"), place.folders.videos_dir, video_id)
+    return place
+
+
+def states(place: SourceWorkspace) -> list[str]:
+    return frame_states(place.extraction_jobs([PLAIN, TAGGED]))["state"].to_list()
+
+
+def jpegs(place: SourceWorkspace) -> dict[str, bytes]:
+    """Every frame after the work that is outstanding has been done."""
+    for job in place.extraction_jobs([PLAIN, TAGGED]):
+        assert extract_one(job).error is None
+    assert states(place) == ["done", "done"]
+    return {video_id: place.output.frame_file(video_id, 30).read_bytes() for video_id in (PLAIN, TAGGED)}
+
+
+def test_another_colour_rule_makes_finished_folders_stale_and_tagged_videos_different(place: SourceWorkspace) -> None:
+    newer = jpegs(place)
+    other = SourceWorkspace(place.settings.model_copy(update={"colour_rule": "opencv4"}), DOH)
+    assert states(other) == ["outstanding", "outstanding"]
+    older = jpegs(other)
+    assert older[PLAIN] == newer[PLAIN]
+    assert older[TAGGED] != newer[TAGGED]
+    assert states(place) == ["outstanding", "outstanding"], "there is one folder, made by one rule"
+    assert jpegs(place) == newer
+
+
+def test_the_limits_of_the_settings_go_with_every_job(place: SourceWorkspace) -> None:
+    settings = place.settings.model_copy(update={"max_video_hours": 2.5, "max_seconds_per_video": 60.0})
+    jobs = SourceWorkspace(settings, DOH).extraction_jobs([PLAIN])
+    assert [job.limits for job in jobs] == [Limits(max_video_hours=2.5, max_seconds=60.0)]
