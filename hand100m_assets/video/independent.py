@@ -21,6 +21,7 @@ import ffmpeg
 import numpy as np
 import numpy.typing as npt
 
+from hand100m_assets.video.decoderlog import HARMLESS
 from hand100m_assets.video.ffmpegprocess import FfmpegProcess
 from hand100m_assets.video.picture import ColourRule
 from hand100m_assets.video.probe import MAX_PIXELS
@@ -55,7 +56,8 @@ class IndependentDecode:
         stream_index: Of its picture track.
         colour_rule: As in the extraction.
         time_limit_s: For each run of ffmpeg.
-        complaints: Lines that ffmpeg wrote at log level `error`, of all passes; very many are cut off.
+        complaints: Lines that ffmpeg wrote at log level `error`, of all passes, without those that are known to
+            touch no picture; very many are cut off.
     """
 
     path: Path
@@ -144,7 +146,7 @@ class IndependentDecode:
 
     def _insist(self, process: FfmpegProcess) -> None:
         status = process.finish()
-        self.complaints += process.complaints
+        self.complaints += [line for line in process.complaints if not HARMLESS.search(line)]
         if process.ran_out_of_time:
             raise CannotCompareError(f"ffmpeg was ended after {self.time_limit_s:g} s")
         if status != 0:

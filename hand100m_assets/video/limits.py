@@ -5,10 +5,12 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from hand100m_assets.errors import RetryableError, VideoUnreadableError
-from hand100m_assets.video.report import DecodeReport
+
+if TYPE_CHECKING:
+    from hand100m_assets.video.report import DecodeReport
 
 MAX_RATE_FPS: Final = 120
 """Average rate up to which the allowed hours are also an allowed number of frames."""
