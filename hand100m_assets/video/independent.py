@@ -21,7 +21,7 @@ import ffmpeg
 import numpy as np
 import numpy.typing as npt
 
-from hand100m_assets.video.decoderlog import HARMLESS
+from hand100m_assets.video.complaints import HARMLESS
 from hand100m_assets.video.ffmpegprocess import FfmpegProcess
 from hand100m_assets.video.picture import ColourRule
 from hand100m_assets.video.probe import MAX_PIXELS
