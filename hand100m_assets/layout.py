@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final, Literal, TypeAlias
 
 from hand100m_assets.errors import UnsafeIdError
 
@@ -22,6 +22,12 @@ FAILURES_DIR: Final = ".failures"
 """Folders beside the finished frame folders; the leading dot keeps them apart from every video id."""
 
 MANIFEST_FILE: Final = "manifest.json"
+
+LOOKUP_FILE: Final = "hands.lookup"
+"""Beside `hands.parquet` in the folder of an annotation set: the same hands, found one at a time."""
+
+ExportFormat: TypeAlias = Literal["original", "coco"]
+EXPORT_FORMATS: Final[tuple[ExportFormat, ...]] = ("original", "coco")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,6 +94,9 @@ def frame_file_name(frame_index: int) -> str:
     return f"frame_{frame_index:06d}.jpg"
 
 
+Family: TypeAlias = Literal["simhand", "topk", "tempclr", "other"]
+
+
 @dataclass(frozen=True, kw_only=True)
 class AnnotationSetName:
     """What an annotation file's name says.
@@ -102,47 +111,91 @@ class AnnotationSetName:
 
     key: str
     label: str
-    family: Literal["simhand", "topk", "tempclr", "other"]
+    family: Family
     scale: str
     title: str
 
 
-ANNOTATION_SUFFIXES: Final = (".json", ".json.gz")
+ANNOTATION_SUFFIXES: Final = (".json", ".json.gz", ".json.zst")
 
-_MAIN_NAME = re.compile(r"Hand100M_(?P<title>[^_]+)_(?P<middle>.*?)_?v\d[\w-]*", re.IGNORECASE)
+NAME_GROUPS: Final = frozenset({"source", "family", "scale", "name"})
+"""Named groups that a pattern of annotation file names may have; see `annotation_set_name`."""
+
+DEFAULT_NAME_PATTERN: Final = re.compile(r"Hand100M_(?P<source>[^_]+)_(?P<name>.*?)_?v\d[\w-]*", re.IGNORECASE)
+"""Annotation file names without their suffix. Source: the original scripts, for the main files."""
+
+_SUFFIX = re.compile(r"\.json(\.gz|\.zst)?$", re.IGNORECASE)
 _SCALE = re.compile(r"(?<![A-Za-z0-9])(?P<scale>\d+[km])(?![A-Za-z0-9])", re.IGNORECASE)
-_FAMILIES: Final[tuple[tuple[re.Pattern[str], Literal["topk", "tempclr"]], ...]] = (
+_FAMILIES: Final[tuple[tuple[re.Pattern[str], Family], ...]] = (
     (re.compile(r"top[-_ ]?(?:k|\d+)", re.IGNORECASE), "topk"),
     (re.compile(r"tempclr", re.IGNORECASE), "tempclr"),
 )
 
 
-def annotation_set_name(file_name: str) -> AnnotationSetName:
+def name_pattern(text: str) -> re.Pattern[str]:
+    """Compile a pattern of annotation file names.
+
+    Raises:
+        ValueError: It is no regular expression, or its named groups give no set a name; the message says which.
+    """
+    try:
+        pattern = re.compile(text, re.IGNORECASE)
+    except re.error as error:
+        raise ValueError(f"not a regular expression ({error})") from error
+    if unknown := sorted(pattern.groupindex.keys() - NAME_GROUPS):
+        raise ValueError(f"unknown group {', '.join(unknown)}; known are {', '.join(sorted(NAME_GROUPS))}")
+    if not pattern.groupindex.keys() & {"name", "family", "scale"}:
+        raise ValueError("needs a group (?P<name>...), or (?P<family>...) and (?P<scale>...)")
+    return pattern
+
+
+def annotation_file_stem(file_name: str) -> str:
+    """File name of an annotation file without `.json`, `.json.gz` or `.json.zst`."""
+    return _SUFFIX.sub("", file_name)
+
+
+def export_file_name(source_name: str, export_format: ExportFormat) -> str:
+    """File name of an export: that of the annotation file, which the original loaders look for, or one like it."""
+    return f"{annotation_file_stem(source_name)}{'' if export_format == 'original' else f'_{export_format}'}.json"
+
+
+def annotation_set_name(file_name: str, pattern: re.Pattern[str] = DEFAULT_NAME_PATTERN) -> AnnotationSetName:
     """Derive the readable set name from an annotation file's name; unknown names still give a usable key.
 
     `Hand100M_Ego4D_50k_v1-1.json` gives `simhand-50k`; `Hand100M_Ego4D_TempCLR_100k_v1-1.json` gives
     `tempclr-100k`; `my_hands.json` gives `my-hands` of family `other`.
+
+    Args:
+        file_name: Without its folder.
+        pattern: Matched against the whole name without suffix. Group `source` is the dataset's spelling. Group `name`
+            is what tells one set of a source from another, family and scale being looked for in it; or these have
+            groups of their own. An absent or empty family is the main one. A name that does not match is a set of
+            its own, with the whole name as its key.
     """
-    stem = re.sub(r"\.json(\.gz)?$", "", file_name, flags=re.IGNORECASE)
-    match = _MAIN_NAME.fullmatch(stem)
-    middle = match["middle"] if match else stem
+    stem = annotation_file_stem(file_name)
+    match = pattern.fullmatch(stem)
+    groups = {group: text or "" for group, text in match.groupdict().items()} if match else {"name": stem}
+    own_groups = [groups[group] for group in ("family", "scale") if groups.get(group)]
+    middle = groups.get("name") or "_".join(own_groups) or stem
     found = _SCALE.search(middle.replace("_", " "))
-    scale = found["scale"].lower() if found else ""
-    family: Literal["simhand", "topk", "tempclr", "other"] = next(
-        (name for pattern, name in _FAMILIES if pattern.search(middle)),
-        "simhand" if match and scale else "other",
-    )
+    scale = (groups.get("scale") or (found["scale"] if found else "")).lower()
+    family = _family(groups.get("family", middle), is_main=match is not None and scale and not groups.get("family"))
     words = [w for w in re.split(r"[^A-Za-z0-9]+", middle) if w]
     key = "-".join(words).lower()
-    if family == "simhand":
+    if family == "simhand" and not key.startswith("simhand"):
         key = f"simhand-{key}"
     return AnnotationSetName(
         key=key or "unnamed",
         label=" ".join(words) or stem,
         family=family,
         scale=scale,
-        title=match["title"] if match else "",
+        title=groups.get("source", ""),
     )
+
+
+def _family(text: str, *, is_main: object) -> Family:
+    otherwise: Family = "simhand" if is_main or text.casefold() == "simhand" else "other"
+    return next((name for pattern, name in _FAMILIES if pattern.search(text)), otherwise)
 
 
 @dataclass(frozen=True)
@@ -201,6 +254,11 @@ class OutputLayout:
     def grid_file(self, set_key: str, *, labelled: bool = False) -> Path:
         """The 2240 x 2240 px grid picture of one annotation set, plain or labelled."""
         return self.grid_dir / f"{set_key}{'_labelled' if labelled else ''}.jpg"
+
+    @property
+    def export_dir(self) -> Path:
+        """Folder of the files made for other tools."""
+        return self.base_dir / "export"
 
     @property
     def missing_videos_file(self) -> Path:

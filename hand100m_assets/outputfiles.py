@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 from hand100m_assets.errors import OutputUnwritableError
 
@@ -38,6 +38,25 @@ def output_errors(where: Path) -> Iterator[None]:
             where=error.filename or where,
             fix=_ADVICE.get(error.errno or 0, "Check the output disk, then run again; what is finished stays."),
         ) from error
+
+
+@contextmanager
+def file_in_place_of(path: Path) -> Iterator[BinaryIO]:
+    """A file to write that takes the name at once, in place of what was there, if nothing is raised.
+
+    Raises:
+        OutputUnwritableError: The disk is full, read-only, not permitted, or failing.
+    """
+    part = path.with_name(f".{path.name}.{os.getpid()}{PART_SUFFIX}")
+    with output_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with part.open("wb") as file:
+                yield file
+            part.replace(path)
+        except BaseException:
+            part.unlink(missing_ok=True)
+            raise
 
 
 def write_whole(path: Path, data: bytes) -> None:

@@ -8,12 +8,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from pydantic_settings.exceptions import SettingsError as SettingsSourceError
 
 from hand100m_assets.errors import SettingsError
-from hand100m_assets.layout import DOH, EGO4D, OutputLayout, Source
+from hand100m_assets.layout import (
+    DEFAULT_NAME_PATTERN,
+    DOH,
+    EGO4D,
+    EXPORT_FORMATS,
+    OutputLayout,
+    Source,
+    name_pattern,
+)
 from hand100m_assets.video.limits import Limits
 
 ENV_FILE_VARIABLE: Final = "HAND100M_ENV_FILE"
@@ -62,6 +70,18 @@ class Settings(BaseSettings):
         default={},
         description="Prefix of `file_name` in the annotations -> folder that really holds those images.",
     )
+    annotation_name_pattern: str = Field(
+        DEFAULT_NAME_PATTERN.pattern,
+        description="Regular expression of annotation file names without suffix; groups source, name, family, scale.",
+    )
+    export_prefix: str = Field(
+        "{source}/frames",
+        description="Folder of the frames in exported file names; {source} stands for ego4d or 100doh.",
+    )
+    export_formats: list[Literal["original", "coco"]] = Field(
+        default=list(EXPORT_FORMATS),
+        description="What the export asset writes of each set.",
+    )
     joint_order: Literal["mediapipe", "by_joint"] = Field(
         "mediapipe",
         description="Order of the 21 keypoints: wrist + finger by finger, or wrist + MCPs + PIPs + ...",
@@ -86,6 +106,16 @@ class Settings(BaseSettings):
         default={"ego4d/simhand-50k": (49_930, 50_000)},
         description="`<source>/<set>` -> (images, hands) its file must hold.",
     )
+
+    @field_validator("annotation_name_pattern")
+    @classmethod
+    def _names_sets(cls, text: str) -> str:
+        return name_pattern(text).pattern
+
+    @property
+    def name_pattern(self) -> re.Pattern[str]:
+        """How annotation files are named."""
+        return name_pattern(self.annotation_name_pattern)
 
     def folders(self, source: Source) -> SourceFolders:
         """Resolve one source's input folders: the explicit setting, else the original tree below the data root."""

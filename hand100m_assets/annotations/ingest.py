@@ -34,6 +34,7 @@ from hand100m_assets.annotations.tables import (
     rejects_of,
 )
 from hand100m_assets.errors import AnnotationFileError, RetryableError
+from hand100m_assets.layout import LOOKUP_FILE
 from hand100m_assets.outputtables import table_output_errors
 from hand100m_assets.video.inbox import FileStamp
 
@@ -62,7 +63,7 @@ def ingest_file(path: Path, out_dir: Path, *, batch_records: int = BATCH_RECORDS
         RetryableError: The file changed while it was read, its disk failed, or another process writes `out_dir`.
     """
     stamp = _stamp(path)
-    with folder_in_place_of(out_dir, SET_FILES) as folder:
+    with folder_in_place_of(out_dir, (*SET_FILES, LOOKUP_FILE)) as folder:
         ingest = _Ingest(path, folder, batch_records)
         ingest.read()
         if _stamp(path) != stamp:

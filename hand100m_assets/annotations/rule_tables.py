@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
 
 from hand100m_assets.annotations.tables import HANDS_FILE, IMAGES_FILE, REJECTS_FILE, IngestSummary, read_summary
-from hand100m_assets.layout import annotation_set_name
+from hand100m_assets.layout import DEFAULT_NAME_PATTERN, annotation_set_name
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,6 +24,7 @@ class RuleTables:
         stride: Frame indices should be multiples of it.
         inventory: The inventory table, or None where it is not known; rules that need it then find nothing.
         expected_totals: (images, hands) that the file must hold, or None.
+        name_pattern: How annotation files are named.
     """
 
     images: pl.LazyFrame
@@ -32,6 +34,7 @@ class RuleTables:
     stride: int
     inventory: pl.LazyFrame | None = None
     expected_totals: tuple[int, int] | None = None
+    name_pattern: re.Pattern[str] = DEFAULT_NAME_PATTERN
 
     @classmethod
     def read(
@@ -41,6 +44,7 @@ class RuleTables:
         stride: int,
         inventory: pl.DataFrame | None = None,
         expected_totals: tuple[int, int] | None = None,
+        name_pattern: re.Pattern[str] = DEFAULT_NAME_PATTERN,
     ) -> RuleTables:
         """Scan the tables of a finished set.
 
@@ -56,12 +60,13 @@ class RuleTables:
             stride=stride,
             inventory=None if inventory is None else inventory.lazy(),
             expected_totals=expected_totals,
+            name_pattern=name_pattern,
         )
 
     @property
     def is_temporal(self) -> bool:
         """Whether positives are meant to come from the same video."""
-        return annotation_set_name(self.summary.source_name).family == "tempclr"
+        return annotation_set_name(self.summary.source_name, self.name_pattern).family == "tempclr"
 
     @property
     def hands_with_size(self) -> pl.LazyFrame:

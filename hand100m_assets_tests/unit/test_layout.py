@@ -3,7 +3,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hand100m_assets.errors import UnsafeIdError
-from hand100m_assets.layout import EGO4D, OutputLayout, annotation_set_name, check_video_id, frame_file_name
+from hand100m_assets.layout import (
+    EGO4D,
+    OutputLayout,
+    annotation_set_name,
+    check_video_id,
+    frame_file_name,
+    name_pattern,
+)
 
 
 @pytest.mark.parametrize(
@@ -14,12 +21,39 @@ from hand100m_assets.layout import EGO4D, OutputLayout, annotation_set_name, che
         ("Hand100M_Ego4D_TempCLR_100k_v1-1.json", "tempclr-100k", "TempCLR 100k", "tempclr"),
         ("Hand100M_Ego4D_TopK_5_50k_v1-1.json", "topk-5-50k", "TopK 5 50k", "topk"),
         ("Hand100M_Ego4D_Top10_50k_v2.json.gz", "top10-50k", "Top10 50k", "topk"),
+        ("Hand100M_Ego4D_TopK_1m_v1-1.JSON.ZST", "topk-1m", "TopK 1m", "topk"),
         ("my hands (final).json", "my-hands-final", "my hands final", "other"),
     ],
 )
 def test_annotation_file_names_become_readable_set_keys(file_name: str, key: str, label: str, family: str) -> None:
     name = annotation_set_name(file_name)
     assert (name.key, name.label, name.family) == (key, label, family)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "file_name", "expected"),
+    [
+        (r"(?P<source>\w+?)-(?P<family>\w*?)-(?P<scale>\d+k)", "Ego4D--50k.json", ("simhand-50k", "simhand", "50k", "Ego4D")),
+        (r"(?P<source>\w+?)-(?P<family>\w*?)-(?P<scale>\d+k)", "Ego4D-Top3-50K.json", ("top3-50k", "topk", "50k", "Ego4D")),
+        (r"(?P<source>\w+?)-(?P<family>\w*?)-(?P<scale>\d+k)", "e-mine-50k.json", ("mine-50k", "other", "50k", "e")),
+        (r"(?P<source>\w+?)-(?P<family>\w*?)-(?P<scale>\d+k)", "e-SimHand-50k.json", ("simhand-50k", "simhand", "50k", "e")),
+        (r"hands_(?P<name>.+)", "hands_TempCLR_1m.json.gz", ("tempclr-1m", "tempclr", "1m", "")),
+        (r"hands_(?P<name>.+)", "Hand100M_Ego4D_50k_v1-1.json", ("hand100m-ego4d-50k-v1-1", "other", "50k", "")),
+        (r"(?P<scale>\d+m)?.*", "what.json", ("what", "other", "", "")),
+    ],
+)  # fmt: skip
+def test_another_pattern_names_sets_by_its_groups(pattern: str, file_name: str, expected: tuple[str, ...]) -> None:
+    name = annotation_set_name(file_name, name_pattern(pattern))
+    assert (name.key, name.family, name.scale, name.title) == expected
+
+
+@pytest.mark.parametrize(
+    ("pattern", "words"),
+    [("(", "not a regular expression"), ("(?P<kind>.*)", "unknown group kind"), ("(?P<source>.*)", "needs a group")],
+)
+def test_a_pattern_that_names_no_set_is_refused(pattern: str, words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        name_pattern(pattern)
 
 
 @given(st.text(min_size=1, max_size=60))

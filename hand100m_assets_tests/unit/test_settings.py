@@ -68,6 +68,9 @@ def test_a_settings_file_that_is_not_there_is_an_error_that_names_it(monkeypatch
         ("SENSOR_INTERVAL_S", "1"),
         ("ANNOTATED_SETS", "simhand-50k"),
         ("IMAGE_PREFIXES", "{not json"),
+        ("ANNOTATION_NAME_PATTERN", "(?P<name>"),
+        ("ANNOTATION_NAME_PATTERN", "(?P<source>.*)"),
+        ("EXPORT_FORMATS", '["yolo"]'),
         ("EXPECTED_TOTALS", '{"ego4d/simhand-50k": [1]}'),
     ],
 )

@@ -11,17 +11,19 @@ import pytest
 
 from hand100m_assets.annotations.discovery import find_annotation_file, list_annotation_files
 from hand100m_assets.errors import AnnotationFileError, FolderUnreadableError
+from hand100m_assets.layout import name_pattern
 
 
 def test_finished_files_are_sets_unfinished_ones_wait_and_others_are_passed_over(tmp_path: Path) -> None:
     for name in (
         "Hand100M_Ego4D_50k_v1-1.json", "Hand100M_Ego4D_TempCLR_100k_v1-1.json.gz", "my_hands.JSON",
+        "Hand100M_Ego4D_TopK_1m_v1-1.json.zst", "z.json.zst.part",
         "Hand100M_Ego4D_1m_v1-1.json.part", "x.json.a8f3", ".y.json.tmp", "notes.txt", ".hidden.json",
     ):  # fmt: skip
         (tmp_path / name).write_text("{}")
     listing = list_annotation_files(tmp_path)
-    assert set(listing.files) == {"simhand-50k", "tempclr-100k", "my-hands"}
-    assert listing.in_progress == [".y.json.tmp", "Hand100M_Ego4D_1m_v1-1.json.part", "x.json.a8f3"]
+    assert set(listing.files) == {"simhand-50k", "tempclr-100k", "my-hands", "topk-1m"}
+    assert listing.in_progress == [".y.json.tmp", "Hand100M_Ego4D_1m_v1-1.json.part", "x.json.a8f3", "z.json.zst.part"]
     assert listing.refused == {}
     assert listing.files["simhand-50k"].stamp.size_bytes == 2
 
@@ -30,9 +32,27 @@ def test_two_files_of_one_key_are_never_mixed(tmp_path: Path) -> None:
     for name in ("Hand100M_Ego4D_50k_v1-1.json", "Hand100M_Ego4D_50K_v1-2.json"):
         (tmp_path / name).write_text("{}")
     listing = list_annotation_files(tmp_path)
-    assert len(listing.files) == 1
-    (reason,) = listing.refused.values()
-    assert listing.files["simhand-50k"].path.name in reason
+    assert listing.files == {}
+    one, other = sorted(listing.refused)
+    assert other in listing.refused[one] and one in listing.refused[other]
+    with pytest.raises(AnnotationFileError, match="rename or remove all but one"):
+        find_annotation_file(tmp_path, "simhand-50k")
+
+
+def test_a_file_beside_its_own_compressed_copy_is_refused_too(tmp_path: Path) -> None:
+    for suffix in ("json", "json.gz", "json.zst"):
+        (tmp_path / f"Hand100M_Ego4D_50k_v1-1.{suffix}").write_text("{}")
+    assert len(list_annotation_files(tmp_path).refused) == 3
+
+
+def test_sets_are_named_by_the_pattern_of_the_settings(tmp_path: Path) -> None:
+    pattern = name_pattern(r"(?P<scale>\d+[km])\.(?P<family>\w+)")
+    for name in ("100K.TopK5.json", "100k.tempclr.json.zst", "Hand100M_Ego4D_50k_v1-1.json"):
+        (tmp_path / name).write_text("{}")
+    assert set(list_annotation_files(tmp_path, pattern).files) == {
+        "topk5-100k", "tempclr-100k", "hand100m-ego4d-50k-v1-1",
+    }  # fmt: skip
+    assert find_annotation_file(tmp_path, "topk5-100k", pattern).path.name == "100K.TopK5.json"
 
 
 def test_what_cannot_be_a_file_of_hands_is_refused_with_a_reason(tmp_path: Path) -> None:

@@ -59,7 +59,7 @@ def original_samples(path: Path) -> list[dict[str, Any]]:
 @same_folder
 def test_the_export_of_a_set_is_ingested_as_the_same_set(tmp_path: Path, document: Any, prefix: str) -> None:
     before = ingested(tmp_path, document)
-    export_json(before, tmp_path / "x.json", frames_prefix=prefix)
+    export_json(before, tmp_path / "x.json", frames_prefix=prefix, all_hands=True)
     summary = ingest_file(tmp_path / "x.json", tmp_path / "again")
     assert (summary.complete, summary.rejects) == (True, 0)
     # Rejected records are left out, so that positions close up; names get their new prefix. All else stays.
@@ -73,7 +73,7 @@ def test_the_export_of_a_set_is_ingested_as_the_same_set(tmp_path: Path, documen
 @same_folder
 def test_a_set_without_rejects_comes_back_whole(tmp_path: Path, images: list[Any], hands: list[Any]) -> None:
     before = ingested(tmp_path, {"images": images, "annotations": hands})
-    export_json(before, tmp_path / "x.json", frames_prefix="Hand2M/ego4d")
+    export_json(before, tmp_path / "x.json", frames_prefix="Hand2M/ego4d", all_hands=True)
     ingest_file(tmp_path / "x.json", tmp_path / "again")
     for table in ("images", "hands"):
         one, other = (pl.read_parquet(folder / f"{table}.parquet") for folder in (before, tmp_path / "again"))
@@ -91,12 +91,11 @@ def test_the_original_loaders_see_the_same_samples_and_pairs(tmp_path: Path, id_
 
 
 def test_fields_have_the_types_of_the_original_files(tmp_path: Path) -> None:
-    document = {"images": [image(7, "v", 30)], "annotations": [hand(12, 7, 12)]}
+    document = {"images": [image(7, "v", 30)], "annotations": [hand(12, 7, 13), hand(13, 7, 12)]}
     export_json(ingested(tmp_path, document), tmp_path / "x.json", frames_prefix="new/root/")
     content = json.loads((tmp_path / "x.json").read_text())
     assert content["images"] == [{"id": 7, "file_name": "new/root/v/frame_000030.jpg"}]
-    (record,) = content["annotations"]
-    assert record == {**hand(12, 7, 12), "boxes": "[10.5, 20.0, 110.0, 150.0]"}
+    assert content["annotations"][0] == {**hand(12, 7, 13), "boxes": "[10.5, 20.0, 110.0, 150.0]"}
 
 
 def test_sizes_are_kept(tmp_path: Path) -> None:
@@ -108,7 +107,8 @@ def test_sizes_are_kept(tmp_path: Path) -> None:
 
 def test_more_rows_than_one_batch_are_written_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("hand100m_assets.annotations.export._BATCH_ROWS", 7)
-    assert export_json(ingested(tmp_path, sound_set(50)), tmp_path / "x.json", frames_prefix="p") == 50
+    made = export_json(ingested(tmp_path, sound_set(50)), tmp_path / "x.json", frames_prefix="p")
+    assert (made.images, made.hands, made.left_out) == (50, 50, {})
     assert [record["hand_id"] for record in json.loads((tmp_path / "x.json").read_text())["annotations"]] == [
         str(100 + n) for n in range(50)
     ]

@@ -1,0 +1,177 @@
+"""Trusted tables -> a COCO keypoints file, for the tools that people already use.
+
+Keypoints of the tables are relative to the crop. Here they are in pixels of the whole image: the crop rule
+(`render/crop.py`) says which region of the image the crop is, `region.x1 + x * width of the region` is the column, and
+`region.y1 + y * height of the region` the row. Left hands need no mirroring for it, as keypoints are stored unmirrored.
+The relative z has no place in this format.
+
+Source: the COCO data format, https://cocodataset.org/#format-data.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import polars as pl
+
+from hand100m_assets.annotations.export import (
+    Exported,
+    batches,
+    file_names,
+    first_of_each_id,
+    have_plain_ids,
+    write_records,
+)
+from hand100m_assets.annotations.tables import HANDS_FILE, IMAGES_FILE, read_summary
+from hand100m_assets.errors import EmptyCropError
+from hand100m_assets.outputfiles import file_in_place_of
+from hand100m_assets.render.crop import CropRegion, crop_region, keypoints_in_image_px
+from hand100m_assets.render.skeleton import FINGER_NAMES, JointOrder, finger_joints
+
+CATEGORY_ID: Final = 1
+VISIBLE, OUTSIDE_IMAGE = 2, 1
+"""COCO's "labelled and visible" and "labelled but not visible". The files say nothing of hidden joints."""
+
+_DECIMALS: Final = 3
+"""Of pixels: as exact as float32 is in a 3,000 px image."""
+
+
+def hand_category(joint_order: JointOrder) -> dict[str, Any]:
+    """The one category: names of the 21 keypoints in the order of the tables, and the bones between them, from 1."""
+    fingers = finger_joints(joint_order)
+    names = {fingers[0][0]: "wrist"}
+    for finger, joints in zip(FINGER_NAMES, fingers, strict=True):
+        names |= {joint: f"{finger}_{number}" for number, joint in enumerate(joints) if number}
+    bones = [[a + 1, b + 1] for joints in fingers for a, b in zip(joints, joints[1:], strict=False)]
+    ordered = [name for _, name in sorted(names.items())]
+    return {"id": CATEGORY_ID, "name": "hand", "supercategory": "person", "keypoints": ordered, "skeleton": bones}
+
+
+def export_coco(
+    tables_dir: Path,
+    out_file: Path,
+    *,
+    frames_prefix: str,
+    video_sizes: pl.DataFrame | None = None,
+    joint_order: JointOrder = "mediapipe",
+) -> Exported:
+    """Write one set as COCO keypoints: hands with an image, whether or not they have a positive.
+
+    Annotation ids count from 1, as evaluation tools take 0 for "none"; `hand_id` and `handedness` are kept as further
+    fields. Image ids are those of the file, or count from 1 where these are no integers.
+
+    Args:
+        tables_dir: Folder of a finished set.
+        out_file: The JSON file; in its place at once, when it is whole.
+        frames_prefix: What comes before `<video id>/frame_NNNNNN.jpg` in `file_name`; may be empty.
+        video_sizes: `video_id`, `width_px`, `height_px`, for images whose size the file does not give. What has no
+            known size is left out, as crops at the border depend on it.
+        joint_order: Which keypoint is which.
+
+    Raises:
+        AnnotationFileError: The folder holds no finished set; ingest the annotation file first.
+        OutputUnwritableError: The output disk is full, read-only or not permitted.
+    """
+    source_name = read_summary(tables_dir).source_name
+    images = _numbered_images(pl.scan_parquet(tables_dir / IMAGES_FILE), video_sizes)
+    writer = _HandWriter(images.select("image_id", "number", "width_px", "height_px"))
+    sized = images.drop_nulls(["width_px", "height_px"])
+    head = {
+        "info": {"description": f"Hands of {source_name}; keypoints in image pixels"},
+        "licenses": [],
+        "categories": [hand_category(joint_order)],
+    }
+    with file_in_place_of(out_file) as file:
+        file.write(json.dumps(head).encode().removesuffix(b"}") + b', "images": [')
+        images_written = write_records(file, (_image_lines(b, frames_prefix) for b in batches(sized.lazy())))
+        file.write(b'], "annotations": [')
+        hands = pl.scan_parquet(tables_dir / HANDS_FILE)
+        hands_written = write_records(file, (writer.lines(batch) for batch in batches(hands)))
+        file.write(b"]}\n")
+    return Exported(out_file, images_written, hands_written, writer.left_out)
+
+
+def _numbered_images(images: pl.LazyFrame, video_sizes: pl.DataFrame | None) -> pl.DataFrame:
+    """Images with a `number` and the best known size; of equal ids the first."""
+    plain = have_plain_ids(images)
+    number = pl.col("image_id").cast(pl.Int64) if plain else pl.int_range(1, pl.len() + 1, dtype=pl.Int64)
+    table = images.drop("record", "file_name").collect().filter(pl.Series(first_of_each_id(images)))
+    table = table.with_columns(number=number)
+    if video_sizes is None:
+        return table
+    known = video_sizes.select("video_id", video_width_px="width_px", video_height_px="height_px").unique("video_id")
+    return table.join(known, on="video_id", how="left", maintain_order="left").with_columns(
+        # Never one side of the one and one of the other: sizes come whole or not at all.
+        pl.when(pl.col("width_px").is_null() | pl.col("height_px").is_null())
+        .then(f"video_{side}")
+        .otherwise(side)
+        .alias(side)
+        for side in ("width_px", "height_px")
+    )
+
+
+def _image_lines(images: pl.DataFrame, frames_prefix: str) -> Iterator[bytes]:
+    columns = images.select("number", file_names(frames_prefix), "width_px", "height_px")
+    for row in columns.iter_rows():
+        yield json.dumps(dict(zip(("id", "file_name", "width", "height"), row, strict=True))).encode()
+
+
+class _HandWriter:
+    """Turns batches of hands into COCO records, numbered through, and counts those that cannot be."""
+
+    def __init__(self, images: pl.DataFrame) -> None:
+        self.images = images
+        self.written = 0
+        self.left_out: dict[str, int] = {}
+
+    def lines(self, hands: pl.DataFrame) -> Iterator[bytes]:
+        """One JSON object a hand that has an image of known size and a crop."""
+        table = hands.join(self.images, on="image_id", how="left", maintain_order="left")
+        keypoints = table["keypoints"].to_numpy()
+        columns = table.select("hand_id", "number", "width_px", "height_px", "box_px", "handedness")
+        for place, (hand_id, number, width_px, height_px, box, handedness) in enumerate(columns.iter_rows()):
+            region = self._region(number, box, width_px, height_px)
+            if region is None:
+                continue
+            self.written += 1
+            joints = _joints(keypoints_in_image_px(keypoints[place], region), width_px, height_px)
+            x1, y1, x2, y2 = box
+            record = {
+                "id": self.written,
+                "image_id": number,
+                "category_id": CATEGORY_ID,
+                "bbox": [x1, y1, x2 - x1, y2 - y1],
+                "area": (x2 - x1) * (y2 - y1),
+                "iscrowd": 0,
+                "num_keypoints": len(joints) // 3,
+                "keypoints": joints,
+                "hand_id": hand_id,
+                "handedness": handedness,
+            }
+            yield json.dumps(record).encode()
+
+    def _region(self, number: int | None, box: list[float], width_px: int, height_px: int) -> CropRegion | None:
+        if number is None:
+            return self._leave_out("no image")
+        if width_px is None or height_px is None:
+            return self._leave_out("image size unknown")
+        if box[2] <= box[0] or box[3] <= box[1]:
+            return self._leave_out("box empty or inverted")
+        try:
+            return crop_region(box, width_px, height_px)
+        except EmptyCropError:
+            return self._leave_out("box misses the image")
+
+    def _leave_out(self, reason: str) -> None:
+        self.left_out[reason] = self.left_out.get(reason, 0) + 1
+
+
+def _joints(points_px: np.ndarray, width_px: int, height_px: int) -> list[float]:
+    """x, y and visibility of each joint, one after the other."""
+    inside = ((points_px >= 0) & (points_px <= (width_px, height_px))).all(axis=1).tolist()
+    rows = zip(np.round(points_px, _DECIMALS).tolist(), inside, strict=True)
+    return [value for (x, y), is_inside in rows for value in (x, y, VISIBLE if is_inside else OUTSIDE_IMAGE)]

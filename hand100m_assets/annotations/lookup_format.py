@@ -1,0 +1,134 @@
+"""The bytes of a lookup file: header, records, sorted ids, heap; and the stamp that ties it to its tables."""
+
+from __future__ import annotations
+
+import hashlib
+import struct
+import zlib
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from hand100m_assets.annotations.tables import HANDS_FILE, SUMMARY_FILE, read_summary
+from hand100m_assets.errors import AnnotationFileError
+
+MAGIC: Final = b"HANDROWS"
+VERSION: Final = 1
+HEADER_BYTES: Final = 4096
+"""Room for magic and header, one page, so that records begin at an aligned place."""
+
+SIDES: Final = ("Left", "Right")
+NONE: Final = -1
+"""A frame index or a length of text where there is none."""
+
+RECORD: Final = np.dtype(
+    [
+        ("hand_id", "<i8"),
+        ("image_at", "<i8"),
+        ("video_at", "<i8"),
+        ("positives_at", "<i8"),
+        ("distances_at", "<i8"),
+        ("row_index", "<u4"),
+        ("frame_index", "<i4"),
+        ("image_bytes", "<i4"),
+        ("video_bytes", "<i4"),
+        ("positive_count", "<u4"),
+        ("distance_count", "<u4"),
+        ("handedness", "u1"),
+        ("unused", "V7"),
+        ("box_px", "<f8", (4,)),
+        ("keypoints", "<f4", (21, 3)),
+        ("unused_end", "V4"),
+    ]
+)
+"""One hand. `..._at` are offsets in the file; positives are int64, distances float32, texts UTF-8."""
+
+HEAD: Final = struct.Struct("<qqqqqIiiiIIB")
+BOX_OFFSET: Final[int] = RECORD.fields["box_px"][1]  # type: ignore[index]
+KEYPOINTS_OFFSET: Final[int] = RECORD.fields["keypoints"][1]  # type: ignore[index]
+
+
+class LookupHeader(BaseModel):
+    """What stands at the beginning of the file.
+
+    Attributes:
+        version: Of this format.
+        stamp: Of the tables that the file was made of.
+        rows: Hands.
+        duplicate_hand_ids: Those of them whose id a row before them has.
+        total_bytes: Size of the whole file.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    version: int = VERSION
+    stamp: str
+    rows: int
+    duplicate_hand_ids: int
+    total_bytes: int
+
+    @property
+    def records_offset(self) -> int:
+        """Where the records begin, in row order."""
+        return HEADER_BYTES
+
+    @property
+    def ids_offset(self) -> int:
+        """Where the hand ids begin, int64, ascending; equal ones in row order."""
+        return HEADER_BYTES + self.rows * RECORD.itemsize
+
+    @property
+    def id_rows_offset(self) -> int:
+        """Where the row of each of them begins, uint32."""
+        return self.ids_offset + self.rows * 8
+
+    @property
+    def heap_offset(self) -> int:
+        """Where lists and texts begin."""
+        return self.id_rows_offset + self.rows * 4
+
+    def to_bytes(self) -> bytes:
+        """The header as it stands in the file."""
+        text = self.model_dump_json().encode()
+        return (MAGIC + text).ljust(HEADER_BYTES, b" ")
+
+
+def read_header(path: Path) -> LookupHeader | None:
+    """The header of a whole file of this version; None when there is none."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(HEADER_BYTES)
+            size = path.stat().st_size
+        header = LookupHeader.model_validate_json(head.removeprefix(MAGIC))
+    except (OSError, ValidationError):
+        return None
+    is_ours = head.startswith(MAGIC) and header.version == VERSION
+    return header if is_ours and header.total_bytes == size else None
+
+
+def stamp_of_tables(tables_dir: Path) -> str:
+    """What tells these tables from others, read in a millisecond, and the same after copying them elsewhere.
+
+    It covers the summary, with size and time of the annotation file, and size and footer of `hands.parquet`, with the
+    place, size and extremes of every column chunk.
+
+    Raises:
+        AnnotationFileError: The folder holds no finished set; ingest the annotation file first.
+    """
+    read_summary(tables_dir)
+    hands = tables_dir / HANDS_FILE
+    try:
+        summary = hashlib.sha256((tables_dir / SUMMARY_FILE).read_bytes()).hexdigest()[:16]
+        with hands.open("rb") as file:
+            size = file.seek(0, 2)
+            file.seek(max(size - 8, 0))
+            footer_bytes = int.from_bytes(file.read(4), "little")
+            file.seek(max(size - 8 - footer_bytes, 0))
+            footer = zlib.crc32(file.read())
+    except OSError as error:
+        raise AnnotationFileError(
+            f"cannot be read ({error.strerror or error})", where=hands, fix="Ingest the annotation file again."
+        ) from error
+    return f"{summary}-{size}-{footer:08x}"
