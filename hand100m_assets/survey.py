@@ -10,7 +10,6 @@ from typing import Final, Literal
 
 import polars as pl
 
-from hand100m_assets.annotations.discovery import list_annotation_files
 from hand100m_assets.errors import FolderUnreadableError, Hand100mError
 from hand100m_assets.video.batch import ExtractionJob
 from hand100m_assets.video.completeness import frame_states
@@ -92,7 +91,7 @@ def _counts(table: pl.DataFrame, column: str) -> dict[str, int]:
 
 def _annotation_file_count(place: SourceWorkspace) -> int:
     try:
-        return len(list_annotation_files(place.folders.annotations_dir).files)
+        return len(place.annotation_files().files)
     except FolderUnreadableError:
         return 0  # `findings` names the folder
 
@@ -111,9 +110,12 @@ def findings(place: SourceWorkspace) -> Iterator[Finding]:
     """Everything worth knowing before a long run, worst things as errors, each with what to do."""
     name = place.source.name
     try:
-        list_annotation_files(place.folders.annotations_dir)
+        refused = place.annotation_files().refused
     except Hand100mError as error:
         yield _as_finding("warning", name, error)
+    else:
+        for file, reason in refused.items():
+            yield Finding("error", name, f"{place.folders.annotations_dir / file}: {reason}", "")
     try:
         now = survey(place)
     except Hand100mError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,17 +10,29 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from hand100m_assets.annotations.coco import export_coco
+from hand100m_assets.annotations.discovery import AnnotationListing, list_annotation_files
+from hand100m_assets.annotations.export import Exported, export_json
 from hand100m_assets.annotations.ingest import read_summary
 from hand100m_assets.annotations.named_frames import frames_named
 from hand100m_assets.annotations.paths import image_path
 from hand100m_assets.errors import Hand100mError, SettingsError
-from hand100m_assets.layout import VIDEO_SUFFIX, AnnotationSetName, OutputLayout, Source, annotation_set_name
+from hand100m_assets.layout import (
+    VIDEO_SUFFIX,
+    AnnotationSetName,
+    ExportFormat,
+    OutputLayout,
+    Source,
+    annotation_set_name,
+    export_file_name,
+)
 from hand100m_assets.pairs.resolve import console_lines
 from hand100m_assets.settings import Settings, SourceFolders
 from hand100m_assets.video.batch import ExtractionJob
 from hand100m_assets.video.completeness import frame_states
+from hand100m_assets.video.failures import read_failures, stamp_of
 from hand100m_assets.video.inbox import FileStamp, list_videos
-from hand100m_assets.video.inventory import build_inventory
+from hand100m_assets.video.inventory import build_inventory, video_sizes
 from hand100m_assets.video.manifest import ExtractionOptions
 from hand100m_assets.video.probe import VideoInfo, probe_video
 from hand100m_assets.video.selection import FrameSetSelection, StrideSelection
@@ -40,6 +53,14 @@ class SourceWorkspace:
     def folders(self) -> SourceFolders:
         """Where the input lies."""
         return self.settings.folders(self.source)
+
+    def annotation_files(self) -> AnnotationListing:
+        """One look at the folder of annotation files.
+
+        Raises:
+            FolderUnreadableError: It is missing, unmounted or not permitted.
+        """
+        return list_annotation_files(self.folders.annotations_dir, self.settings.name_pattern)
 
     @property
     def output(self) -> OutputLayout:
@@ -111,6 +132,53 @@ class SourceWorkspace:
         summary = read_summary(tables)
         return FileStamp(summary.source_size_bytes, summary.source_mtime_ns)
 
+    def extraction_failures(self) -> dict[str, bool]:
+        """Videos whose last extraction failed -> whether for good: trying again is useless until the file changes."""
+        failures = read_failures(self.output.frames_dir)
+        return {v: f.permanent and f.stamp == stamp_of(self.video_file(v)) for v, f in failures.items()}
+
+    def is_selected(self, set_key: str) -> pl.Expr | None:
+        """Whether a frame that a set names is asked for by the present settings; None where other sets decide."""
+        if self.settings.frame_selection == "stride":
+            return pl.col("frame_index") % self.settings.frame_stride == 0
+        chosen = self.settings.annotated_sets
+        return pl.lit(True) if not chosen or set_key in chosen else None
+
+    def export(
+        self,
+        set_key: str,
+        export_format: ExportFormat,
+        *,
+        out_dir: Path | None = None,
+        frames_prefix: str | None = None,
+        all_hands: bool = False,
+        inventory: pl.DataFrame | None = None,
+    ) -> Exported:
+        """Write one set for other tools; folder and prefix are those of the settings unless given.
+
+        Args:
+            set_key: A finished set.
+            export_format: `original` or `coco`.
+            out_dir: Folder that receives the file.
+            frames_prefix: What comes before `<video id>/frame_NNNNNN.jpg`.
+            all_hands: In the original schema, leave out nothing, whether or not the original loaders can use it.
+            inventory: For images whose size the annotation file does not give.
+
+        Raises:
+            AnnotationFileError: The set has no tables; materialize the set's annotations first.
+            OutputUnwritableError: The output disk is full, read-only or not permitted.
+        """
+        tables = self.annotation_tables(set_key)
+        name = export_file_name(read_summary(tables).source_name, export_format)
+        file = (out_dir or self.output.export_dir) / name
+        prefix = self.settings.export_prefix.replace("{source}", self.source.name)
+        prefix = prefix if frames_prefix is None else frames_prefix
+        if export_format == "original":
+            return export_json(tables, file, frames_prefix=prefix, all_hands=all_hands)
+        sizes = None if inventory is None else video_sizes(inventory)
+        order = self.settings.joint_order
+        return export_coco(tables, file, frames_prefix=prefix, video_sizes=sizes, joint_order=order)
+
     def selections(self, video_ids: Sequence[str]) -> Mapping[str, StrideSelection | FrameSetSelection]:
         """Which frames to take of each video: every N-th, or those that the chosen annotation sets name."""
         if self.settings.frame_selection == "stride":
@@ -172,13 +240,13 @@ def outstanding_videos(workspace: SourceWorkspace, video_ids: Sequence[str]) -> 
     )
 
 
-def read_set_name(tables: Path) -> AnnotationSetName:
+def read_set_name(tables: Path, pattern: re.Pattern[str]) -> AnnotationSetName:
     """What the name of the file says that these tables were made from."""
-    return annotation_set_name(read_summary(tables).source_name)
+    return annotation_set_name(read_summary(tables).source_name, pattern)
 
 
-def console_lines_of(tables: Path) -> list[str]:
+def console_lines_of(tables: Path, pattern: re.Pattern[str]) -> list[str]:
     """The three lines that users of the original look for, with what was really read."""
     summary = read_summary(tables)
-    name = annotation_set_name(summary.source_name)
+    name = annotation_set_name(summary.source_name, pattern)
     return console_lines(name.title, name.label, summary.images_read, summary.hands_read)

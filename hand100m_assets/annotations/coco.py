@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from hand100m_assets.annotations.export import (
@@ -134,8 +135,9 @@ class _HandWriter:
         keypoints = table["keypoints"].to_numpy()
         columns = table.select("hand_id", "number", "width_px", "height_px", "box_px", "handedness")
         for place, (hand_id, number, width_px, height_px, box, handedness) in enumerate(columns.iter_rows()):
-            region = self._region(number, box, width_px, height_px)
-            if region is None:
+            region = _region_or_reason(number, box, width_px, height_px)
+            if isinstance(region, str):
+                self.left_out[region] = self.left_out.get(region, 0) + 1
                 continue
             self.written += 1
             joints = _joints(keypoints_in_image_px(keypoints[place], region), width_px, height_px)
@@ -154,24 +156,25 @@ class _HandWriter:
             }
             yield json.dumps(record).encode()
 
-    def _region(self, number: int | None, box: list[float], width_px: int, height_px: int) -> CropRegion | None:
-        if number is None:
-            return self._leave_out("no image")
-        if width_px is None or height_px is None:
-            return self._leave_out("image size unknown")
-        if box[2] <= box[0] or box[3] <= box[1]:
-            return self._leave_out("box empty or inverted")
-        try:
-            return crop_region(box, width_px, height_px)
-        except EmptyCropError:
-            return self._leave_out("box misses the image")
 
-    def _leave_out(self, reason: str) -> None:
-        self.left_out[reason] = self.left_out.get(reason, 0) + 1
+def _region_or_reason(number: int | None, box: list[float], width_px: int, height_px: int) -> CropRegion | str:
+    """The crop of a hand, or why there is none."""
+    if number is None:
+        return "no image"
+    if width_px is None or height_px is None:
+        return "image size unknown"
+    if box[2] <= box[0] or box[3] <= box[1]:
+        return "box empty or inverted"
+    try:
+        return crop_region(box, width_px, height_px)
+    except EmptyCropError:
+        return "box misses the image"
 
 
-def _joints(points_px: np.ndarray, width_px: int, height_px: int) -> list[float]:
+def _joints(points_px: npt.NDArray[np.float64], width_px: int, height_px: int) -> list[float]:
     """x, y and visibility of each joint, one after the other."""
-    inside = ((points_px >= 0) & (points_px <= (width_px, height_px))).all(axis=1).tolist()
-    rows = zip(np.round(points_px, _DECIMALS).tolist(), inside, strict=True)
-    return [value for (x, y), is_inside in rows for value in (x, y, VISIBLE if is_inside else OUTSIDE_IMAGE)]
+    joints: list[float] = []
+    for x, y in np.round(points_px, _DECIMALS).tolist():
+        is_inside = 0 <= x <= width_px and 0 <= y <= height_px
+        joints += (x, y, VISIBLE if is_inside else OUTSIDE_IMAGE)
+    return joints

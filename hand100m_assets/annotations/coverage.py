@@ -26,6 +26,7 @@ REASONS: Final = (
     "video unreadable",
     "frame beyond the end",
     "extraction failed",
+    "extraction to be retried",
     "frame damaged",
     "not on the selection",
     "not extracted yet",
@@ -37,7 +38,9 @@ def coverage(
     hands: pl.DataFrame,
     frame_catalog: pl.DataFrame,
     inventory: pl.DataFrame,
-    failures: Mapping[str, str],
+    failures: Mapping[str, bool],
+    *,
+    is_selected: pl.Expr | None = None,
 ) -> pl.DataFrame:
     """One row an annotated image: is its frame on disk, and if not, why.
 
@@ -49,13 +52,16 @@ def coverage(
         hands: Its hands; only `image_id` is read.
         frame_catalog: Finished frames; `video_id`, `frame_index` and `status` are read.
         inventory: Videos on disk or listed; `video_id`, `state`, `frame_count_from_header` are read.
-        failures: Video id -> why its extraction failed.
+        failures: Videos whose extraction failed -> whether for good, that is, until the file changes.
+        is_selected: Whether the present settings ask for a frame, from `video_id` and `frame_index`: one that they do
+            not ask for will never come, one that they ask for since its video was extracted will. Where this is not
+            known, what an extracted video lacks is taken for not asked for.
 
     Returns:
         Columns of `COVERAGE_SCHEMA`, in the order of `images`.
     """
     on_disk = frame_catalog.select("video_id", pl.col("frame_index").cast(pl.Int32), exists=pl.lit(True)).unique()
-    failed = pl.DataFrame({"video_id": list(failures)}, schema={"video_id": pl.String}).with_columns(failed=True)
+    failed = pl.DataFrame(list(failures.items()), schema={"video_id": pl.String, "for_good": pl.Boolean}, orient="row")
     videos = inventory.select("video_id", pl.col("state").cast(pl.String), "frame_count_from_header").unique("video_id")
     counted = hands.group_by("image_id").agg(hand_count=pl.len())
     table = images.select("image_id", "video_id", "frame_index").join(
@@ -66,7 +72,7 @@ def coverage(
         table = table.join(of_video, on="video_id", how="left", maintain_order="left")
     return (
         table.with_columns(pl.col("exists").fill_null(False), pl.col("hand_count").fill_null(0))
-        .with_columns(reason=_reason())
+        .with_columns(reason=_reason(is_selected))
         .select(list(COVERAGE_SCHEMA))
         .cast(COVERAGE_SCHEMA)
     )
@@ -81,18 +87,20 @@ def _extracted(frame_catalog: pl.DataFrame) -> pl.DataFrame:
     return by_video.select("video_id", "is_damaged", stride=pl.Series(strides, dtype=pl.Int32))
 
 
-def _reason() -> pl.Expr:
+def _reason(is_selected: pl.Expr | None) -> pl.Expr:
     state, stride = pl.col("state"), pl.col("stride")
-    is_selected = (stride == 0) | (pl.col("frame_index") % pl.when(stride > 0).then(stride) == 0)
+    is_not_asked_for = stride.is_not_null() if is_selected is None else ~is_selected
+    is_on_stride = (stride == 0) | (pl.col("frame_index") % pl.when(stride > 0).then(stride) == 0)
     is_beyond = pl.col("frame_index") >= pl.col("frame_count_from_header")
     cases = {
         "video missing": state.is_null() | (state == "missing"),
         "video still downloading": state == "in_progress",
         "video unreadable": state == "unreadable",
         "frame beyond the end": is_beyond.fill_null(False),
-        "frame damaged": pl.col("is_damaged").fill_null(False) & is_selected,
-        "not on the selection": stride.is_not_null(),
-        "extraction failed": pl.col("failed").fill_null(False),
+        "frame damaged": pl.col("is_damaged").fill_null(False) & is_on_stride,
+        "not on the selection": is_not_asked_for,
+        "extraction failed": pl.col("for_good").fill_null(False),
+        "extraction to be retried": pl.col("for_good").is_not_null(),
         "not extracted yet": pl.lit(True),
     }
     first = pl.coalesce([pl.when(applies).then(pl.lit(words)) for words, applies in cases.items()])

@@ -80,9 +80,7 @@ def _take_the_only_one(key: str, files: list[AnnotationFile], listing: Annotatio
         listing.refused[name] = f"gives the same set key {key!r} as {others}: rename or remove all but one of them"
 
 
-def find_annotation_file(
-    folder: Path, set_key: str, pattern: re.Pattern[str] = DEFAULT_NAME_PATTERN
-) -> AnnotationFile:
+def find_annotation_file(folder: Path, set_key: str, pattern: re.Pattern[str] = DEFAULT_NAME_PATTERN) -> AnnotationFile:
     """The file of one annotation set.
 
     Args:

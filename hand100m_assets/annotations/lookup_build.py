@@ -72,20 +72,19 @@ def build_lookup(tables_dir: Path) -> Lookup:
 
 @contextmanager
 def _sole_file_in_place_of(path: Path) -> Iterator[BinaryIO]:
-    """A file to write that takes the name at the end; beside the folder, in which nothing foreign may be left behind."""
+    """A file to write that takes the name at the end; beside the folder, as nothing foreign may be left inside."""
     part = path.parent.with_name(f".{path.parent.name}.{path.name}{PART_SUFFIX}")
-    with output_errors(path):
-        # A killed process leaves the file behind, but never its lock: the next one takes it over.
-        with os.fdopen(os.open(part, os.O_RDWR | os.O_CREAT, 0o666), "r+b") as file:
-            _lock(file, part)
-            try:
-                file.truncate(0)
-                yield file
-                file.flush()
-                part.replace(path)
-            except BaseException:
-                part.unlink(missing_ok=True)
-                raise
+    # A killed process leaves the file behind, but never its lock: the next one takes it over.
+    with output_errors(path), os.fdopen(os.open(part, os.O_RDWR | os.O_CREAT, 0o666), "r+b") as file:
+        _lock(file, part)
+        try:
+            file.truncate(0)
+            yield file
+            file.flush()
+            part.replace(path)
+        except BaseException:
+            part.unlink(missing_ok=True)
+            raise
 
 
 def _lock(file: BinaryIO, part: Path) -> None:
@@ -166,8 +165,10 @@ def _records(hands: pl.DataFrame, heap: _Heap) -> npt.NDArray[Any]:
     for name in ("hand_id", "row_index", "box_px", "keypoints"):
         records[name] = hands[name].to_numpy()
     records["frame_index"] = hands["frame_index"].fill_null(NONE).to_numpy()
-    records["handedness"] = hands["handedness"].cast(pl.String).replace_strict(
-        {side: code for code, side in enumerate(SIDES)}, return_dtype=pl.UInt8
+    records["handedness"] = (
+        hands["handedness"]
+        .cast(pl.String)
+        .replace_strict({side: code for code, side in enumerate(SIDES)}, return_dtype=pl.UInt8)
     )
     for at, length, (starts, counts) in (
         ("image_at", "image_bytes", heap.add_texts(hands["image_id"])),

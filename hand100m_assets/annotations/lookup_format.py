@@ -46,8 +46,7 @@ RECORD: Final = np.dtype(
 """One hand. `..._at` are offsets in the file; positives are int64, distances float32, texts UTF-8."""
 
 HEAD: Final = struct.Struct("<qqqqqIiiiIIB")
-BOX_OFFSET: Final[int] = RECORD.fields["box_px"][1]  # type: ignore[index]
-KEYPOINTS_OFFSET: Final[int] = RECORD.fields["keypoints"][1]  # type: ignore[index]
+"""The part of a record before the box, as Python numbers."""
 
 
 class LookupHeader(BaseModel):
@@ -70,13 +69,8 @@ class LookupHeader(BaseModel):
     total_bytes: int
 
     @property
-    def records_offset(self) -> int:
-        """Where the records begin, in row order."""
-        return HEADER_BYTES
-
-    @property
     def ids_offset(self) -> int:
-        """Where the hand ids begin, int64, ascending; equal ones in row order."""
+        """Where the hand ids begin, int64, ascending, equal ones in row order; before them are the records."""
         return HEADER_BYTES + self.rows * RECORD.itemsize
 
     @property

@@ -13,7 +13,6 @@ import click
 import dagster as dg
 from dagster._core.definitions.sensor_definition import SensorExecutionData
 
-from hand100m_assets.annotations.discovery import list_annotation_files
 from hand100m_assets.definitions import build_defs
 from hand100m_assets.defs.check_data import evaluate_checks, failure_lines, open_instance, report
 from hand100m_assets.defs.jobs import annotations_job_name, catalog_job_name, frames_job_name, pictures_job_name
@@ -75,7 +74,7 @@ class CatchUp:
         return data.cursor or cursor
 
     def _changed_sets(self, place: SourceWorkspace) -> Iterator[str]:
-        files = list_annotation_files(place.folders.annotations_dir).files
+        files = place.annotation_files().files
         for key in known_keys(self.instance, annotation_set_partitions(place.source)):
             if key in files and place.ingested_stamp(key) != files[key].stamp:
                 yield key

@@ -23,7 +23,7 @@ def catalog_job_name(source: Source) -> str:
 
 
 def pictures_job_name(source: Source) -> str:
-    """Refreshes coverage and grid of one annotation set."""
+    """Refreshes coverage, grid and export of one annotation set."""
     return f"{source.name}_pictures"
 
 
@@ -73,9 +73,9 @@ def build_jobs(source: Source) -> list[UnresolvedAssetJobDefinition]:
         ),
         dg.define_asset_job(
             pictures_job_name(source),
-            _assets(source, "coverage", "grid"),
+            _assets(source, "coverage", "grid", "export"),
             partitions_def=annotation_set_partitions(source),
-            description="Refresh coverage and grid of one annotation set.",
+            description="Refresh coverage, grid and export of one annotation set.",
         ),
         dg.define_asset_job(
             checks_job_name(source),

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping, Sequence
 import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
-from hand100m_assets.annotations.discovery import list_annotation_files
 from hand100m_assets.defs.jobs import annotations_job_name, asset_keys, catalog_job_name, frames_job_name
 from hand100m_assets.defs.partitions import (
     annotation_set_partitions,
@@ -84,7 +83,7 @@ def build_sensors(
     ) -> dg.SensorResult | dg.SkipReason:
         place, partitions = workspace.source(source), annotation_set_partitions(source)
         try:
-            listing = list_annotation_files(place.folders.annotations_dir)
+            listing = place.annotation_files()
         except FolderUnreadableError as error:
             return dg.SkipReason(str(error))
         for name, reason in listing.refused.items():
@@ -127,10 +126,10 @@ def build_sensors(
 
     pictures = dg.AutomationConditionSensorDefinition(
         f"{source.name}_pictures_follow",
-        target=dg.AssetSelection.assets(*asset_keys(source, "pairs", "coverage", "grid"))
+        target=dg.AssetSelection.assets(*asset_keys(source, "pairs", "coverage", "grid", "export"))
         | dg.AssetSelection.checks_for_assets(*asset_keys(source, "annotations")),
         minimum_interval_seconds=settings.sensor_interval_s,
-        description="Redraws pairs, coverage and grid, and checks them, when what they are made from has changed.",
+        description="Renews pairs, coverage, grid and export, and checks them, when what they are made from has changed.",
     )
     return [new_videos, new_annotation_files, frames_finished, pictures]
 

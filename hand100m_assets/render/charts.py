@@ -42,7 +42,12 @@ __all__ = [
 ]
 
 GOOD_STATES: Final = frozenset({"on disk", "complete", "resolved", "done", "finished"})
-WAITING_STATES: Final = frozenset({"waiting", "to do", "in progress", "pending", "in_progress"})
+WAITING_STATES: Final = frozenset(
+    {
+        *("waiting", "to do", "in progress", "pending", "in_progress", "outstanding"),
+        *("video still downloading", "not extracted yet", "extraction to be retried"),
+    }
+)
 """Words that are drawn as good news, or as no news yet; every other word is a fault."""
 
 _FINGER_COLORS: Final = ("#d98e04", "#3f9fd8", "#009e73", "#b3a100", "#b8578f")

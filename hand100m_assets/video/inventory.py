@@ -170,6 +170,15 @@ def missing_videos(inventory: pl.DataFrame) -> pl.DataFrame:
     )
 
 
+def video_sizes(inventory: pl.DataFrame) -> pl.DataFrame:
+    """`video_id`, `width_px`, `height_px` of every video: as its header says, else as listed, else null."""
+    from_header = pl.col("width_px").is_not_null() & pl.col("height_px").is_not_null()
+    return inventory.select(
+        "video_id",
+        *(pl.when(from_header).then(s).otherwise(f"{s}_listed").alias(s) for s in ("width_px", "height_px")),
+    )
+
+
 def write_missing_list(missing: pl.DataFrame, path: Path) -> None:
     """Write one `<video_id>.mp4` a line, sorted, ready to send; the file is empty when nothing is missing.
 

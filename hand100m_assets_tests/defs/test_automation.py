@@ -71,7 +71,7 @@ def daemon(tiny: TinyWorkspace) -> Daemon:
 
 
 def test_the_sensor_watches_pictures_and_the_checks_of_all_that_follows_annotations(daemon: Daemon) -> None:
-    assert {k.path[-1] for k in daemon.keys if isinstance(k, dg.AssetKey)} == {"pairs", "coverage", "grid"}
+    assert {k.path[-1] for k in daemon.keys if isinstance(k, dg.AssetKey)} == {"pairs", "coverage", "grid", "export"}
     assert {k.name for k in daemon.keys if isinstance(k, dg.AssetCheckKey)} == set().union(*CHECKS_OF.values())
 
 
@@ -94,6 +94,19 @@ def test_coverage_and_grid_follow_when_all_their_inputs_are_there(daemon: Daemon
     assert not {asset for asset, _ in daemon.tick()[0]} & {"coverage", "grid"}
     daemon.made(*UNPARTITIONED)
     assert daemon.tick()[0] >= {("coverage", SET), ("grid", SET)}
+
+
+def test_an_export_waits_for_the_inventory_but_is_not_made_anew_for_each_of_its_changes(daemon: Daemon) -> None:
+    daemon.tick()
+    daemon.made("annotations", partition=SET)
+    assert ("export", SET) not in daemon.tick()[0]
+    daemon.made("inventory")
+    assert ("export", SET) in daemon.tick()[0]
+    daemon.made("export", partition=SET)
+    daemon.made("inventory")
+    assert ("export", SET) not in daemon.tick()[0]
+    daemon.made("annotations", partition=SET)
+    assert ("export", SET) in daemon.tick()[0]
 
 
 def test_new_frames_redraw_coverage_and_grid_but_not_pairs(daemon: Daemon) -> None:

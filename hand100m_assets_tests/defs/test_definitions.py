@@ -16,6 +16,7 @@ NOWHERE = Settings(_env_file=None, data_root=Path("/nowhere/data"), output_root=
 GRAPH = """
 annotations     by annotation_sets  from -
 coverage        by annotation_sets  from annotations frame_catalog inventory
+export          by annotation_sets  from annotations inventory
 frame_catalog   by -                from frames
 frames          by videos           from annotations videos
 grid            by annotation_sets  from annotations frame_catalog pairs
@@ -44,7 +45,7 @@ JOBS = {
     "catalog": ["frame_catalog", "inventory", "missing_videos", "video_list"],
     "checks": [],
     "frames": ["frames"],
-    "pictures": ["coverage", "grid"],
+    "pictures": ["coverage", "export", "grid"],
 }
 JOB_CHECKS = {"annotations": [], "catalog": ["frames", "video_list", "videos"], "checks": sorted(CHECKS)}
 EACH_SOURCE = pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.name)

@@ -30,13 +30,16 @@ def test_annotation_file_names_become_readable_set_keys(file_name: str, key: str
     assert (name.key, name.label, name.family) == (key, label, family)
 
 
+IN_GROUPS = r"(?P<source>\w+?)-(?P<family>\w*?)-(?P<scale>\d+k)"
+
+
 @pytest.mark.parametrize(
     ("pattern", "file_name", "expected"),
     [
-        (r"(?P<source>\w+?)-(?P<family>\w*?)-(?P<scale>\d+k)", "Ego4D--50k.json", ("simhand-50k", "simhand", "50k", "Ego4D")),
-        (r"(?P<source>\w+?)-(?P<family>\w*?)-(?P<scale>\d+k)", "Ego4D-Top3-50K.json", ("top3-50k", "topk", "50k", "Ego4D")),
-        (r"(?P<source>\w+?)-(?P<family>\w*?)-(?P<scale>\d+k)", "e-mine-50k.json", ("mine-50k", "other", "50k", "e")),
-        (r"(?P<source>\w+?)-(?P<family>\w*?)-(?P<scale>\d+k)", "e-SimHand-50k.json", ("simhand-50k", "simhand", "50k", "e")),
+        (IN_GROUPS, "Ego4D--50k.json", ("simhand-50k", "simhand", "50k", "Ego4D")),
+        (IN_GROUPS, "Ego4D-Top3-50K.json", ("top3-50k", "topk", "50k", "Ego4D")),
+        (IN_GROUPS, "e-mine-50k.json", ("mine-50k", "other", "50k", "e")),
+        (IN_GROUPS, "e-SimHand-50k.json", ("simhand-50k", "simhand", "50k", "e")),
         (r"hands_(?P<name>.+)", "hands_TempCLR_1m.json.gz", ("tempclr-1m", "tempclr", "1m", "")),
         (r"hands_(?P<name>.+)", "Hand100M_Ego4D_50k_v1-1.json", ("hand100m-ego4d-50k-v1-1", "other", "50k", "")),
         (r"(?P<scale>\d+m)?.*", "what.json", ("what", "other", "", "")),

@@ -1,23 +1,26 @@
 """Annotation files to trusted tables, and which annotated images exist as frames."""
 
+from typing import Any
+
 import dagster as dg
 import polars as pl
 
 from hand100m_assets.annotations.coverage import coverage as compute_coverage
 from hand100m_assets.annotations.discovery import find_annotation_file
 from hand100m_assets.annotations.ingest import ingest_file
+from hand100m_assets.annotations.lookup_build import build_lookup
 from hand100m_assets.defs.failures import fails_clearly
+from hand100m_assets.defs.jobs import asset_keys
 from hand100m_assets.defs.partitions import annotation_set_partitions
 from hand100m_assets.defs.resources import Workspace
 from hand100m_assets.layout import Source
 from hand100m_assets.render.charts import coverage_chart, keypoint_chart, png_markdown
 from hand100m_assets.render.preview import labels_preview_markdown
-from hand100m_assets.video.failures import read_failures
 from hand100m_assets.workspace import SourceWorkspace
 
 
 def build_annotation_assets(source: Source) -> list[dg.AssetsDefinition]:
-    """Validated tables of each annotation set, and their coverage by frames."""
+    """Validated tables of each annotation set, their coverage by frames, and the same for other tools."""
     group, prefix, sets = source.name, [source.name], annotation_set_partitions(source)
 
     @dg.asset(key_prefix=prefix, group_name=group, kinds={"json", "polars"}, partitions_def=sets)
@@ -25,8 +28,9 @@ def build_annotation_assets(source: Source) -> list[dg.AssetsDefinition]:
     def annotations(context: dg.AssetExecutionContext, workspace: Workspace) -> dg.MaterializeResult:  # type: ignore[type-arg]
         """`images`, `hands` and `rejects` of one set, every record validated."""
         place, key = workspace.source(source), context.partition_key
-        file = find_annotation_file(place.folders.annotations_dir, key)
+        file = find_annotation_file(place.folders.annotations_dir, key, place.settings.name_pattern)
         summary = ingest_file(file.path, place.output.annotation_dir(key))
+        lookup = build_lookup(place.output.annotation_dir(key))
         context.log.info(f"{key}: {summary.hands_kept} hands kept, {summary.rejects} records rejected")
         poses = keypoint_chart(
             pl.scan_parquet(place.annotation_tables(key) / "hands.parquet"),
@@ -34,7 +38,8 @@ def build_annotation_assets(source: Source) -> list[dg.AssetsDefinition]:
             joint_order=place.settings.joint_order,
         )
         chart = dg.MetadataValue.md(png_markdown(poses, "poses"))
-        return dg.MaterializeResult(metadata={**_summary_metadata(summary.model_dump(mode="json")), "poses": chart})
+        more: dict[str, Any] = {"poses": chart, "hands_not_found_by_id": lookup.duplicate_hand_ids}
+        return dg.MaterializeResult(metadata={**_summary_metadata(summary.model_dump(mode="json")), **more})
 
     @dg.asset(
         key_prefix=prefix,
@@ -59,7 +64,8 @@ def build_annotation_assets(source: Source) -> list[dg.AssetsDefinition]:
             pl.read_parquet(tables / "hands.parquet", columns=["image_id"]),
             frame_catalog,
             inventory,
-            {video_id: record.reason for video_id, record in read_failures(place.output.frames_dir).items()},
+            place.extraction_failures(),
+            is_selected=place.is_selected(key),
         )
         counts = dict(table.group_by(pl.col("reason").fill_null("on disk")).len().sort("reason").iter_rows())
         title = f"{source.title} {key}: annotated images"
@@ -72,7 +78,37 @@ def build_annotation_assets(source: Source) -> list[dg.AssetsDefinition]:
         )
         return table
 
-    return [annotations, coverage]
+    @dg.asset(
+        key_prefix=prefix,
+        group_name=group,
+        kinds={"json"},
+        partitions_def=sets,
+        deps=[annotations],
+        automation_condition=_once_made_not_for_another(asset_keys(source, "inventory")),
+    )
+    @fails_clearly
+    def export(
+        context: dg.AssetExecutionContext, workspace: Workspace, inventory: pl.DataFrame
+    ) -> dg.MaterializeResult:  # type: ignore[type-arg]
+        """The same set as files that the original loaders, and tools for COCO keypoints, read unchanged."""
+        place, key = workspace.source(source), context.partition_key
+        metadata: dict[str, Any] = {}
+        for name in place.settings.export_formats:
+            made = place.export(key, name, inventory=inventory)
+            context.log.info(f"{key}: {made.hands} hands in {made.path}")
+            metadata |= {name: dg.MetadataValue.path(made.path), f"{name}: hands": made.hands}
+            metadata[f"{name}: left out"] = dg.MetadataValue.json(made.left_out)
+        return dg.MaterializeResult(metadata=metadata)
+
+    return [annotations, coverage, export]
+
+
+def _once_made_not_for_another(inputs: list[dg.AssetKey]) -> dg.AutomationCondition:  # type: ignore[type-arg]
+    """As `eager()`, but these inputs only have to be there: gigabytes are not written anew each time they change."""
+    updated = dg.AutomationCondition.any_deps_updated()
+    return dg.AutomationCondition.eager().replace(
+        "any_deps_updated", updated.ignore(dg.AssetSelection.assets(*inputs)).with_label("any_deps_updated")
+    )
 
 
 def _labels_over_pixels(place: SourceWorkspace, key: str, covered: pl.DataFrame) -> str:

@@ -49,8 +49,8 @@ def build_pair_assets(source: Source) -> list[dg.AssetsDefinition]:
         """The 10 x 10 picture of similar hands, plain and labelled; the table lists cells left empty."""
         place, key = workspace.source(source), context.partition_key
         tables = place.annotation_tables(key)
-        name = read_set_name(tables)
-        for line in console_lines_of(tables):
+        name = read_set_name(tables, place.settings.name_pattern)
+        for line in console_lines_of(tables, place.settings.name_pattern):
             context.log.info(line)
         choice = choose_anchor_rows(pairs, published=is_published(name), seed=place.settings.grid_seed)
         context.log.info(f"{key}: {choice.how}")

@@ -41,6 +41,7 @@ def _rule_tables(place: SourceWorkspace, folder: Path) -> RuleTables:
         inventory=table_on_disk(place, "inventory"),
         expected_totals=place.settings.expected_totals.get(f"{place.source.name}/{folder.name}"),
         stride=place.settings.frame_stride,
+        name_pattern=place.settings.name_pattern,
     )
 
 

@@ -46,7 +46,9 @@ def assert_is(row: HandRow, truth: dict[str, Any]) -> None:
     assert (list(row.positives), list(row.distances)) == (truth["positives"], truth["distances"])
 
 
-@given(document=documents | st.fixed_dictionaries({"images": st.just([image(0)]), "annotations": st.lists(sound_hands())}))
+@given(
+    document=documents | st.fixed_dictionaries({"images": st.just([image(0)]), "annotations": st.lists(sound_hands())})
+)
 @same_folder
 def test_every_row_and_every_id_is_what_a_filter_of_the_table_finds(tmp_path: Path, document: Any) -> None:
     folder = tables(tmp_path, document)
@@ -141,7 +143,7 @@ def test_an_ingested_set_replaces_the_old_one_with_its_lookup(tmp_path: Path) ->
         ingest_file(write(tmp_path / "in.json", sound_set(9)), folder)
         assert not (folder / LOOKUP_FILE).exists()
         assert old[0].hand_id == 100  # whoever has it open keeps what he opened
-    with pytest.raises(AnnotationFileError, match="no whole lookup.*build_lookup"):
+    with pytest.raises(AnnotationFileError, match=r"no whole lookup.*build_lookup"):
         HandTable(folder)
 
 
@@ -165,7 +167,7 @@ def test_a_lookup_that_is_not_whole_is_refused_and_built_anew(tmp_path: Path, ha
 
 def test_without_finished_tables_the_message_says_so(tmp_path: Path) -> None:
     for opened in (HandTable, build_lookup):
-        with pytest.raises(AnnotationFileError, match="no finished tables.*Ingest the annotation file first"):
+        with pytest.raises(AnnotationFileError, match=r"no finished tables.*Ingest the annotation file first"):
             opened(tmp_path)
 
 
