@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
@@ -47,7 +48,7 @@ def hand_category(joint_order: JointOrder) -> dict[str, Any]:
     names = {fingers[0][0]: "wrist"}
     for finger, joints in zip(FINGER_NAMES, fingers, strict=True):
         names |= {joint: f"{finger}_{number}" for number, joint in enumerate(joints) if number}
-    bones = [[a + 1, b + 1] for joints in fingers for a, b in zip(joints, joints[1:], strict=False)]
+    bones = [[a + 1, b + 1] for joints in fingers for a, b in pairwise(joints)]
     ordered = [name for _, name in sorted(names.items())]
     return {"id": CATEGORY_ID, "name": "hand", "supercategory": "person", "keypoints": ordered, "skeleton": bones}
 

@@ -66,8 +66,8 @@ class HandRow(NamedTuple):
 class HandTable(Sequence[HandRow]):
     """The hands of a finished set, in the order of `hands.parquet`.
 
-    Opening costs milliseconds, a row or an id microseconds. Pickled, it is opened anew where it is unpickled; forked, it
-    goes on working. Usable in `with`; closing it twice is fine.
+    Opening costs a millisecond, a row or an id microseconds. Pickled, it is opened anew where it is unpickled; forked,
+    it goes on working. Usable in `with`; closing it twice is fine.
     """
 
     def __init__(self, tables_dir: Path) -> None:

@@ -129,7 +129,7 @@ def build_sensors(
         target=dg.AssetSelection.assets(*asset_keys(source, "pairs", "coverage", "grid", "export"))
         | dg.AssetSelection.checks_for_assets(*asset_keys(source, "annotations")),
         minimum_interval_seconds=settings.sensor_interval_s,
-        description="Renews pairs, coverage, grid and export, and checks them, when what they are made from has changed.",
+        description="Renews pairs, coverage, grid and export, and checks them, when what they are made from changed.",
     )
     return [new_videos, new_annotation_files, frames_finished, pictures]
 

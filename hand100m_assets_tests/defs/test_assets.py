@@ -11,8 +11,12 @@ import cv2
 import dagster as dg
 import pytest
 
+from hand100m_assets.annotations.lookup import HandTable
+from hand100m_assets.errors import Hand100mError, OutputUnwritableError, VideoUnreadableError
+from hand100m_assets.video.failures import record_failure, stamp_of
 from hand100m_assets.video.manifest import read_manifest
 from hand100m_assets_tests.defs.conftest import TinyWorkspace, failure, hand, image, tiny_workspace
+from hand100m_assets_tests.original_reader import OriginalSet, read_coco
 
 GOOD, OTHER, CUT, NO_INDEX, TEXT = "aaaaaaaaaaa", "-bbbbbbbbbb", "ccccccccccc", "ddddddddddd", "eeeeeeeeeee"
 
@@ -293,7 +297,7 @@ def test_an_annotation_file_that_is_gone_is_one_clear_line(annotated: TinyWorksp
     assert "no annotation file gives the set 'simhand-50k'" in failure(annotated.ingest())
 
 
-@pytest.mark.parametrize("step", ["100doh__coverage", "100doh__grid"])
+@pytest.mark.parametrize("step", ["100doh__coverage", "100doh__grid", "100doh__export"])
 def test_what_has_no_input_yet_says_so(annotated: TinyWorkspace, step: str) -> None:
     assert "has not been materialized yet" in failure(annotated.draw(), step)
 
@@ -327,6 +331,73 @@ def test_coverage_says_why_an_image_is_not_there(drawn: Drawn) -> None:
     metadata = tiny.metadata("coverage", "simhand-50k")
     assert metadata["images"] == {"not on the selection": 1, "on disk": 2}
     assert "data:image/png;base64," in metadata["chart"] and len(metadata["chart"]) <= 100_000
+
+
+def test_the_export_is_what_the_original_loaders_and_coco_tools_read(drawn: Drawn) -> None:
+    tiny, _ = drawn
+    metadata = tiny.metadata("export", "simhand-50k")
+    assert (metadata["original: hands"], metadata["original: left out"]) == (3, {})
+    loaded = OriginalSet(Path(metadata["original"]))
+    assert Path(metadata["original"]) == tiny.place.output.export_dir / "Hand100M_100DOH_50k_v1-1.json"
+    on_disk = [sample.frame for sample in loaded.samples if (tiny.settings.output_root / sample.file_name).exists()]
+    assert on_disk == [f"{GOOD}/frame_000030.jpg", f"{CUT}/frame_000000.jpg"]
+    # The annotation file gives no sizes: they are those of the inventory.
+    content = read_coco(Path(metadata["coco"]))
+    assert {(image["width"], image["height"]) for image in content["images"]} == {(320, 240)}
+    assert metadata["coco: hands"] == len(content["annotations"]) == 3
+
+
+def test_only_the_formats_of_the_settings_are_exported(annotated: TinyWorkspace) -> None:
+    annotated.ingest()
+    annotated.execute("100doh_catalog")
+    chosen = annotated.reconfigured(export_formats=["coco"], export_prefix="/frames of {source}")
+    selection = [dg.AssetKey(["100doh", "export"])]
+    assert chosen.execute("100doh_pictures", partition_key="simhand-50k", asset_selection=selection).success
+    (file,) = chosen.place.output.export_dir.iterdir()
+    assert read_coco(file)["images"][0]["file_name"] == f"/frames of 100doh/{GOOD}/frame_000030.jpg"
+
+
+def test_ingested_hands_are_found_by_row_and_by_id(drawn: Drawn) -> None:
+    tiny, _ = drawn
+    with HandTable(tiny.place.output.annotation_dir("simhand-50k")) as table:
+        assert table[table.row_of(13)].positives == (11,)
+    assert tiny.metadata("annotations", "simhand-50k")["hands_not_found_by_id"] == 0
+
+
+@pytest.mark.parametrize(
+    ("kind", "reason"),
+    [(OutputUnwritableError, "extraction to be retried"), (VideoUnreadableError, "extraction failed")],
+)
+def test_coverage_tells_a_passing_failure_from_a_final_one(
+    annotated: TinyWorkspace, kind: type[Hand100mError], reason: str
+) -> None:
+    annotated.ingest()
+    frames, video = annotated.place.output.frames_dir, annotated.place.video_file(GOOD)
+    record_failure(frames, GOOD, kind("no space" if kind is OutputUnwritableError else "no video"), stamp_of(video))
+    annotated.execute("100doh_catalog")
+    selection = [dg.AssetKey(["100doh", "coverage"])]
+    assert annotated.execute("100doh_pictures", partition_key="simhand-50k", asset_selection=selection).success
+    reasons = dict(annotated.table("coverage", "simhand-50k").select("frame_index", "reason").rows())
+    assert (reasons[30], reasons[33]) == (reason, "not on the selection")
+    # Once the file is another one, the failure is no longer final.
+    video.touch()
+    assert annotated.place.extraction_failures() == {GOOD: False}
+
+
+def test_coverage_of_a_wider_selection_says_what_is_still_to_come(annotated: TinyWorkspace) -> None:
+    annotated.ingest()
+    annotated.extract(GOOD)
+    annotated.execute("100doh_catalog")
+    for changes, reason in (
+        ({"frame_selection": "annotated"}, "not extracted yet"),
+        ({"frame_stride": 11}, "not extracted yet"),
+        ({"frame_selection": "annotated", "annotated_sets": ["topk-1m"]}, "not on the selection"),
+        ({}, "not on the selection"),
+    ):
+        chosen, selection = annotated.reconfigured(**changes), [dg.AssetKey(["100doh", "coverage"])]
+        chosen.execute("100doh_pictures", partition_key="simhand-50k", asset_selection=selection)
+        reasons = dict(chosen.table("coverage", "simhand-50k").select("frame_index", "reason").rows())
+        assert reasons[33] == reason, changes
 
 
 def test_pairs_name_each_hands_positive(drawn: Drawn) -> None:

@@ -16,11 +16,14 @@ import polars as pl
 import pytest
 
 from hand100m_assets.annotations.ingest import ingest_file
+from hand100m_assets.annotations.lookup import HandTable
 from hand100m_assets.layout import DOH, EGO4D, Source, annotation_set_name
+from hand100m_assets.render.grid import draw_grids
 from hand100m_assets.sample.frame_strip import read_frame_number
 from hand100m_assets.video.batch import extract_many
 from hand100m_assets.video.manifest import read_manifest
 from hand100m_assets.workspace import SourceWorkspace
+from hand100m_assets_tests import original_reader as original
 from hand100m_assets_tests.conftest import SampleWorkspace
 
 pytestmark = pytest.mark.integration
@@ -136,6 +139,46 @@ def test_what_coverage_calls_missing_is_missing_and_nothing_else(finished: Sampl
             assert row["exists"] == on_disk == (row["reason"] is None)
             if row["video_id"] not in healthy:
                 assert row["reason"].startswith("video ")
+
+
+@SOURCES
+def test_the_original_grid_script_runs_unchanged_on_the_exports(finished: SampleWorkspace, source: Source) -> None:
+    """With the output root as its data root, as the default prefix has it, it draws the picture that we draw."""
+    place = SourceWorkspace(finished.settings, source)
+    for folder in place.annotation_dirs():
+        name = json.loads((folder / "summary.json").read_text())["source_name"]
+        export = place.output.export_dir / name
+        hands = original.OriginalSet(export)
+        root = place.settings.output_root
+        drawable = [
+            row
+            for row in range(len(hands.samples))
+            if all((root / each.file_name).exists() and each.box[2] > each.box[0] for each in hands.pair(row))
+        ]
+        rows = np.random.default_rng(0).permutation(drawable)[:50].tolist()
+        assert len(rows) == 50
+        with HandTable(folder) as table:
+            anchors = [table[table.row_of(hands.samples[row].hand_id)].row_index for row in rows]
+        pairs = pl.read_parquet(place.output.table_file("pairs", folder.name))
+        ours = draw_grids(pairs, pl.read_parquet(folder / "hands.parquet"), anchors, place.image_path())
+        assert ours.missing.is_empty()
+        assert np.array_equal(original.grid(root, export, rows), ours.plain)
+
+
+@SOURCES
+def test_every_set_is_there_as_coco_with_images_of_the_size_on_disk(finished: SampleWorkspace, source: Source) -> None:
+    place = SourceWorkspace(finished.settings, source)
+    sizes_seen = 0
+    for folder in place.annotation_dirs():
+        name = json.loads((folder / "summary.json").read_text())["source_name"].removesuffix(".json")
+        content = original.read_coco(place.output.export_dir / f"{name}_coco.json")
+        for image in content["images"]:
+            path = place.settings.output_root / image["file_name"]
+            if path.exists():
+                sizes_seen += 1
+                assert cv2.imread(str(path)).shape[:2] == (image["height"], image["width"])
+        assert len(content["annotations"]) > 50
+    assert sizes_seen > 50
 
 
 def test_the_run_log_says_the_three_lines_with_true_numbers(finished: SampleWorkspace) -> None:

@@ -14,8 +14,11 @@ import click.testing
 import cv2
 import pytest
 
+from hand100m_assets.annotations.lookup import HandTable
 from hand100m_assets.cli import main
+from hand100m_assets.layout import DOH
 from hand100m_assets.settings import Settings
+from hand100m_assets.workspace import SourceWorkspace
 from hand100m_assets_tests.media import copy_clip, make_clip
 from hand100m_assets_tests.unit.annotations.records import hand, image, write
 
@@ -195,6 +198,79 @@ def test_grid_with_an_empty_cell_says_which_and_exits_with_1(drawable: Path) -> 
 
 def test_grid_of_a_folder_without_tables_is_one_clear_line(drawable: Path) -> None:
     assert error_line(run("grid", "frames", "frames", "grid.jpg")).startswith("frames: no finished tables")
+
+
+@pytest.fixture
+def ingested(root: Path) -> Path:
+    """A finished set below the output root, with images of known size."""
+    assert run("validate", sound_set(root), "out/100doh/annotations/simhand-50k").exit_code == 0
+    return root
+
+
+def test_export_writes_the_original_schema_below_the_output_root(ingested: Path) -> None:
+    result = run("export", "simhand-50k", "--source", "100doh")
+    path = ingested / "out/100doh/export/Hand100M_100DOH_50k_v1-1.json"
+    assert (result.exit_code, result.stdout) == (0, f"{path}: 2 images, 2 hands\n")
+    content = json.loads(path.read_text())
+    assert content["images"][0]["file_name"] == f"100doh/frames/{ONE}/frame_000000.jpg"
+    assert [record["hand_id"] for record in content["annotations"]] == ["11", "12"]
+
+
+def test_export_writes_coco_and_says_what_it_left_out(ingested: Path) -> None:
+    hands = [hand(11, 1, 12), hand(12, 2, 11), hand(13, 404, 11)]
+    file = write(ingested / "my_hands.json", {"images": [image(1, ONE, 0), image(2, TWO, 30)], "annotations": hands})
+    assert run("validate", file, "out/100doh/annotations/my-hands").exit_code == 1
+    asked = ["export", "my-hands", "simhand-50k", "--source", "100doh", "--out", "x", "--frames-prefix", "f"]
+    result = run(*asked, "--format", "coco")
+    assert result.exit_code == 0, result.output
+    assert "my_hands_coco.json: 0 images, 0 hands" in result.stdout
+    assert "left out: 2 (image size unknown)" in result.stderr and "left out: 1 (no image)" in result.stderr
+    content = json.loads(Path("x/Hand100M_100DOH_50k_v1-1_coco.json").read_text())
+    assert [each["file_name"] for each in content["images"]] == [
+        f"f/{ONE}/frame_000000.jpg",
+        f"f/{TWO}/frame_000030.jpg",
+    ]
+    answer = document(run(*asked, "--json"))
+    assert [(one["hands"], one["left_out"]) for one in answer] == [(2, {"no image": 1}), (2, {})]
+    assert document(run(*asked, "--all-hands", "--json"))[0]["hands"] == 3
+
+
+def test_export_takes_sizes_from_the_inventory(ingested: Path) -> None:
+    file = write(ingested / "my_hands.json", {"images": [image(1, ONE, 0)], "annotations": [hand(11, 1)]})
+    run("validate", file, "out/100doh/annotations/my-hands")
+    place = SourceWorkspace(Settings(_env_file=".env"), DOH)
+    place.inventory(place.video_list()).write_parquet(place.output.table_file("inventory"))
+    answer = document(run("export", "my-hands", "--source", "100doh", "--format", "coco", "--json"))
+    assert (answer[0]["images"], answer[0]["hands"]) == (1, 1)
+
+
+def test_export_of_a_set_without_tables_is_one_clear_line(ingested: Path) -> None:
+    line = error_line(run("export", "topk-1m", "--source", "100doh"))
+    assert "topk-1m: no finished tables" in line and "Ingest the annotation file first" in line
+
+
+@pytest.mark.parametrize(
+    "options",
+    [[], ["simhand-50k"], ["--source", "100doh"], ["x", "--source", "coco"],
+     ["x", "--source", "ego4d", "--format", "y"],
+     ["x", "--source", "ego4d", "--format", "coco", "--all-hands"]],
+    ids=str,
+)  # fmt: skip
+def test_export_used_wrongly_exits_with_2(root: Path, options: list[str]) -> None:
+    assert run("export", *options).exit_code == 2
+
+
+def test_validate_leaves_a_lookup(drawable: Path) -> None:
+    with HandTable(Path("tables")) as table:
+        assert table[table.row_of(12)].video_id == TWO
+
+
+def test_doctor_names_annotation_files_that_would_be_the_same_set(root: Path) -> None:
+    for suffix in ("json", "json.zst"):
+        (root / f"annotations/Ego4D/Hand100M_Ego4D_50k_v1-1.{suffix}").write_text("{}")
+    result = run("doctor")
+    assert result.exit_code == 1
+    assert "gives the same set key 'simhand-50k' as Hand100M_Ego4D_50k_v1-1.json.zst" in result.stdout
 
 
 def test_sample_hands_over_folder_and_seed_and_keeps_progress_off_the_document(

@@ -13,9 +13,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
-from hand100m_assets.annotations.export import export_json
+from hand100m_assets.annotations.coco import export_coco, hand_category
+from hand100m_assets.annotations.export import Exported, export_json
 from hand100m_assets.annotations.ingest import ingest_file
+from hand100m_assets.annotations.pairable import pairable_hands
 from hand100m_assets.errors import AnnotationFileError, OutputUnwritableError
+from hand100m_assets_tests.original_reader import read_coco
 from hand100m_assets_tests.unit.annotations.records import (
     documents,
     hand,
@@ -121,3 +124,140 @@ def test_nothing_is_exported_from_an_unfinished_set_and_a_failed_export_leaves_t
     with pytest.raises(OutputUnwritableError):
         export_json(ingested(tmp_path, sound_set()), tmp_path / "file" / "x.json", frames_prefix="")
     assert sorted(entry.name for entry in tmp_path.iterdir()) == ["file", "in", "in.json"]
+
+
+def naive_pairable(hands: pl.DataFrame) -> list[bool]:
+    """The same by trying again until nothing changes."""
+    rows = hands.rows(named=True)
+    kept = [row["video_id"] is not None for row in rows]
+    for number, row in enumerate(rows):
+        kept[number] &= row["hand_id"] not in {other["hand_id"] for other in rows[:number]}
+    while True:
+        there = {row["hand_id"] for row, is_kept in zip(rows, kept, strict=True) if is_kept}
+        wanted = [next(iter(row["positives"]), None) for row in rows]
+        again = [
+            is_kept and positive in there and positive != row["hand_id"]
+            for row, is_kept, positive in zip(rows, kept, wanted, strict=True)
+        ]
+        if again == kept:
+            return kept
+        kept = again
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 9), st.sampled_from(["v", "w", None]), st.lists(st.integers(0, 9), max_size=2)),
+        max_size=14,
+    )
+)
+def test_what_is_pairable_is_what_trying_again_until_nothing_changes_leaves(rows: list[Any]) -> None:
+    schema = {"hand_id": pl.Int64, "video_id": pl.String, "positives": pl.List(pl.Int64)}
+    hands = pl.DataFrame(rows, schema=schema, orient="row")
+    found = pairable_hands(hands.lazy())
+    assert found.kept.tolist() == naive_pairable(hands)
+    assert sum(found.left_out.values()) == hands.height - found.kept.sum()
+
+
+def test_a_long_chain_that_ends_nowhere_is_left_out_to_its_beginning() -> None:
+    count = 5000
+    positives = [[n + 1] for n in range(count)]
+    hands = pl.DataFrame({"hand_id": range(count), "video_id": ["v"] * count, "positives": positives})
+    assert pairable_hands(hands.lazy()).left_out == {
+        "positive not in this set": 1,
+        "positive is left out itself": count - 1,
+    }
+
+
+def test_what_the_original_loaders_stumble_over_is_left_out_and_counted(tmp_path: Path) -> None:
+    document = {
+        "images": [image(0), image(1, "video_b"), image(0, "video_c")],
+        "annotations": [
+            hand(10, 0, 11), hand(11, 1, 10), hand(12, 404, 10), hand(11, 0, 10), hand(13, 0), hand(14, 0, 14),
+            hand(15, 0, 99), hand(16, 1, 15), hand(17, 1, 16), hand(18, 1, 11),
+        ],
+    }  # fmt: skip
+    tables = ingested(tmp_path, document)
+    made = export_json(tables, tmp_path / "x.json", frames_prefix="")
+    content = json.loads((tmp_path / "x.json").read_text())
+    assert [record["hand_id"] for record in content["annotations"]] == ["10", "11", "18"]
+    assert [record["file_name"] for record in content["images"]] == [
+        "video_a/frame_000000.jpg",
+        "video_b/frame_000030.jpg",
+    ]
+    assert len(original_samples(tmp_path / "x.json")) == made.hands == 3
+    assert made.left_out == {
+        "no image": 1,
+        "duplicate hand id": 1,
+        "no positive": 1,
+        "positive is the hand itself": 1,
+        "positive not in this set": 1,
+        "positive is left out itself": 2,
+    }
+    assert export_json(tables, tmp_path / "x.json", frames_prefix="", all_hands=True).hands == 10
+
+
+def coco_of(tmp_path: Path, document: Any, **how: Any) -> tuple[Any, Exported]:
+    made = export_coco(ingested(tmp_path, document), tmp_path / "coco.json", frames_prefix="p/", **how)
+    return read_coco(tmp_path / "coco.json"), made
+
+
+def test_coco_leaves_out_what_has_no_place_in_an_image_and_says_why(tmp_path: Path) -> None:
+    document = {
+        "images": [image(0, width=640, height=480), image(1), image(2, width=640), image(0, width=1, height=1)],
+        "annotations": [
+            hand(10, 0), hand(11, 1), hand(12, 2), hand(13, 404), hand(14, 0, boxes="[9, 9, 5, 20]"),
+            hand(15, 0, boxes="[900, 9, 990, 20]"), hand(10, 0),
+        ],
+    }  # fmt: skip
+    content, made = coco_of(tmp_path, document)
+    assert made.left_out == {
+        "image size unknown": 2,
+        "no image": 1,
+        "box empty or inverted": 1,
+        "box misses the image": 1,
+    }
+    assert [(a["id"], a["hand_id"]) for a in content["annotations"]] == [(1, 10), (2, 10)]
+    assert content["images"] == [{"id": 0, "file_name": "p/video_a/frame_000000.jpg", "width": 640, "height": 480}]
+
+
+def test_coco_takes_sizes_of_the_videos_where_the_file_has_none(tmp_path: Path) -> None:
+    sizes = pl.DataFrame({"video_id": ["video_a"], "width_px": [320], "height_px": [240]})
+    document = {"images": [image(0), image(1, width=640), image(2, "b")], "annotations": [hand(10, 0), hand(11, 2)]}
+    content, made = coco_of(tmp_path, document, video_sizes=sizes)
+    assert [(i["width"], i["height"]) for i in content["images"]] == [(320, 240), (320, 240)]
+    assert made.left_out == {"image size unknown": 1}
+
+
+def test_coco_counts_images_whose_ids_are_no_integers(tmp_path: Path) -> None:
+    images = [image(n, width=640, height=480) | {"id": name} for n, name in enumerate(("b", "a", "07"))]
+    content, _ = coco_of(tmp_path, {"images": images, "annotations": [hand(1, "07"), hand(2, "b")]})
+    assert [i["id"] for i in content["images"]] == [1, 2, 3]
+    assert [a["image_id"] for a in content["annotations"]] == [3, 1]
+
+
+def test_coco_marks_joints_outside_the_image_and_names_joints_by_the_order_of_the_file(tmp_path: Path) -> None:
+    keypoints = [0.5] * 60 + [0.5, 1.4, 0.0]
+    document = {
+        "images": [image(0, width=200, height=160)],
+        "annotations": [hand(2, 0, boxes="[50, 50, 150, 150]", keypoint_25d=keypoints)],
+    }
+    content, _ = coco_of(tmp_path, document)
+    (annotation,) = content["annotations"]
+    # The box grows to 35..165 both ways; its square is cut at the lower border, 160.
+    assert annotation["keypoints"][:3] == [100, 97.5, 2]
+    assert annotation["keypoints"][-3:] == [100, 210, 1]
+    assert annotation["bbox"] == [50, 50, 100, 100]
+    names = {order: hand_category(order)["keypoints"] for order in ("mediapipe", "by_joint")}
+    assert names["mediapipe"][:6] == ["wrist", "thumb_1", "thumb_2", "thumb_3", "thumb_4", "index_1"]
+    assert names["by_joint"][:7] == ["wrist", "thumb_1", "index_1", "middle_1", "ring_1", "pinky_1", "thumb_2"]
+    bones = {
+        order: {(names[order][a - 1], names[order][b - 1]) for a, b in hand_category(order)["skeleton"]}
+        for order in names
+    }
+    assert bones["mediapipe"] == bones["by_joint"] and len(bones["mediapipe"]) == 20
+
+
+def test_nothing_is_written_as_coco_from_an_unfinished_set(tmp_path: Path) -> None:
+    with pytest.raises(AnnotationFileError, match="no finished tables"):
+        export_coco(tmp_path, tmp_path / "x.json", frames_prefix="")
+    assert not list(tmp_path.iterdir())
