@@ -12,10 +12,10 @@ IN_DEMO = HAND100M_ENV_FILE=$(DEMO)/.env DAGSTER_HOME=$(DEMO)/dagster_home
 PORT ?= 3000
 
 .DEFAULT_GOAL := help
-.PHONY: help demo dev test test-quick check check-data format bench lock clean
+.PHONY: help demo dev test test-quick check check-data format bench bench-annotations lock clean
 
 help: ## this list
-	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(not (3,10) <= sys.version_info < (3,14))' || \
@@ -57,6 +57,10 @@ check-data: $(STAMP) $(DAGSTER_HOME)/dagster.yaml ## asset checks on your data; 
 
 bench: $(STAMP) ## time and memory beside what a user would pick instead
 	$(BIN)/python -m benchmarks
+
+bench-annotations: $(STAMP) ## the same for annotation files of 50k, 500k and 1m hands (half an hour, 8 GB of /tmp)
+	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[bench]'
+	$(BIN)/python -m benchmarks --only annotations --sizes 50k 500k 1m
 
 format: $(STAMP) ## rewrite the code in the house style
 	$(BIN)/ruff check --fix . ; $(BIN)/ruff format .

@@ -1,4 +1,4 @@
-"""`python -m benchmarks [--only video|annotations|grid] [--rounds N] [--out FILE]`: all tables as Markdown."""
+"""`python -m benchmarks [--only video|annotations|grid] [--sizes 50k 500k 1m] [--rounds N] [--out FILE]`: Markdown."""
 
 from __future__ import annotations
 
@@ -38,13 +38,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--only", choices=BENCHES, help="one bench instead of all")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument(
+        "--sizes", nargs="+", choices=bench_annotations.SCALES, default=["50k"], help="of annotation files; default 50k"
+    )
     parser.add_argument("--out", type=Path, help="also write the tables to this file")
     chosen = parser.parse_args()
     parts = ["# Benchmarks", machine(), "How to read this: `benchmarks/README.md`."]
     print("\n\n".join(parts), flush=True)
     for name in [chosen.only] if chosen.only else BENCHES:
         with tempfile.TemporaryDirectory(prefix="hand100m_bench_") as folder:
-            for part in (f"## {name}", *BENCHES[name].run(Path(folder), chosen.rounds)):
+            how = {"scales": chosen.sizes} if name == "annotations" else {}
+            for part in (f"## {name}", *BENCHES[name].run(Path(folder), chosen.rounds, **how)):
                 parts.append(part)
                 print(f"\n{part}", flush=True)
     if chosen.out:

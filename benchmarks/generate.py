@@ -12,6 +12,7 @@ import numpy as np
 HANDS_50K, IMAGES_50K = 50_000, 49_930
 FRAME_SIZE_PX = (1440, 1080)
 VIDEO_COUNT = 400
+BAD_FIELDS = (("boxes", "[1, 2, 3"), ("keypoint_25d", [0.5] * 60), ("left_right", "Both"), ("hand_id", "none"))
 
 
 def frame_file(image: int) -> str:
@@ -20,8 +21,13 @@ def frame_file(image: int) -> str:
     return f"{video:08x}-0000-4000-8000-000000000000/frame_{30 * place:06d}.jpg"
 
 
-def write_annotations(path: Path, hands: int = HANDS_50K, images: int = IMAGES_50K, seed: int = 0) -> Path:
-    """One file of the 50k scale by default, about 90 MB; every positive is in it, and from another video."""
+def write_annotations(
+    path: Path, hands: int = HANDS_50K, images: int = IMAGES_50K, seed: int = 0, *, bad_every: int = 0
+) -> Path:
+    """One file of the 50k scale by default, about 90 MB; every positive is in it, and from another video.
+
+    With `bad_every`, one hand in so many breaks the contract, in one of four ways in turn.
+    """
     rng = np.random.default_rng(seed)
     with path.open("w", encoding="utf-8") as file:
         file.write('{"images": [')
@@ -30,7 +36,11 @@ def write_annotations(path: Path, hands: int = HANDS_50K, images: int = IMAGES_5
             file.write((", " if image else "") + json.dumps(record))
         file.write('], "annotations": [')
         for hand in range(hands):
-            file.write((", " if hand else "") + json.dumps(_hand(hand, hands, images, rng)))
+            record = _hand(hand, hands, images, rng)
+            if bad_every and hand % bad_every == 0:
+                field, value = BAD_FIELDS[hand // bad_every % len(BAD_FIELDS)]
+                record[field] = value
+            file.write((", " if hand else "") + json.dumps(record))
         file.write("]}")
     return path
 

@@ -108,6 +108,11 @@ def _command(contender: Contender, *arguments: str | Path) -> list[str | Path]:
     return [contender.python, "-m", f"benchmarks.peers.{contender.peer}", *arguments]
 
 
+def run_peer(peer: str, *arguments: str | Path) -> Used:
+    """Run one peer once, start-up included."""
+    return run_command([sys.executable, "-m", f"benchmarks.peers.{peer}", *arguments])
+
+
 def compare(contenders: Sequence[Contender], rounds: int = 3) -> list[Result]:
     """Measure all, one after the other within a round, the order turning from round to round.
 

@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 import polars as pl
 import pytest
+from pycocotools.coco import COCO
 
 from hand100m_assets.annotations.coco import export_coco
 from hand100m_assets.annotations.export import Exported, export_json
@@ -195,9 +196,8 @@ def test_the_coco_file_says_the_same_in_image_pixels(case: Case) -> None:
 
 
 def test_pycocotools_reads_the_coco_file(case: Case) -> None:
-    coco_module = pytest.importorskip("pycocotools.coco")
     with contextlib.redirect_stdout(io.StringIO()):
-        coco = coco_module.COCO(str(case.coco.path))
+        coco = COCO(str(case.coco.path))
     (category,) = coco.loadCats(coco.getCatIds(catNms=["hand"]))
     assert category["keypoints"][0] == "wrist"
     assert (len(coco.getImgIds()), len(coco.getAnnIds())) == (case.coco.images, case.coco.hands)
