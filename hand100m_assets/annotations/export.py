@@ -66,10 +66,10 @@ def export_json(tables_dir: Path, out_file: Path, *, frames_prefix: str, all_han
     with file_in_place_of(out_file) as file:
         file.write(b'{"images": [')
         image_records = (_image_records(batch, frames_prefix) for batch in batches(images, kept_images))
-        images_written = write_records(file, map(_lines, image_records))
+        images_written = write_records(file, map(json_lines, image_records))
         file.write(b'], "annotations": [')
         hand_records = map(_hand_records, batches(hands, pairable.kept if pairable else None))
-        hands_written = write_records(file, map(_lines, hand_records))
+        hands_written = write_records(file, map(json_lines, hand_records))
         file.write(b"]}\n")
     return Exported(out_file, images_written, hands_written, pairable.left_out if pairable else {})
 
@@ -111,7 +111,8 @@ def write_records(file: BinaryIO, batches_of_lines: Iterable[Iterable[bytes]]) -
     return written
 
 
-def _lines(records: pl.DataFrame) -> list[bytes]:
+def json_lines(records: pl.DataFrame) -> list[bytes]:
+    """Each row as a JSON object."""
     buffer = io.BytesIO()
     records.write_ndjson(buffer)
     # Line ends inside strings are escaped, so that every one of these separates two records.
