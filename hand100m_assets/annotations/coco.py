@@ -18,13 +18,12 @@ from typing import Any, Final
 import numpy as np
 import polars as pl
 
+from hand100m_assets.annotations.coco_images import NumberedImages
 from hand100m_assets.annotations.contract import KEYPOINT_COUNT
 from hand100m_assets.annotations.export import (
     Exported,
     batches,
     file_names,
-    first_of_each_id,
-    have_plain_ids,
     json_lines,
     write_records,
 )
@@ -79,9 +78,8 @@ def export_coco(
         OutputUnwritableError: The output disk is full, read-only or not permitted.
     """
     source_name = read_summary(tables_dir).source_name
-    images = _numbered_images(pl.scan_parquet(tables_dir / IMAGES_FILE), video_sizes)
-    writer = _HandWriter(images.select("image_id", "number", "width_px", "height_px"))
-    sized = images.drop_nulls(["width_px", "height_px"])
+    images = NumberedImages(pl.scan_parquet(tables_dir / IMAGES_FILE), video_sizes)
+    writer = _HandWriter(images)
     head = {
         "info": {"description": f"Hands of {source_name}; keypoints in image pixels"},
         "licenses": [],
@@ -89,7 +87,7 @@ def export_coco(
     }
     with file_in_place_of(out_file) as file:
         file.write(json.dumps(head).encode().removesuffix(b"}") + b', "images": [')
-        images_written = write_records(file, (_image_lines(b, frames_prefix) for b in batches(sized.lazy())))
+        images_written = write_records(file, (_image_lines(b, frames_prefix) for b in images.batches()))
         file.write(b'], "annotations": [')
         hands = pl.scan_parquet(tables_dir / HANDS_FILE)
         hands_written = write_records(file, (writer.lines(batch) for batch in batches(hands)))
@@ -97,42 +95,24 @@ def export_coco(
     return Exported(out_file, images_written, hands_written, writer.left_out)
 
 
-def _numbered_images(images: pl.LazyFrame, video_sizes: pl.DataFrame | None) -> pl.DataFrame:
-    """Images with a `number` and the best known size; of equal ids the first."""
-    plain = have_plain_ids(images)
-    number = pl.col("image_id").cast(pl.Int64) if plain else pl.int_range(1, pl.len() + 1, dtype=pl.Int64)
-    table = images.drop("record", "file_name").collect().filter(pl.Series(first_of_each_id(images)))
-    table = table.with_columns(number=number)
-    if video_sizes is None:
-        return table
-    known = video_sizes.select("video_id", video_width_px="width_px", video_height_px="height_px").unique("video_id")
-    return table.join(known, on="video_id", how="left", maintain_order="left").with_columns(
-        # Never one side of the one and one of the other: sizes come whole or not at all.
-        pl.when(pl.col("width_px").is_null() | pl.col("height_px").is_null())
-        .then(f"video_{side}")
-        .otherwise(side)
-        .alias(side)
-        for side in ("width_px", "height_px")
-    )
-
-
 def _image_lines(images: pl.DataFrame, frames_prefix: str) -> list[bytes]:
+    sized = images.drop_nulls(["width_px", "height_px"])
     return json_lines(
-        images.select(id="number", file_name=file_names(frames_prefix), width="width_px", height="height_px")
+        sized.select(id="number", file_name=file_names(frames_prefix), width="width_px", height="height_px")
     )
 
 
 class _HandWriter:
     """Turns batches of hands into COCO records, numbered through, and counts those that cannot be."""
 
-    def __init__(self, images: pl.DataFrame) -> None:
+    def __init__(self, images: NumberedImages) -> None:
         self.images = images
         self.written = 0
         self.left_out: dict[str, int] = {}
 
     def lines(self, hands: pl.DataFrame) -> list[bytes]:
         """One JSON object a hand that has an image of known size and a crop."""
-        table = hands.join(self.images, on="image_id", how="left", maintain_order="left")
+        table = self.images.of_hands(hands)
         found = [
             _region_or_reason(*row) for row in table.select("number", "box_px", "width_px", "height_px").iter_rows()
         ]

@@ -17,7 +17,7 @@ from hand100m_assets.annotations.tables import HANDS_FILE, IMAGES_FILE, read_sum
 from hand100m_assets.outputfiles import file_in_place_of
 
 _BATCH_ROWS: Final = 10_000
-_PLAIN_INTEGER: Final = r"^(?:0|[1-9][0-9]{0,17})$"
+PLAIN_INTEGER: Final = r"^(?:0|[1-9][0-9]{0,17})$"
 
 Kept = npt.NDArray[np.bool_]
 
@@ -84,7 +84,7 @@ def _with_natural_ids(images: pl.LazyFrame, hands: pl.LazyFrame) -> tuple[pl.Laz
 
 def have_plain_ids(table: pl.LazyFrame) -> bool:
     """Whether every image id is the plain notation of an integer."""
-    return bool(table.select(pl.col("image_id").str.contains(_PLAIN_INTEGER).all()).collect().item())
+    return bool(table.select(pl.col("image_id").str.contains(PLAIN_INTEGER).all()).collect().item())
 
 
 def first_of_each_id(images: pl.LazyFrame) -> Kept:

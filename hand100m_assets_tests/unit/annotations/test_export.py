@@ -228,6 +228,25 @@ def test_coco_takes_sizes_of_the_videos_where_the_file_has_none(tmp_path: Path) 
     assert made.left_out == {"image size unknown": 1}
 
 
+@pytest.mark.parametrize("ids", [(7, 3, 5), ("7", "img", "5")], ids=["integers", "texts"])
+def test_coco_finds_each_hands_image_whatever_the_batches_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ids: tuple[Any, ...]
+) -> None:
+    monkeypatch.setattr("hand100m_assets.annotations.export._BATCH_ROWS", 2)
+    images = [image(n, f"v{n}", width=640 + n, height=480) | {"id": name} for n, name in enumerate(ids)]
+    hands = [hand(n, name) for n, name in enumerate((*ids, *reversed(ids), "07", "x", 4))]
+    content, made = coco_of(tmp_path, {"images": images, "annotations": hands})
+    widths = {i["id"]: i["width"] for i in content["images"]}
+    assert [widths[a["image_id"]] for a in content["annotations"]] == [640, 641, 642, 642, 641, 640]
+    assert made.left_out == {"no image": 3}
+
+
+def test_coco_of_a_set_without_images_or_hands_is_whole(tmp_path: Path) -> None:
+    assert coco_of(tmp_path, {"images": [], "annotations": [hand(1, 0)]})[1].left_out == {"no image": 1}
+    content, _ = coco_of(tmp_path, {"images": [], "annotations": []})
+    assert content["images"] == content["annotations"] == []
+
+
 def test_coco_counts_images_whose_ids_are_no_integers(tmp_path: Path) -> None:
     images = [image(n, width=640, height=480) | {"id": name} for n, name in enumerate(("b", "a", "07"))]
     content, _ = coco_of(tmp_path, {"images": images, "annotations": [hand(1, "07"), hand(2, "b")]})
