@@ -1,0 +1,23 @@
+"""The `hand100m` command: one thing at a time, without an orchestrator. Thin over the rooms.
+
+Exit status: 0 fine, 1 the data is bad, 2 used wrongly. With `--json`, stdout is one JSON document.
+"""
+
+from __future__ import annotations
+
+import click
+
+from hand100m_assets.cli.annotation_sets import export, grid, validate
+from hand100m_assets.cli.output import Commands
+from hand100m_assets.cli.overview import doctor, sample, status
+from hand100m_assets.cli.videos import audit, extract
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="hand100m_assets")
+def main() -> None:
+    """Hand100M data preparation: frames, tables and grids from videos and annotations."""
+
+
+for command in (sample, doctor, status, extract, audit, validate, grid, export):
+    main.add_command(command)

@@ -1,0 +1,118 @@
+"""`validate`, `grid`, `export`: annotation files to tables, pictures, and files for others."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+import polars as pl
+
+from hand100m_assets.annotations.ingest import ingest_file
+from hand100m_assets.annotations.lookup_build import build_lookup
+from hand100m_assets.annotations.rules import RuleTables, apply_rules
+from hand100m_assets.cli.output import as_json, emit
+from hand100m_assets.layout import EXPORT_FORMATS, SOURCES, ExportFormat
+from hand100m_assets.pairs.resolve import resolve_pairs
+from hand100m_assets.render.anchors import choose_anchor_rows, is_published
+from hand100m_assets.render.grid import draw_grids, write_jpeg
+from hand100m_assets.settings import load_settings
+from hand100m_assets.workspace import SourceWorkspace, console_lines_of, image_finder, read_set_name
+
+
+@click.command()
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@click.argument("out", type=click.Path(file_okay=False, path_type=Path))
+@as_json
+def validate(file: Path, out: Path, json_wanted: bool) -> None:
+    """Validate annotation FILE into tables in OUT; exit 1 when a rule of error severity is broken."""
+    settings = load_settings()
+    summary = ingest_file(file, out)
+    build_lookup(out)
+    results = apply_rules(RuleTables.read(out, stride=settings.frame_stride, name_pattern=settings.name_pattern))
+    broken = [result for result in results if result.count]
+
+    def show() -> None:
+        click.echo(f"{summary.images_kept} images, {summary.hands_kept} hands kept, {summary.rejects} rejects in {out}")
+        for result in broken:
+            colour = "red" if result.rule.severity == "error" else "yellow"
+            click.secho(f"{result.rule.severity:8}{result.rule.name}: {result.count}. {result.rule.why}", fg=colour)
+
+    rules = {result.rule.name: {"severity": result.rule.severity, "count": result.count} for result in results}
+    emit(json_wanted, {"summary": summary.model_dump(mode="json"), "rules": rules}, show)
+    sys.exit(1 if any(result.rule.severity == "error" for result in broken) else 0)
+
+
+@click.command()
+@click.argument("tables", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.argument("frames", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.argument("out", type=click.Path(dir_okay=False, path_type=Path))
+@click.option("--labelled", is_flag=True, help="Draw ids, distance and skeleton over the crops.")
+@click.option("--seed", default=0, show_default=True, help="Choice of pairs, where none was published.")
+@as_json
+def grid(*, tables: Path, frames: Path, out: Path, labelled: bool, seed: int, json_wanted: bool) -> None:
+    """Draw the 10 x 10 grid of TABLES (made by `validate`) from FRAMES (a folder of frame folders) to OUT."""
+    settings = load_settings()
+    name = read_set_name(tables, settings.name_pattern)
+    hands = pl.read_parquet(tables / "hands.parquet")
+    pairs = resolve_pairs(hands)
+    choice = choose_anchor_rows(pairs, published=is_published(name), seed=seed)
+    drawn = draw_grids(
+        pairs,
+        hands,
+        choice.rows,
+        image_finder(frames, settings.image_prefixes),
+        images=pl.scan_parquet(tables / "images.parquet"),
+        joint_order=settings.joint_order,
+    )
+    write_jpeg(drawn.labelled if labelled else drawn.plain, out)
+
+    def show() -> None:
+        for line in console_lines_of(tables, settings.name_pattern):
+            click.echo(line)
+        click.echo(f"{out}: {choice.how}; {drawn.missing.height} cells empty")
+
+    emit(json_wanted, {"grid": out, "pairs_shown": choice.how, "missing": drawn.missing.to_dicts()}, show)
+    sys.exit(1 if drawn.missing.height else 0)
+
+
+@click.command()
+@click.argument("set_keys", metavar="SET...", nargs=-1, required=True)
+@click.option(
+    "--source", "source_name", type=click.Choice([s.name for s in SOURCES]), required=True, help="Whose sets."
+)
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Folder of the files; made if needed.")
+@click.option("--frames-prefix", help="What comes before <video id>/frame_NNNNNN.jpg; default HAND100M_EXPORT_PREFIX.")
+@click.option("--format", "export_format", type=click.Choice(EXPORT_FORMATS), default="original", show_default=True)
+@click.option("--all-hands", is_flag=True, help="Also what the original loaders stumble over: hands without a pair.")
+@as_json
+def export(
+    *,
+    set_keys: tuple[str, ...],
+    source_name: str,
+    out: Path | None,
+    frames_prefix: str | None,
+    export_format: ExportFormat,
+    all_hands: bool,
+    json_wanted: bool,
+) -> None:
+    """Write finished annotation SETs (keys such as simhand-50k) as the original's JSON or as COCO keypoints."""
+    if all_hands and export_format != "original":
+        raise click.UsageError("--all-hands is for the original format")
+    place = next(SourceWorkspace(load_settings(), source) for source in SOURCES if source.name == source_name)
+    inventory_file = place.output.table_file("inventory")
+    inventory = pl.read_parquet(inventory_file) if inventory_file.exists() else None
+    made = [
+        place.export(
+            key, export_format, out_dir=out, frames_prefix=frames_prefix, all_hands=all_hands, inventory=inventory
+        )
+        for key in set_keys
+    ]
+
+    def show() -> None:
+        for one in made:
+            click.echo(f"{one.path}: {one.images} images, {one.hands} hands")
+            for reason, count in one.left_out.items():
+                click.secho(f"  left out: {count} ({reason})", fg="yellow", err=True)
+
+    emit(json_wanted, [vars(one) for one in made], show)
