@@ -1,37 +1,36 @@
-"""The shape of an annotation document: parser events -> raw records of the two arrays.
+"""The shape of an annotation document: text in a window -> the records of its two arrays.
 
-Coroutines that are sent one event after the other, so that nothing but the record being built is held. Only arrays
-directly below the top count; keys of the same name deeper down, and everything else, are passed over.
+Only arrays directly below the top count; keys of the same name deeper down, and everything else, are passed over. The
+text is cut at what looks like the end of a record, and parsed; that the piece parses as one array proves the cut, as
+nothing else can stand between two values. Where it does not, records are told apart one by one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Generator
-from typing import Any, Final, Literal, NamedTuple, TypeAlias
+import json
+import re
+from collections import Counter
+from collections.abc import Iterator
+from typing import Final, NamedTuple
 
-Section = Literal["images", "annotations"]
-SECTIONS: Final[tuple[Section, Section]] = ("images", "annotations")
+from hand100m_assets.annotations.batches import SECTIONS, Batch, LoneRecord, Section, parse_together
+from hand100m_assets.annotations.recordtext import RecordTextError, parse_record
+from hand100m_assets.annotations.window import MAX_RECORD_BYTES, StructureError, ValueScan, Window
 
-Following: TypeAlias = Generator[None, "tuple[str, Any]", Any]
+_SEEMING_END: Final = re.compile(rb"\}(?=[ \t\n\r]*,[ \t\n\r]*\{)")
+_TAIL_BYTES: Final = 1 << 15
+"""Where a seeming end of a record is looked for first; holds several records."""
 
-_OPENING: Final = frozenset({"start_map", "start_array"})
-_CLOSING: Final = frozenset({"end_map", "end_array"})
+_LEAST_REACH_BYTES: Final = 1 << 16
+_BEYOND_BYTES: Final = 8
 _KINDS: Final = {
-    "start_map": "an object",
-    "start_array": "an array",
-    "string": "a string",
-    "number": "a number",
-    "boolean": "a boolean",
-    "null": "null",
+    b"{": "an object",
+    b"[": "an array",
+    b'"': "a string",
+    b"t": "a boolean",
+    b"f": "a boolean",
+    b"n": "null",
 }
-
-
-class RawRecord(NamedTuple):
-    """One item of an array, as JSON gives it; anything may stand where an object should."""
-
-    section: Section
-    record: int
-    value: Any
 
 
 class FileFault(NamedTuple):
@@ -42,17 +41,16 @@ class FileFault(NamedTuple):
         offset_bytes: Where in the unpacked file; None where no single place is at fault.
         words: What is wrong.
         value: What stands there.
+        severity: `warning` where nothing of the two arrays is lost.
+        breaks_off: Whether nothing after it could be read.
     """
 
     rule: str
     offset_bytes: int | None
     words: str
     value: str = ""
-
-    @property
-    def breaks_off(self) -> bool:
-        """Whether nothing after it could be read."""
-        return self.offset_bytes is not None
+    severity: str = "error"
+    breaks_off: bool = False
 
     @property
     def reason(self) -> str:
@@ -64,87 +62,174 @@ class WrongTopLevelError(Exception):
     """The document is no object."""
 
 
-def follow_document(found: list[RawRecord], faults: list[FileFault], seen: set[Section]) -> Following:
-    """Follow a whole document; every finished record is appended to `found`.
+class Document:
+    """Reads one document from a window.
 
-    Args:
-        found: Receives the records.
-        faults: Receives what is wrong with the arrays themselves.
-        seen: Receives the sections that are there as arrays.
-
-    Raises:
-        WrongTopLevelError: From `send`, on the first event.
+    Attributes:
+        faults: What is wrong with the arrays themselves.
+        seen: The sections that are there as arrays.
+        other_keys: Other keys of the top level, and how often each was met.
     """
-    event, _ = yield
-    if event != "start_map":
-        raise WrongTopLevelError(f"its top level is {_KINDS[event]}")
-    while True:
-        event, key = yield
-        if event == "end_map":
-            break
-        event, _ = yield
-        section = next((name for name in SECTIONS if name == key), None)
-        if section is not None and event == "start_array" and section not in seen:
-            seen.add(section)
-            yield from _follow_array(section, found)
-            continue
-        if section is not None:
-            faults.append(_array_fault(section, event, section in seen))
-        if event in _OPENING:
-            yield from _pass_over()
-    while True:  # whatever follows the document is the parser's to refuse
-        yield
+
+    def __init__(self, window: Window, chunk_bytes: int) -> None:
+        self.window = window
+        self.faults: list[FileFault] = []
+        self.seen: set[Section] = set()
+        self.other_keys: Counter[str] = Counter()
+        # A little less than a chunk: one chunk and the rest of the one before are then enough to see its end.
+        self._reach_bytes = self._chunk_bytes = max(min(chunk_bytes, MAX_RECORD_BYTES) - _BEYOND_BYTES, 1)
+
+    def records(self) -> Iterator[Batch | LoneRecord]:
+        """Yield the records of both arrays in the order of the file.
+
+        Raises:
+            WrongTopLevelError: It is no object.
+            StructureError: The text is no JSON from here on; the place counts from where the window stands.
+            CutShortError: It ends in the middle.
+        """
+        self._insist_on_object()
+        is_first = True
+        while not self._closes(b"}", is_first):
+            is_first = False
+            key = self._key()
+            section = next((name for name in SECTIONS if name == key), None)
+            opening = self.window.peek()
+            if section is not None and opening == b"[" and section not in self.seen:
+                self.seen.add(section)
+                self.window.pass_over(1)
+                yield from self._array(section)
+                continue
+            if section is None:
+                self.other_keys[key] += 1
+            else:
+                self.faults.append(_array_fault(section, opening, section in self.seen))
+            self._pass_over_value()
+        if self.window.peek():
+            raise StructureError(0, "something behind the end of the document")
+
+    def _insist_on_object(self) -> None:
+        opening = self.window.peek()
+        if opening == b"{":
+            self.window.pass_over(1)
+            return
+        is_number = opening.isdigit() or opening == b"-"
+        if opening not in _KINDS and not is_number:
+            self._refuse(opening, "nothing that JSON begins with")
+        if opening != b"[":
+            self._insist_on_json()
+        raise WrongTopLevelError(f"its top level is {_KINDS.get(opening, 'a number')}")
+
+    def _insist_on_json(self) -> None:
+        try:
+            parse_record(self._value() or b"0")
+        except RecordTextError as error:
+            raise StructureError(error.place, error.words) from error
+
+    def _closes(self, closer: bytes, is_first: bool) -> bool:
+        """Step over the comma before the next item, or over the end."""
+        found = self.window.peek()
+        if found == closer:
+            self.window.pass_over(1)
+            return True
+        if not is_first:
+            if found != b",":
+                self._refuse(found, f"neither a comma nor a {closer.decode()!r}")
+            self.window.pass_over(1)
+            self.window.peek()
+        return False
+
+    def _refuse(self, found: bytes, words: str) -> None:
+        if not found:
+            ValueScan(self.window).extent()  # raises: the text is cut short
+        raise StructureError(0, words)
+
+    def _key(self) -> str:
+        found = self.window.peek()
+        if found != b'"':
+            self._refuse(found, "no key where one should be")
+        raw = self._value()
+        if raw is None:
+            raise StructureError(0, "a key without end")
+        self._insist_on_json()
+        key = str(parse_record(raw).value)
+        self.window.pass_over(len(raw))
+        found = self.window.peek()
+        if found != b":":
+            self._refuse(found, "no colon behind a key")
+        self.window.pass_over(1)
+        self.window.peek()
+        return key
+
+    def _value(self) -> bytes | None:
+        """The value ahead, not passed over; None, and passed over, where it is too long to be kept."""
+        extent = ValueScan(self.window).extent()
+        if extent.passed_bytes:
+            return None
+        return self.window.data[self.window.pos : self.window.pos + extent.length]
+
+    def _pass_over_value(self) -> None:
+        raw = self._value()
+        if raw is None:
+            return
+        try:
+            parse_record(raw)
+        except RecordTextError as error:
+            words = f"{error.words}, outside of images and annotations"
+            place = self.window.offset + error.place
+            self.faults.append(FileFault("not_json", place, words, _shown(raw[error.place :]), "warning"))
+        self.window.pass_over(len(raw))
+
+    def _array(self, section: Section) -> Iterator[Batch | LoneRecord]:
+        record = 0
+        while not self._closes(b"]", record == 0):
+            batch = self._batch(section, record)
+            yield batch or self._lone(section, record)
+            record += len(batch.values) if batch else 1
+
+    def _batch(self, section: Section, record: int) -> Batch | None:
+        """Records up to where the window reaches; None where the next one has to be looked at alone."""
+        window = self.window
+        window.fill(self._reach_bytes + _BEYOND_BYTES)
+        text = self._seeming_records()
+        values, length = parse_together(text) if text else ([], 0)
+        if length == len(text) and values:
+            self._reach_bytes = min(2 * self._reach_bytes, self._chunk_bytes)
+        else:
+            # What fails once in a while costs little, and what fails all the time does not cost whole chunks.
+            self._reach_bytes = min(max(length, _LEAST_REACH_BYTES), self._chunk_bytes)
+        if not values:
+            return None
+        batch = Batch(section, record, window.offset, text[:length], values)
+        window.pass_over(length)
+        return batch
+
+    def _seeming_records(self) -> bytes:
+        window = self.window
+        if window.ahead <= self._reach_bytes:
+            return window.data[window.pos :]
+        end = window.pos + self._reach_bytes
+        for start in (max(window.pos, end - _TAIL_BYTES), window.pos):
+            ends = [match.end() for match in _SEEMING_END.finditer(window.data, start, end)]
+            if ends:
+                return window.data[window.pos : ends[-1]]
+        return b""
+
+    def _lone(self, section: Section, record: int) -> LoneRecord:
+        window = self.window
+        offset = window.offset
+        raw = self._value()
+        if raw is None:
+            return LoneRecord(section, record, offset, None, window.offset - offset)
+        window.pass_over(len(raw))
+        return LoneRecord(section, record, offset, raw, len(raw))
 
 
-def _array_fault(section: Section, event: str, is_second: bool) -> FileFault:
+def _shown(raw: bytes) -> str:
+    return json.dumps(raw[:40].decode("utf-8", "replace"))
+
+
+def _array_fault(section: Section, opening: bytes, is_second: bool) -> FileFault:
     if is_second:
         return FileFault("array_repeated", None, f"there is a second {section!r}; only the first was read")
-    return FileFault("array_expected", None, f"{section!r} is {_KINDS[event]}, not an array", value=_KINDS[event])
-
-
-def _follow_array(section: Section, found: list[RawRecord]) -> Following:
-    record = 0
-    while True:
-        event, value = yield
-        if event == "end_array":
-            return
-        if event in _OPENING:
-            value = yield from _build(event)
-        found.append(RawRecord(section, record, value))
-        record += 1
-
-
-def _build(event: str) -> Following:
-    """Return the value whose opening event was just met. A loop, not a recursion: files may nest as deep as they like.
-
-    Of equal keys in an object the last counts, as in Python's own reader.
-    """
-    top: Any = {} if event == "start_map" else []
-    current, key = top, ""
-    outer: list[tuple[Any, str]] = []
-    while True:
-        event, value = yield
-        if event in _CLOSING:
-            if not outer:
-                return top
-            current, key = outer.pop()
-        elif event == "map_key":
-            key = value
-        else:
-            is_opening = event in _OPENING
-            if is_opening:
-                value = {} if event == "start_map" else []
-            if type(current) is list:
-                current.append(value)
-            else:
-                current[key] = value
-            if is_opening:
-                outer.append((current, key))
-                current = value
-
-
-def _pass_over() -> Following:
-    depth = 1
-    while depth:
-        event, _ = yield
-        depth += (event in _OPENING) - (event in _CLOSING)
+    kind = _KINDS.get(opening, "a number")
+    return FileFault("array_expected", None, f"{section!r} is {kind}, not an array", value=kind)

@@ -13,6 +13,7 @@ import polars as pl
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from hand100m_assets.annotations.contract import KEYPOINT_COUNT, HandRecord, ImageRecord, named_frame
+from hand100m_assets.annotations.plain_values import list_column
 from hand100m_assets.errors import AnnotationFileError
 
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ REJECTS_SCHEMA: Final = pl.Schema(
     {
         "section": pl.Enum(["images", "annotations", "file"]),
         "record": pl.Int64(),
+        "byte_offset": pl.Int64(),
         "field": pl.String(),
         "rule": pl.String(),
         "reason": pl.String(),
@@ -62,7 +64,10 @@ REJECTS_SCHEMA: Final = pl.Schema(
         "severity": pl.Enum(["error", "warning"]),
     }
 )
-"""One row a fault of a rejected record; `record` is -1 for the file as a whole."""
+"""One row a fault of a rejected record, or a warning about a kept one; `record` is -1 for the file as a whole.
+
+`byte_offset` is where the record begins in the unpacked file, a byte order mark counted; for the file as a whole where
+the fault is, and null where it has no one place."""
 
 MAX_VALUE_CHARS: Final = 200
 
@@ -98,6 +103,9 @@ class IngestSummary(BaseModel):
         rejects: Records that broke the contract.
         complete: Whether the file was read to its end.
         problem: Why not, with the byte offset; None when complete.
+        unknown_keys: Keys that no table has a column for, of the `file`, its `images` and its `annotations`, and how
+            many records have them; of more than a hundred names the rest are counted together.
+        repeated_keys: Keys given twice in one record, likewise; the last value was taken.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -112,6 +120,8 @@ class IngestSummary(BaseModel):
     rejects: int
     complete: bool
     problem: str | None = None
+    unknown_keys: dict[str, dict[str, int]] = {}
+    repeated_keys: dict[str, dict[str, int]] = {}
 
 
 class Reject(NamedTuple):
@@ -119,6 +129,7 @@ class Reject(NamedTuple):
 
     section: str
     record: int
+    byte_offset: int | None
     field: str
     rule: str
     reason: str
@@ -126,15 +137,15 @@ class Reject(NamedTuple):
     severity: str = "error"
 
 
-def rejects_of(section: str, record: int, error: ValidationError) -> list[Reject]:
+def rejects_of(section: str, record: int, byte_offset: int, error: ValidationError) -> list[Reject]:
     """One row a broken field, in words; of the many items of a list the first that is broken stands for all."""
     by_field: dict[str, list[ErrorDetails]] = {}
     for fault in error.errors(include_url=False, include_context=False):
         by_field.setdefault(str(fault["loc"][0]) if fault["loc"] else "", []).append(fault)
-    return [_reject(section, record, faults) for faults in by_field.values()]
+    return [_reject(section, record, byte_offset, faults) for faults in by_field.values()]
 
 
-def _reject(section: str, record: int, faults: Sequence[ErrorDetails]) -> Reject:
+def _reject(section: str, record: int, byte_offset: int, faults: Sequence[ErrorDetails]) -> Reject:
     first, more = faults[0], len(faults) - 1
     is_absent = first["type"] == "missing"
     is_record = first["type"] == "model_type"
@@ -145,6 +156,7 @@ def _reject(section: str, record: int, faults: Sequence[ErrorDetails]) -> Reject
     return Reject(
         section=section,
         record=record,
+        byte_offset=byte_offset,
         field=".".join(str(part) for part in first["loc"]),
         rule=f"contract:{first['type']}",
         reason=reason + (f" (and {more} more of this field)" if more else ""),
@@ -199,13 +211,8 @@ def hands_frame(records: Sequence[tuple[int, HandRecord]]) -> pl.DataFrame:
 
 
 def _lists(values: Sequence[Sequence[float]], item: pl.DataType) -> pl.Series:
-    """Lists as a column, cut out of one flat series: a list each is ten times slower."""
-    if not values:
-        return pl.Series(dtype=pl.List(item))
     lengths = np.fromiter(map(len, values), np.int64, len(values))
-    flat = pl.Series(list(chain.from_iterable(values)), dtype=item)
-    places = pl.DataFrame({"start": lengths.cumsum() - lengths, "length": lengths})
-    return places.select(pl.lit(flat).implode().list.slice("start", "length")).to_series()
+    return list_column(pl.Series(list(chain.from_iterable(values)), dtype=item), lengths)
 
 
 def rejects_frame(rejects: Iterable[Reject]) -> pl.DataFrame:
