@@ -15,7 +15,7 @@ from typing import Final, NamedTuple
 
 from hand100m_assets.annotations.batches import SECTIONS, Batch, LoneRecord, Section, parse_together
 from hand100m_assets.annotations.recordtext import RecordTextError, parse_record
-from hand100m_assets.annotations.window import MAX_RECORD_BYTES, StructureError, ValueScan, Window
+from hand100m_assets.annotations.window import MAX_RECORD_BYTES, CutShortError, StructureError, ValueScan, Window
 
 _SEEMING_END: Final = re.compile(rb"\}(?=[ \t\n\r]*,[ \t\n\r]*\{)")
 _TAIL_BYTES: Final = 1 << 15
@@ -140,7 +140,7 @@ class Document:
 
     def _refuse(self, found: bytes, words: str) -> None:
         if not found:
-            ValueScan(self.window).extent()  # raises: the text is cut short
+            raise CutShortError
         raise StructureError(0, words)
 
     def _key(self) -> str:
@@ -157,7 +157,8 @@ class Document:
         if found != b":":
             self._refuse(found, "no colon behind a key")
         self.window.pass_over(1)
-        self.window.peek()
+        if not self.window.peek():
+            raise CutShortError
         return key
 
     def _value(self) -> bytes | None:

@@ -28,12 +28,30 @@ def record_rejected(tables: RuleTables) -> pl.LazyFrame:
     """Records that broke the contract, each with its first fault."""
     faults = tables.rejects.filter((pl.col("section") != "file") & (pl.col("severity") == "error"))
     first = faults.unique(["section", "record"], keep="first", maintain_order=True)
-    return first.select("section", "record", "field", "reason", "value")
+    return first.select("section", "record", "byte_offset", "field", "reason", "value")
 
 
 def file_incomplete(tables: RuleTables) -> pl.LazyFrame:
     """Faults of the file as a whole."""
-    return tables.rejects.filter((pl.col("section") == "file") & (pl.col("severity") == "error")).select("reason")
+    return tables.rejects.filter((pl.col("section") == "file") & (pl.col("severity") == "error")).select(
+        "byte_offset", "reason"
+    )
+
+
+def unknown_key(tables: RuleTables) -> pl.LazyFrame:
+    """Keys of the file that no table has a column for, and how many records have them."""
+    return _counted_keys(tables.summary.unknown_keys)
+
+
+def key_repeated(tables: RuleTables) -> pl.LazyFrame:
+    """Keys that one record gives twice, and in how many."""
+    return _counted_keys(tables.summary.repeated_keys)
+
+
+def _counted_keys(by_section: dict[str, dict[str, int]]) -> pl.LazyFrame:
+    rows = [(section, key, count) for section, keys in by_section.items() for key, count in keys.items()]
+    schema = {"section": pl.String, "key": pl.String, "records": pl.Int64}
+    return pl.LazyFrame(rows, schema=schema, orient="row")
 
 
 def no_hands(tables: RuleTables) -> pl.LazyFrame:

@@ -42,9 +42,12 @@ def types_of(values: Iterable[Any]) -> set[type]:
 def id_texts(ids: Sequence[str | int]) -> pl.Series:
     """Ids as text, as the contract makes it of strings and integers."""
     types = types_of(ids)
+    if types == {str}:
+        return pl.Series(ids, dtype=pl.String)
     if types == {int} and max(map(int, ids)) < 2**63:
-        return pl.Series(ids, dtype=pl.Int64).cast(pl.String)
-    return pl.Series(ids if types == {str} else list(map(str, ids)), dtype=pl.String)
+        texts: pl.Series = pl.Series(ids, dtype=pl.Int64).cast(pl.String)
+        return texts
+    return pl.Series(list(map(str, ids)), dtype=pl.String)
 
 
 def hand_ids(ids: Sequence[str | int]) -> tuple[pl.Series, Mask]:

@@ -68,6 +68,15 @@ RULES: Final[tuple[Rule, ...]] = (
         "record_rejected", "error", "A record that breaks the contract is lost to training.", offenders.record_rejected
     ),
     Rule("file_incomplete", "error", "The rest of the hands is missing without a trace.", offenders.file_incomplete),
+    Rule(
+        "key_repeated", "warning", "Only the last of two values counts; was it the right one?", offenders.key_repeated
+    ),
+    Rule(
+        "unknown_key",
+        "warning",
+        "What no table has a column for is left out; a field may have another name here.",
+        offenders.unknown_key,
+    ),
     Rule("no_hands", "error", "An empty set passes every other rule.", offenders.no_hands),
     Rule(
         "totals_differ",

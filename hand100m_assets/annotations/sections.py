@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Final, Generic, Protocol, TypeVar
 
 import numpy as np
 import polars as pl
@@ -63,6 +63,13 @@ class Parts:
         self._waiting, self._waiting_rows = [], 0
 
 
+class TakePlain(Protocol):
+    """Take what is plain of raw records; see `plain_hands`."""
+
+    def __call__(self, values: Sequence[Any], *, has_booleans: bool = ...) -> Rows:
+        """Rows of what is plain."""
+
+
 class SectionTable(Generic[Record]):
     """Rows and rejects of one array.
 
@@ -79,7 +86,7 @@ class SectionTable(Generic[Record]):
         model: type[Record],
         *,
         number: str,
-        plain: Callable[[Sequence[Any]], Rows],
+        plain: TakePlain,
         frame_of: Callable[[Sequence[tuple[int, Record]]], pl.DataFrame],
         folder: Path,
         rejects: Callable[[list[Reject]], None],
@@ -115,7 +122,8 @@ class SectionTable(Generic[Record]):
         # Small batches, as between many broken records, cost as much as large ones: together they are one.
         values = [value for batch in self._batches for value in batch.values]
         numbers = [batch.first + n for batch in self._batches for n in range(len(batch.values))]
-        rows = self.plain(values)
+        has_booleans = any(word in batch.text for batch in self._batches for word in (b"true", b"false"))
+        rows = self.plain(values, has_booleans=has_booleans)
         is_plain = np.zeros(len(values), dtype=np.bool_)
         is_plain[rows.places] = True
         del values

@@ -113,7 +113,7 @@ def test_two_thousand_hands_are_the_rows_that_the_original_would_have_read(
     text = json.dumps(dict(sorted(document.items(), reverse=not hands_first))).encode()
     path = tmp_path / "Hand100M_Ego4D_2k_v1-1.json"
     path.write_bytes(gzip.compress(text, 1) if packed else text)
-    summary = ingest_file(path, tmp_path / "out", batch_records=300)
+    summary = ingest_file(path, tmp_path / "out", chunk_bytes=300_000)
 
     expected = json.loads(text)
     images = dict(usable(expected["images"], original_image))

@@ -128,6 +128,21 @@ def test_an_incomplete_file_breaks_a_rule(tmp_path: Path) -> None:
     assert {result.rule.name: result.count for result in found if result.count} == {"file_incomplete": 1}
 
 
+def test_keys_left_out_or_given_twice_are_warnings(tmp_path: Path) -> None:
+    document = sound_set() | {"info": {}}
+    document["annotations"][2]["score"] = 0.5
+    path = write(tmp_path / "Hand100M_Ego4D_50k_v1-1.json", document)
+    path.write_text(path.read_text().replace('"score"', '"left_right": "Left", "score"'))
+    ingest_file(path, tmp_path / "out")
+    found = {r.rule.name: r for r in apply_rules(RuleTables.read(tmp_path / "out", stride=30)) if r.count}
+    assert {name: result.rule.severity for name, result in found.items()} == {
+        "unknown_key": "warning",
+        "key_repeated": "warning",
+    }
+    assert found["unknown_key"].examples.rows() == [("file", "info", 1), ("annotations", "score", 1)]
+    assert found["key_repeated"].examples.rows() == [("annotations", "left_right", 1)]
+
+
 def test_an_empty_set_does_not_pass(tmp_path: Path) -> None:
     assert broken(tmp_path, {"images": [], "annotations": []}) == {"no_hands": 1}
 
