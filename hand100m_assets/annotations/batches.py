@@ -80,14 +80,23 @@ def parse_together(text: bytes) -> tuple[list[Any], int]:
         Their values, and how many bytes they take: all of the text; or up to the comma before a record that is no
         JSON; or up to the end of the array; or 0 where none of these can be proved.
     """
-    try:
-        return _parsed(text), len(text)
-    except orjson.JSONDecodeError as error:
-        place = _place_in_bytes(text, error)
+    place = _place_of_no_number(text)
+    if place is None:
+        try:
+            return _parsed(text), len(text)
+        except orjson.JSONDecodeError as error:
+            place = _place_in_bytes(text, error)
     for end in _possible_ends(text, place):
         with suppress(orjson.JSONDecodeError):
             return _parsed(text[:end]), end
     return [], 0
+
+
+def _place_of_no_number(text: bytes) -> int | None:
+    """Where NaN or Infinity stands, be it in a string: looked for as parsing up to it would be in vain."""
+    nan, infinity = text.find(b"NaN"), text.find(b"Infinity")
+    found = [place for place in (nan, infinity) if place >= 0]
+    return min(found) if found else None
 
 
 def _parsed(text: bytes) -> list[Any]:

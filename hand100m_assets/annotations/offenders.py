@@ -120,7 +120,9 @@ distance_negative: Final = hands_where(
 def _farthest(keypoints: pl.Series) -> pl.Series:
     """Of each hand the x or y that is farthest from the middle of the crop."""
     xy = keypoints.to_numpy().reshape(-1, keypoints.dtype.shape[0], 3)[:, :, :2].reshape(len(keypoints), -1)  # type: ignore[attr-defined]
-    column = np.abs(xy - np.float32(0.5)).argmax(axis=1) if len(xy) else np.empty(0, np.intp)
+    if not len(xy) or (xy.min() >= FAR_OUTSIDE[0] and xy.max() <= FAR_OUTSIDE[1]):
+        return pl.Series(xy[:, 0], dtype=pl.Float32)  # none of them is far: which one is farthest is of no interest
+    column = np.abs(xy - np.float32(0.5)).argmax(axis=1)
     return pl.Series(xy[np.arange(len(xy)), column], dtype=pl.Float32)
 
 

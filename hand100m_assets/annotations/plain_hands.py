@@ -42,6 +42,7 @@ _PACK_POSE: Final = struct.Struct(f"{_POSE_NUMBERS}d").pack
 Numbers: TypeAlias = NDArray[np.float64]
 
 _NO_BOX: Final = "[0,0,0,0]"
+_BLOCK_RECORDS: Final = 16
 _SIDES: Final = {side: name for name in ("Left", "Right") for side in (name, name.lower(), name.upper())}
 
 
@@ -76,12 +77,7 @@ def plain_hands(values: Sequence[Any], *, has_booleans: bool = True) -> Rows:
     found = columns and _form(columns, has_booleans)
     if columns and found:
         return _rows(columns, *found, np.arange(len(values)))
-    by_form: dict[Form, list[int]] = {}
-    for place, value in enumerate(values):
-        columns = _columns((value,))
-        found = columns and _form(columns, has_booleans)
-        if found:
-            by_form.setdefault(found[0], []).append(place)
+    by_form = _places_by_form(values, has_booleans)
     taken = [_rows_of_one_form([values[place] for place in places], places) for places in by_form.values()]
     if not taken:
         return Rows(np.empty(0, np.intp), pl.DataFrame())
@@ -90,9 +86,24 @@ def plain_hands(values: Sequence[Any], *, has_booleans: bool = True) -> Rows:
     return Rows(places_taken[order], pl.concat([rows.frame for rows in taken])[order])
 
 
+def _places_by_form(values: Sequence[Any], has_booleans: bool) -> dict[Form, list[int]]:
+    """Places of hands of each form. Block by block first: what is odd is rare."""
+    by_form: dict[Form, list[int]] = {}
+    blocks = [range(start, start + _BLOCK_RECORDS) for start in range(0, len(values), _BLOCK_RECORDS)]
+    while blocks:
+        block = blocks.pop()
+        columns = _columns(values[block.start : block.stop])
+        found = columns and _form(columns, has_booleans)
+        if found:
+            by_form.setdefault(found[0], []).extend(block[: len(values) - block.start])
+        elif len(block) > 1:
+            blocks += [range(place, place + 1) for place in block[: len(values) - block.start]]
+    return by_form
+
+
 def _rows_of_one_form(values: Sequence[Any], places: list[int]) -> Rows:
     columns = _columns(values)
-    found = columns and _form(columns, has_booleans=False)  # looked at one by one before
+    found = columns and _form(columns, has_booleans=False)  # looked at before
     assert columns
     assert found
     return _rows(columns, *found, np.array(places))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final, Generic, Protocol, TypeVar
@@ -149,6 +150,8 @@ class SectionTable(Generic[Record]):
             self.parts.add(frames[0] if len(frames) == 1 and rows.frame.height else pl.concat(frames).sort(self.number))
         self.rejects(sorted(self._faults, key=lambda fault: fault.record))
         self._by_contract, self._faults = [], []
+        # Whoever turned the collector off for the time of reading: what cycles there are must not pile up.
+        gc.collect(1)
 
     def _add_odd(self, batch: Batch, places: list[int]) -> None:
         if not places:

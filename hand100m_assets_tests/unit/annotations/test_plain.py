@@ -29,7 +29,8 @@ UNUSUAL_HANDS: list[Raw] = [
         2**64, 10**30, [7], {"7": 7}, "7\n", "\x007",
     )
 ] + [
-    {"image_id": value} for value in (-0.0, 0, "-0", "", " ", 1.0, True, None, [1], {"a": 1}, 2**63, 2**70, "\u2028\x00")
+    {"image_id": value}
+    for value in (-0.0, 0, "-0", "", " ", 1.0, True, None, [1], {"a": 1}, 2**63, 2**70, "\u2028\x00")
 ] + [
     {"boxes": value}
     for value in (
