@@ -288,6 +288,7 @@ FAULTS: dict[str, tuple[list[dict], list[dict]]] = {
     "no_hands": ([], sound_images()),
     "hand_id_duplicate": ([*sound_hands(), hand(11, 3, 12)], sound_images()),
     "image_id_duplicate": (sound_hands(), [*sound_images(), image(TWO, 50, 1)]),
+    "unknown_key": (changed(sound_hands(), 0, score=0.5), sound_images()),
     "image_missing": (changed(sound_hands(), 2, image_id=99), sound_images()),
     "positive_missing": (changed(sound_hands(), 1, positive_sample=["404"]), sound_images()),
     "positive_is_itself": (changed(sound_hands(), 1, positive_sample=["12"]), sound_images()),
@@ -322,6 +323,14 @@ def test_a_file_that_breaks_off_is_an_error(sound: TinyWorkspace) -> None:
     assert not evaluate(sound, "file_incomplete").passed
 
 
+def test_a_key_given_twice_is_a_warning(sound: TinyWorkspace) -> None:
+    path = sound.add_annotations(sound_hands(), sound_images())
+    path.write_text(path.read_text().replace('"left_right"', '"left_right": 0, "left_right"', 1))
+    ingest_file(path, sound.place.output.annotation_dir(SET))
+    result = evaluate(sound, "key_repeated")
+    assert (result.passed, result.severity, result.metadata[f"{SET}: at fault"]) == (False, WARN, 1)
+
+
 def test_other_totals_than_published_are_an_error(sound: TinyWorkspace) -> None:
     strict = sound.reconfigured(expected_totals={f"100doh/{SET}": (4, 5)})
     result = evaluate(strict, "totals_differ")
@@ -330,7 +339,7 @@ def test_other_totals_than_published_are_an_error(sound: TinyWorkspace) -> None:
 
 
 def test_every_rule_is_shown_to_fail_here() -> None:
-    assert FAULTS.keys() | {"file_incomplete", "totals_differ"} == {rule.name for rule in RULES}
+    assert FAULTS.keys() | {"file_incomplete", "key_repeated", "totals_differ"} == {rule.name for rule in RULES}
 
 
 def test_one_bad_set_among_good_ones_is_named(sound: TinyWorkspace) -> None:
