@@ -12,7 +12,7 @@ IN_DEMO = HAND100M_ENV_FILE=$(DEMO)/.env DAGSTER_HOME=$(DEMO)/dagster_home
 PORT ?= 3000
 
 .DEFAULT_GOAL := help
-.PHONY: help demo dev test test-quick check check-data format bench bench-annotations lock clean
+.PHONY: help demo dev test test-quick check check-data format bench bench-video bench-annotations lock clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -56,7 +56,12 @@ check-data: $(STAMP) $(DAGSTER_HOME)/dagster.yaml ## asset checks on your data; 
 	$(IN_USE) $(BIN)/python -m hand100m_assets.defs.check_data
 
 bench: $(STAMP) ## time and memory beside what a user would pick instead
+	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[bench]'
 	$(BIN)/python -m benchmarks
+
+bench-video: $(STAMP) ## the same for frames of videos only (half an hour)
+	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[bench]'
+	$(BIN)/python -m benchmarks --only video
 
 bench-annotations: $(STAMP) ## the same for annotation files of 50k, 500k and 1m hands (half an hour, 8 GB of /tmp)
 	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[bench]'
