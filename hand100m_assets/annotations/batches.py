@@ -94,13 +94,14 @@ def parse_together(text: bytes) -> tuple[list[Any], int]:
 
 def _place_of_no_number(text: bytes) -> int | None:
     """Where NaN or Infinity stands, be it in a string: looked for as parsing up to it would be in vain."""
-    nan, infinity = text.find(b"NaN"), text.find(b"Infinity")
-    found = [place for place in (nan, infinity) if place >= 0]
-    return min(found) if found else None
+    # One letter is found ten times as fast as a word, and these two are rare.
+    words = [word for word in (b"NaN", b"Infinity") if word[:1] in text]
+    found = [place for place in map(text.find, words) if place >= 0]
+    return min(found, default=None)
 
 
 def _parsed(text: bytes) -> list[Any]:
-    values: list[Any] = orjson.loads(b"[%b]" % text)
+    values: list[Any] = orjson.loads(b"".join((b"[", text, b"]")))
     return values
 
 

@@ -66,18 +66,17 @@ class _Columns(NamedTuple):
 _FIELDS: Final = itemgetter("hand_id", "image_id", "boxes", "keypoint_25d", "left_right", "positive_sample", "distance")
 
 
-def plain_hands(values: Sequence[Any], *, has_booleans: bool = True) -> Rows:
+def plain_hands(values: Sequence[Any]) -> Rows:
     """Take what is plain of raw hands; columns of `HANDS_SCHEMA` without `row_index` and what images have to add.
 
     Args:
         values: Raw records, anything that JSON holds.
-        has_booleans: False only where their text has no `true` and no `false` anywhere; saves time.
     """
     columns = _columns(values)
-    found = columns and _form(columns, has_booleans)
+    found = columns and _form(columns)
     if columns and found:
         return _rows(columns, *found, np.arange(len(values)))
-    by_form = _places_by_form(values, has_booleans)
+    by_form = _places_by_form(values)
     taken = [_rows_of_one_form([values[place] for place in places], places) for places in by_form.values()]
     if not taken:
         return Rows(np.empty(0, np.intp), pl.DataFrame())
@@ -86,14 +85,14 @@ def plain_hands(values: Sequence[Any], *, has_booleans: bool = True) -> Rows:
     return Rows(places_taken[order], pl.concat([rows.frame for rows in taken])[order])
 
 
-def _places_by_form(values: Sequence[Any], has_booleans: bool) -> dict[Form, list[int]]:
+def _places_by_form(values: Sequence[Any]) -> dict[Form, list[int]]:
     """Places of hands of each form. Block by block first: what is odd is rare."""
     by_form: dict[Form, list[int]] = {}
     blocks = [range(start, start + _BLOCK_RECORDS) for start in range(0, len(values), _BLOCK_RECORDS)]
     while blocks:
         block = blocks.pop()
         columns = _columns(values[block.start : block.stop])
-        found = columns and _form(columns, has_booleans)
+        found = columns and _form(columns)
         if found:
             by_form.setdefault(found[0], []).extend(block[: len(values) - block.start])
         elif len(block) > 1:
@@ -103,7 +102,7 @@ def _places_by_form(values: Sequence[Any], has_booleans: bool) -> dict[Form, lis
 
 def _rows_of_one_form(values: Sequence[Any], places: list[int]) -> Rows:
     columns = _columns(values)
-    found = columns and _form(columns, has_booleans=False)  # looked at before
+    found = columns and _form(columns)
     assert columns
     assert found
     return _rows(columns, *found, np.array(places))
@@ -118,7 +117,7 @@ def _columns(values: Sequence[Any]) -> _Columns | None:
         return None
 
 
-def _form(c: _Columns, has_booleans: bool) -> tuple[Form, Numbers] | None:
+def _form(c: _Columns) -> tuple[Form, Numbers] | None:
     """The form of all of them, and their poses; None where they differ, or where only the contract can say."""
     is_plain = (
         types_of(c.hand_id) <= ID_TYPES
@@ -130,7 +129,7 @@ def _form(c: _Columns, has_booleans: bool) -> tuple[Form, Numbers] | None:
         and types_of(chain.from_iterable(c.distances)) <= NUMBER_TYPES
     )
     boxes = _form_of_boxes(c.boxes) if is_plain else None
-    poses = _poses(c.keypoints, has_booleans) if boxes else None
+    poses = _poses(c.keypoints) if boxes else None
     return (Form(boxes, poses[0]), poses[1]) if boxes and poses else None
 
 
@@ -142,13 +141,13 @@ def _form_of_boxes(boxes: Sequence[Any]) -> Literal["text", "list"] | None:
     return "list" if is_list and types_of(chain.from_iterable(boxes)) <= NUMBER_TYPES else None
 
 
-def _poses(keypoints: Sequence[Any], has_booleans: bool) -> tuple[Literal["flat", "nested"], Numbers] | None:
+def _poses(keypoints: Sequence[Any]) -> tuple[Literal["flat", "nested"], Numbers] | None:
     """How they are written, and all their numbers, 63 a hand."""
     if types_of(keypoints) != {list}:
         return None
     lengths = set(map(len, keypoints))
     if lengths == {_POSE_NUMBERS}:
-        return _flat_poses(keypoints, has_booleans)
+        return _flat_poses(keypoints)
     if lengths != {KEYPOINT_COUNT}:
         return None
     joints = list(chain.from_iterable(keypoints))
@@ -159,15 +158,18 @@ def _poses(keypoints: Sequence[Any], has_booleans: bool) -> tuple[Literal["flat"
     return "nested", numbers.reshape(len(keypoints), _POSE_NUMBERS)
 
 
-def _flat_poses(keypoints: Sequence[list[Any]], has_booleans: bool) -> tuple[Literal["flat"], Numbers] | None:
-    if has_booleans and not types_of(chain.from_iterable(keypoints)) <= NUMBER_TYPES:
-        return None
+def _flat_poses(keypoints: Sequence[list[Any]]) -> tuple[Literal["flat"], Numbers] | None:
     try:
         # Takes numbers and booleans only, and a fifth of the time that looking at every type takes.
         packed = b"".join([_PACK_POSE(*pose) for pose in keypoints])
     except struct.error:
         return None
-    return "flat", np.frombuffer(packed, np.float64).reshape(len(keypoints), _POSE_NUMBERS)
+    numbers = np.frombuffer(packed, np.float64).reshape(len(keypoints), _POSE_NUMBERS)
+    may_be_boolean = ((numbers == 0) | (numbers == 1)).any(axis=1)
+    for place in np.flatnonzero(may_be_boolean).tolist():
+        if not types_of(keypoints[place]) <= NUMBER_TYPES:
+            return None
+    return "flat", numbers
 
 
 def _rows(c: _Columns, form: Form, poses: Numbers, places: NDArray[np.intp]) -> Rows:

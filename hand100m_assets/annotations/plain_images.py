@@ -21,12 +21,11 @@ _MAX_NAME_BYTES: Final = 4096
 _SIZE_TYPES: Final = {int, type(None)}
 
 
-def plain_images(values: Sequence[Any], *, has_booleans: bool = True) -> Rows:
+def plain_images(values: Sequence[Any]) -> Rows:
     """Take what is plain of raw images; the columns are those of `IMAGES_SCHEMA` without `record`.
 
     Args:
         values: Raw records, anything that JSON holds.
-        has_booleans: As for hands; here every type is looked at anyway.
     """
     if _are_plain(values):
         places = np.arange(len(values))

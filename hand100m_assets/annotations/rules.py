@@ -69,7 +69,10 @@ RULES: Final[tuple[Rule, ...]] = (
     ),
     Rule("file_incomplete", "error", "The rest of the hands is missing without a trace.", offenders.file_incomplete),
     Rule(
-        "key_repeated", "warning", "Only the last of two values counts; was it the right one?", offenders.key_repeated
+        "key_repeated",
+        "warning",
+        "Only the last of two values counts, it may be the wrong one.",
+        offenders.key_repeated,
     ),
     Rule(
         "unknown_key",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Final, Generic, Protocol, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 import numpy as np
 import polars as pl
@@ -64,13 +64,6 @@ class Parts:
         self._waiting, self._waiting_rows = [], 0
 
 
-class TakePlain(Protocol):
-    """Take what is plain of raw records; see `plain_hands`."""
-
-    def __call__(self, values: Sequence[Any], *, has_booleans: bool = ...) -> Rows:
-        """Rows of what is plain."""
-
-
 class SectionTable(Generic[Record]):
     """Rows and rejects of one array.
 
@@ -87,7 +80,7 @@ class SectionTable(Generic[Record]):
         model: type[Record],
         *,
         number: str,
-        plain: TakePlain,
+        plain: Callable[[Sequence[Any]], Rows],
         frame_of: Callable[[Sequence[tuple[int, Record]]], pl.DataFrame],
         folder: Path,
         rejects: Callable[[list[Reject]], None],
@@ -123,8 +116,7 @@ class SectionTable(Generic[Record]):
         # Small batches, as between many broken records, cost as much as large ones: together they are one.
         values = [value for batch in self._batches for value in batch.values]
         numbers = [batch.first + n for batch in self._batches for n in range(len(batch.values))]
-        has_booleans = any(word in batch.text for batch in self._batches for word in (b"true", b"false"))
-        rows = self.plain(values, has_booleans=has_booleans)
+        rows = self.plain(values)
         is_plain = np.zeros(len(values), dtype=np.bool_)
         is_plain[rows.places] = True
         del values
