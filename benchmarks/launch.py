@@ -13,17 +13,11 @@ from pathlib import Path
 report, command = sys.argv[1], sys.argv[2:]
 start = time.perf_counter()
 child = os.posix_spawn(command[0], command, os.environ)
-read_bytes = None
-if sys.platform == "linux":
-    os.waitid(os.P_PID, child, os.WEXITED | os.WNOWAIT)  # its figures are there until it is waited for
-    facts = dict(line.split(": ") for line in Path(f"/proc/{child}/io").read_text().splitlines())
-    read_bytes = int(facts["rchar"])
 _, status, usage = os.wait4(child, 0)
 rss_unit_bytes = 1 if sys.platform == "darwin" else 1024
 figures = {
     "wall_s": time.perf_counter() - start,
     "cpu_s": usage.ru_utime + usage.ru_stime,  # Of the child and of every process it waited for.
-    "read_bytes": read_bytes,  # Asked for by reading, from a disk or from the cache; None where no system call tells.
     "peak_rss_bytes": usage.ru_maxrss * rss_unit_bytes,  # Of the largest one among them.
     "exit_code": os.waitstatus_to_exitcode(status),
 }

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from statistics import median
 
@@ -18,12 +18,21 @@ LAUNCHER = Path(__file__).with_name("launch.py")
 
 @dataclass(frozen=True)
 class Used:
-    """What one process used, helpers that it started included."""
+    """What one piece of work used, helpers that it started included.
+
+    Attributes:
+        cpu_s: User and system time.
+        wall_s: Time on the clock.
+        peak_rss_bytes: Of the largest process, imports included.
+        read_bytes: Asked of the system; None where it does not tell.
+        startup_cpu_s: What interpreter and imports cost before; not in `cpu_s`.
+    """
 
     cpu_s: float
     wall_s: float
     peak_rss_bytes: int
-    read_bytes: int | None
+    read_bytes: int | None = None
+    startup_cpu_s: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -32,7 +41,7 @@ class Contender:
 
     Attributes:
         name: As printed.
-        peer: Module below `benchmarks.peers`; without arguments it only imports.
+        peer: Module below `benchmarks.peers`; its `main` does the work.
         arguments: Of the real work.
         out: Emptied before every run, so that nobody profits from work already done.
         verify: Raises unless the output is right: a wrong answer has no speed.
@@ -52,36 +61,33 @@ class Result:
     """One contender's figures, a value a round."""
 
     name: str
-    startups: list[Used] = field(default_factory=list)
-    works: list[Used] = field(default_factory=list)
-
-    @property
-    def startup_cpu_s(self) -> float:
-        """CPU of interpreter and imports; the median, as single ones scatter more than a short work takes."""
-        return median(used.cpu_s for used in self.startups)
+    rounds: list[Used] = field(default_factory=list)
 
     @property
     def cpu_s(self) -> list[float]:
-        """CPU a round, start-up taken off."""
-        return [max(used.cpu_s - self.startup_cpu_s, 1e-3) for used in self.works]
+        """CPU a round."""
+        return [used.cpu_s for used in self.rounds]
 
     @property
     def wall_s(self) -> list[float]:
-        """Wall time a round, start-up taken off."""
-        startup = median(used.wall_s for used in self.startups)
-        return [max(used.wall_s - startup, 1e-3) for used in self.works]
+        """Wall time a round."""
+        return [used.wall_s for used in self.rounds]
 
     @property
     def peak_rss_bytes(self) -> list[int]:
         """Peak memory a round, of the largest process."""
-        return [used.peak_rss_bytes for used in self.works]
+        return [used.peak_rss_bytes for used in self.rounds]
+
+    @property
+    def startup_cpu_s(self) -> float:
+        """CPU of interpreter and imports, median of the rounds."""
+        return median(used.startup_cpu_s for used in self.rounds)
 
     @property
     def read_bytes(self) -> float | None:
-        """Bytes read, median of the rounds, start-up taken off; None where the system does not tell."""
-        if self.works[0].read_bytes is None:
-            return None
-        return median(w.read_bytes or 0 for w in self.works) - median(s.read_bytes or 0 for s in self.startups)
+        """Bytes read, median of the rounds; None where the system does not tell."""
+        known = [used.read_bytes for used in self.rounds if used.read_bytes is not None]
+        return median(known) if known else None
 
 
 def run_command(command: Sequence[str | Path]) -> Used:
@@ -101,35 +107,28 @@ def run_command(command: Sequence[str | Path]) -> Used:
         figures = json.loads(report.read_text())
     if figures["exit_code"]:
         raise SystemExit(f"{command} failed:\n{done.stderr}")
-    return Used(figures["cpu_s"], figures["wall_s"], figures["peak_rss_bytes"], figures["read_bytes"])
+    return Used(figures["cpu_s"], figures["wall_s"], figures["peak_rss_bytes"])
 
 
-def _command(contender: Contender, *arguments: str | Path) -> list[str | Path]:
-    return [contender.python, "-m", f"benchmarks.peers.{contender.peer}", *arguments]
-
-
-def run_peer(peer: str, *arguments: str | Path) -> Used:
-    """Run one peer once, start-up included."""
-    return run_command([sys.executable, "-m", f"benchmarks.peers.{peer}", *arguments])
+def run_peer(peer: str, *arguments: str | Path, python: str = sys.executable) -> Used:
+    """Let one peer do its work once; what interpreter and imports cost stands beside."""
+    with tempfile.TemporaryDirectory() as folder:
+        report = Path(folder) / "work.json"
+        whole = run_command([python, "-m", "benchmarks.work", report, peer, *arguments])
+        work = json.loads(report.read_text())
+    return replace(whole, **work)
 
 
 def compare(contenders: Sequence[Contender], rounds: int = 3) -> list[Result]:
-    """Measure all, one after the other within a round, the order turning from round to round.
-
-    The start-up of each (interpreter and imports) is measured beside, and taken off its CPU and wall time: the
-    work is short here and long in real use.
-    """
+    """Measure all, one after the other within a round, the order turning from round to round."""
     results = [Result(contender.name) for contender in contenders]
-    for contender in contenders:
-        run_command(_command(contender))  # Warms the file cache; not counted.
     for number in range(rounds):
         turn = number % len(contenders)
         for place in (*range(turn, len(contenders)), *range(turn)):
             contender, result = contenders[place], results[place]
             shutil.rmtree(contender.out, ignore_errors=True)
             contender.out.mkdir(parents=True)
-            result.startups.append(run_command(_command(contender)))
-            result.works.append(run_command(_command(contender, *contender.arguments)))
+            result.rounds.append(run_peer(contender.peer, *contender.arguments, python=contender.python))
             contender.verify(contender.out)
     return results
 

@@ -1,1 +1,1 @@
-"""One program a way of doing the work: with arguments it does it, without it only imports (the start-up cost)."""
+"""One module a way of doing the work: importing it prepares, `main` does it."""

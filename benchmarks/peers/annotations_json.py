@@ -1,7 +1,6 @@
 """An annotation file as the original reads it, twice, everything kept as dicts: `annotations_json FILE OUT`."""
 
 import json
-import sys
 from pathlib import Path
 
 
@@ -14,7 +13,3 @@ def main(file: str, out: str) -> None:
         second = json.load(stream)
     hands = {hand["hand_id"]: hand for hand in second["annotations"]}
     Path(out, "count.txt").write_text(f"{len(images)} {len(hands)}")
-
-
-if len(sys.argv) > 1:
-    main(*sys.argv[1:])

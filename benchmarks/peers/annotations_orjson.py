@@ -1,6 +1,5 @@
 """An annotation file through orjson, once, everything kept as dicts: `annotations_orjson FILE OUT`."""
 
-import sys
 from pathlib import Path
 
 import orjson
@@ -11,7 +10,3 @@ def main(file: str, out: str) -> None:
     images = {image["id"]: image for image in content["images"]}
     hands = {hand["hand_id"]: hand for hand in content["annotations"]}
     Path(out, "count.txt").write_text(f"{len(images)} {len(hands)}")
-
-
-if len(sys.argv) > 1:
-    main(*sys.argv[1:])

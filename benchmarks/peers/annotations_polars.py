@@ -1,6 +1,5 @@
 """An annotation file through Polars alone, nothing validated or written: `annotations_polars FILE OUT`."""
 
-import sys
 from pathlib import Path
 
 import polars as pl
@@ -23,7 +22,3 @@ def main(file: str, out: str) -> None:
     images = table["images"].explode().struct.unnest()
     hands = table["annotations"].explode().struct.unnest()
     Path(out, "count.txt").write_text(f"{images.height} {hands.height}")
-
-
-if len(sys.argv) > 1:
-    main(*sys.argv[1:])

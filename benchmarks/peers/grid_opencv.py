@@ -1,7 +1,6 @@
 """The grid as the original makes it, a frame decoded for every crop: `grid_opencv FILE ROWS FRAMES OUT`."""
 
 import json
-import sys
 from pathlib import Path
 
 import cv2
@@ -31,7 +30,3 @@ def main(file: str, rows: str, frames: str, out: str) -> None:
     crops = [crop(hand, file_names, Path(frames)) for hand in shown]
     picture = np.vstack([np.hstack(crops[start : start + 10]) for start in range(0, 100, 10)])
     cv2.imwrite(str(Path(out) / "plain.jpg"), picture)
-
-
-if len(sys.argv) > 1:
-    main(*sys.argv[1:])

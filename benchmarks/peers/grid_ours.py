@@ -1,7 +1,6 @@
 """Both grids, plain and labelled, with this project from its tables: `grid_ours TABLES ROWS FRAMES OUT`."""
 
 import json
-import sys
 from pathlib import Path
 
 import polars as pl
@@ -18,7 +17,3 @@ def main(tables: str, rows: str, frames: str, out: str) -> None:
     drawn = draw_grids(pairs, hands, json.loads(Path(rows).read_text())["row_indices"], image_path)
     write_jpeg(drawn.plain, Path(out, "plain.jpg"))
     write_jpeg(drawn.labelled, Path(out, "labelled.jpg"))
-
-
-if len(sys.argv) > 1:
-    main(*sys.argv[1:])

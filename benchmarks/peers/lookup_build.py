@@ -1,6 +1,5 @@
 """The lookup of one set, made beside links to its tables: `lookup_build TABLES OUT`."""
 
-import sys
 from pathlib import Path
 
 from hand100m_assets.annotations.lookup_build import build_lookup
@@ -13,7 +12,3 @@ def main(tables: str, out: str) -> None:
     for name in ("hands.parquet", "summary.json"):
         (linked / name).symlink_to(Path(tables, name))
     Path(out, "count.txt").write_text(f"{read_summary(linked).images_kept} {build_lookup(linked).rows}")
-
-
-if len(sys.argv) > 1:
-    main(*sys.argv[1:])

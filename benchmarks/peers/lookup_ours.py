@@ -1,7 +1,6 @@
 """One hand at a time with this project: `lookup_ours TABLES ROWS FOUND`."""
 
 import json
-import sys
 import time
 from pathlib import Path
 
@@ -24,7 +23,3 @@ def main(tables: str, rows_file: str, found: str) -> None:
         "id_us": 1e6 * (by_id - by_row) / len(rows),
     }
     Path(found).write_text(json.dumps(figures))
-
-
-if len(sys.argv) > 1:
-    main(*sys.argv[1:])

@@ -1,6 +1,5 @@
 """Every rule of this project over the tables of one set: `rules_ours TABLES OUT`."""
 
-import sys
 from pathlib import Path
 
 from hand100m_assets.annotations.rules import RULES, RuleTables, apply_rules
@@ -12,7 +11,3 @@ def main(tables: str, out: str) -> None:
     kept = rule_tables.summary
     assert len(results) == len(RULES)
     Path(out, "count.txt").write_text(f"{kept.images_kept} {kept.hands_kept}")
-
-
-if len(sys.argv) > 1:
-    main(*sys.argv[1:])

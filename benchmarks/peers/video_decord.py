@@ -1,6 +1,5 @@
 """Every n-th frame with decord, which seeks to the key frame before it: `video_decord CLIP OUT [STRIDE]`."""
 
-import sys
 from pathlib import Path
 
 import cv2
@@ -12,7 +11,3 @@ def main(clip: str, out: str, stride: str = "30") -> None:
     for index in range(0, len(reader), int(stride)):
         frame = cv2.cvtColor(reader[index].asnumpy(), cv2.COLOR_RGB2BGR)
         cv2.imwrite(str(Path(out) / f"frame_{index:06d}.jpg"), frame, [cv2.IMWRITE_JPEG_QUALITY, 95])
-
-
-if len(sys.argv) > 1:
-    main(*sys.argv[1:])

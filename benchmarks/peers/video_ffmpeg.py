@@ -1,6 +1,5 @@
 """Every n-th frame with ffmpeg's command line through ffmpeg-python: `video_ffmpeg CLIP OUT [STRIDE]`."""
 
-import sys
 from pathlib import Path
 
 import ffmpeg
@@ -13,7 +12,3 @@ def main(clip: str, out: str, stride: str = "30") -> None:
     target = str(Path(out) / "frame_%06d.jpg")
     options = {"fps_mode": "passthrough", "enc_time_base": "1:1000", "frame_pts": 1, "q:v": 2}
     named.output(target, threads=1, **options).run(cmd=imageio_ffmpeg.get_ffmpeg_exe(), quiet=True)
-
-
-if len(sys.argv) > 1:
-    main(*sys.argv[1:])

@@ -1,7 +1,5 @@
 """Decode every frame on one thread and save nothing: `video_floor CLIP`. What decoding everything costs at least."""
 
-import sys
-
 import av
 
 
@@ -11,7 +9,3 @@ def main(clip: str) -> None:
         stream.thread_type, stream.codec_context.thread_count = "NONE", 1
         for _ in container.decode(stream):
             pass
-
-
-if len(sys.argv) > 1:
-    main(sys.argv[1])

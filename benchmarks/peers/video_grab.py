@@ -1,6 +1,5 @@
 """Every n-th frame with OpenCV, converting only those that are kept: `video_grab CLIP OUT [STRIDE]`."""
 
-import sys
 from pathlib import Path
 
 import cv2
@@ -14,7 +13,3 @@ def main(clip: str, out: str, stride: str = "30") -> None:
             _, frame = capture.retrieve()
             cv2.imwrite(str(Path(out) / f"frame_{index:06d}.jpg"), frame)
         index += 1
-
-
-if len(sys.argv) > 1:
-    main(*sys.argv[1:])

@@ -1,6 +1,5 @@
 """Every 30th frame of several videos with this project's worker processes: `video_many FOLDER OUT WORKERS`."""
 
-import sys
 from pathlib import Path
 
 from hand100m_assets.video.batch import ExtractionJob, extract_many
@@ -22,7 +21,3 @@ def main(folder: str, out: str, workers: str) -> None:
     for outcome in extract_many(jobs, int(workers)):
         if outcome.error:
             raise outcome.error
-
-
-if __name__ == "__main__" and len(sys.argv) > 1:
-    main(*sys.argv[1:])

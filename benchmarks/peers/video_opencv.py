@@ -1,6 +1,5 @@
 """Every n-th frame with OpenCV, as the original does: `video_opencv CLIP OUT [STRIDE]`."""
 
-import sys
 from pathlib import Path
 
 import cv2
@@ -16,7 +15,3 @@ def main(clip: str, out: str, stride: str = "30") -> None:
         if index % int(stride) == 0:
             cv2.imwrite(str(Path(out) / f"frame_{index:06d}.jpg"), frame)
         index += 1
-
-
-if len(sys.argv) > 1:
-    main(*sys.argv[1:])

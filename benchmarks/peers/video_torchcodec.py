@@ -1,6 +1,5 @@
 """Every n-th frame with torchcodec in its exact mode: `video_torchcodec CLIP OUT [STRIDE]`."""
 
-import sys
 from pathlib import Path
 
 import cv2
@@ -15,7 +14,3 @@ def main(clip: str, out: str, stride: str = "30") -> None:
     for index in range(0, len(decoder), int(stride)):
         frame = cv2.cvtColor(decoder[index].numpy(), cv2.COLOR_RGB2BGR)
         cv2.imwrite(str(Path(out) / f"frame_{index:06d}.jpg"), frame, [cv2.IMWRITE_JPEG_QUALITY, 95])
-
-
-if len(sys.argv) > 1:
-    main(*sys.argv[1:])

@@ -5,7 +5,7 @@ import sys
 import numpy as np
 import pytest
 
-from benchmarks.measure import Result, Used, markdown_table, run_command
+from benchmarks.measure import Result, Used, markdown_table, run_command, run_peer
 
 
 def test_cpu_of_a_process_and_of_its_children_is_counted():
@@ -29,13 +29,15 @@ def test_peak_memory_is_the_commands_own_not_that_of_the_process_that_measures()
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux counts what a process reads")
-def test_bytes_are_counted_that_a_command_reads(tmp_path):
-    (tmp_path / "large").write_bytes(bytes(50_000_000))
-    nothing = run_command([sys.executable, "-c", "pass"])
-    everything = run_command([sys.executable, "-c", f"open({str(tmp_path / 'large')!r}, 'rb').read()"])
-    assert nothing.read_bytes is not None
-    assert everything.read_bytes is not None
-    assert 50_000_000 <= everything.read_bytes - nothing.read_bytes < 51_000_000
+def test_the_work_of_a_peer_is_counted_without_its_imports(tmp_path):
+    hands = tmp_path / "hands.json"
+    hands.write_text('{"images": [], "annotations": []}' + " " * 20_000_000)
+    (tmp_path / "out").mkdir()
+    used = run_peer("annotations_json", hands, tmp_path / "out")
+    assert used.read_bytes is not None
+    assert 40_000_000 <= used.read_bytes < 41_000_000, "it is loaded twice"
+    assert 0 < used.startup_cpu_s < 5
+    assert 0 < used.cpu_s < 5
 
 
 def test_a_failing_command_ends_the_benchmark_with_its_own_message():
@@ -45,13 +47,12 @@ def test_a_failing_command_ends_the_benchmark_with_its_own_message():
         run_command(["/no/such/program"])
 
 
-def test_ratios_are_taken_within_rounds_and_start_up_is_taken_off():
+def test_ratios_are_taken_within_rounds():
     def used(*cpu_s):
-        return [Used(value, value, 100_000_000, int(value * 1e6)) for value in cpu_s]
+        return [Used(value, value, 100_000_000, int(value * 1e6), 1.0) for value in cpu_s]
 
-    first = Result("first", startups=used(0.5), works=used(10.5, 20.5, 40.5))
-    second = Result("second", startups=used(1.0, 0.9, 1.1), works=used(6.0, 11.0, 11.0))
-    assert second.cpu_s == [5.0, 10.0, 10.0]
+    first = Result("first", used(10.0, 20.0, 40.0))
+    second = Result("second", used(5.0, 10.0, 10.0))
     table = markdown_table("work", [first, second]).splitlines()
     assert table[0] == "**work** (3 rounds)"
     assert table[-1] == "| second | 10.00 (5.00–10.00) | 2.00× | 10.00 | 2.00× | 100 | 1.00× | 10.0 | 1.00 |"
