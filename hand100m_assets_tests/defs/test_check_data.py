@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from pathlib import Path
 
 import pytest
@@ -42,13 +43,15 @@ def test_sound_data_exits_with_0_a_warning_too_an_error_with_1(
     sound: TinyWorkspace, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert exit_status() == 0
-    assert capsys.readouterr().out == "32 checks passed, 0 errors, 0 warnings\n"
+    passed = re.fullmatch(r"(\d+) checks passed, 0 errors, 0 warnings\n", capsys.readouterr().out)
+    assert passed is not None
+    assert int(passed[1]) > 30
 
     sound.place.folders.list_file.unlink()
     assert exit_status() == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith("WARN  100doh/video_list: list_is_here: There is no list")
-    assert lines[1:] == ["31 checks passed, 0 errors, 1 warnings"]
+    assert lines[1:] == [f"{int(passed[1]) - 1} checks passed, 0 errors, 1 warnings"]
 
     sound.place.output.frame_file(ONE, 50).unlink()
     assert exit_status() == 1
