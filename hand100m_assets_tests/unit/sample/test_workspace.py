@@ -214,7 +214,8 @@ def test_no_worker_outlives_a_killed_sample(how: signal.Signals, tmp_path: Path)
     script.write_text(code)
     with subprocess.Popen([sys.executable, str(script), str(tmp_path / "demo")], cwd=REPO) as process:
         left = tmp_path / "demo.in_progress" / "data"
-        assert eventually(lambda: len(list(left.rglob("*.mp4"))) == 2), "two workers are filming"
+        # Not "exactly two": on a busy machine that moment may be over between two looks.
+        assert eventually(lambda: any(left.rglob("*.mp4"))), "workers are filming"
         workers = children(process.pid)
         assert len(workers) >= 2
         process.send_signal(how)
