@@ -71,7 +71,7 @@ format: $(STAMP) ## rewrite the code in the house style
 	$(BIN)/ruff check --fix . ; $(BIN)/ruff format .
 
 lock: ## resolve constraints.txt anew for Python 3.10 to 3.13 (needs uv)
-	uv pip compile --universal --python-version 3.10 --all-extras --upgrade pyproject.toml -o constraints.txt -q
+	uv pip compile --universal --python-version 3.10 --extra test --extra bench --extra check --upgrade pyproject.toml -o constraints.txt -q
 
 clean: ## remove the demo and the environment
 	rm -rf $(DEMO) $(VENV)
