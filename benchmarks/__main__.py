@@ -1,4 +1,4 @@
-"""`python -m benchmarks [--only video|annotations|grid] [--sizes 50k 500k 1m] [--rounds N] [--out FILE]`: Markdown."""
+"""`python -m benchmarks [--only BENCH] [--sizes 50k 500k 1m] [--rounds N] [--out FILE]`: Markdown tables."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ import platform
 import tempfile
 import time
 from importlib.metadata import version
+from itertools import chain
 from pathlib import Path
 
-from benchmarks import bench_annotations, bench_grid, bench_video
+from benchmarks import bench_annotations, bench_graph, bench_grid, bench_video
 
-BENCHES = {"video": bench_video, "annotations": bench_annotations, "grid": bench_grid}
+BENCHES = {"video": bench_video, "annotations": bench_annotations, "graph": bench_graph, "grid": bench_grid}
 LIBRARIES = ("opencv-python-headless", "av", "imageio-ffmpeg", "polars", "numpy", "pydantic")
 
 
@@ -47,8 +48,8 @@ def main() -> None:
     print("\n\n".join(parts), flush=True)
     for name in [chosen.only] if chosen.only else BENCHES:
         with tempfile.TemporaryDirectory(prefix="hand100m_bench_") as folder:
-            how = {"scales": chosen.sizes} if name == "annotations" else {}
-            for part in (f"## {name}", *BENCHES[name].run(Path(folder), chosen.rounds, **how)):
+            how = {"scales": chosen.sizes} if name in ("annotations", "graph") else {}
+            for part in chain([f"## {name}"], BENCHES[name].run(Path(folder), chosen.rounds, **how)):
                 parts.append(part)
                 print(f"\n{part}", flush=True)
     if chosen.out:

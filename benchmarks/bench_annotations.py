@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import random
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -60,14 +60,12 @@ def free_memory_bytes() -> int:
     return int(lines["MemAvailable"].split()[0]) * 1024 if "MemAvailable" in lines else 1 << 62
 
 
-def run(work: Path, rounds: int, scales: Sequence[str] = ("50k",)) -> list[str]:
+def run(work: Path, rounds: int, scales: Sequence[str] = ("50k",)) -> Iterator[str]:
     """Two tables a scale; the largest is measured once."""
-    tables = []
     for scale in scales:
         folder = work / scale
         folder.mkdir()
-        tables += _of_scale(folder, scale, 1 if scale == "1m" else rounds)
-    return tables
+        yield from _of_scale(folder, scale, 1 if scale == "1m" else rounds)
 
 
 def _of_scale(work: Path, scale: str, rounds: int) -> list[str]:

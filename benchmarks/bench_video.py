@@ -6,6 +6,7 @@ import importlib.util
 import os
 import shutil
 import sys
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -90,24 +91,23 @@ def _is_here(way: Contender) -> bool:
     return way.peer != "video_torchcodec" or TORCHCODEC_PYTHON in os.environ
 
 
-def run(work: Path, rounds: int) -> list[str]:
+def run(work: Path, rounds: int) -> Iterator[str]:
     """One table a clip, then two processes beside one."""
-    tables = []
     for number, (name, (frame_count, options)) in enumerate(GENERATED.items()):
         clip = make_clip(work / f"clip{number}.mp4", options, frame_count)
         contenders = _contenders(clip, frame_count, work)
-        tables.append(markdown_table(f"{frame_count} frames, {name}", compare(contenders, rounds)))
+        yield markdown_table(f"{frame_count} frames, {name}", compare(contenders, rounds))
         clip.unlink()
     clip = make_clip(work / "sparse.mp4", _KEYINT30, SPARSE_FRAME_COUNT)
     contenders = _contenders(clip, SPARSE_FRAME_COUNT, work, SPARSE_STRIDE)
     title = f"{SPARSE_FRAME_COUNT} frames, one in {SPARSE_STRIDE}, 1440×1080, key frame every 30, no B-frames"
-    tables.append(markdown_table(title, compare(contenders, rounds)))
+    yield markdown_table(title, compare(contenders, rounds))
     clip.unlink()
     real = bundled_clip("bigbuckbunny.mp4")
     if real:
         clip = _three_times_over(real, work / "real.mp4")
-        tables.append(markdown_table("396 frames, 1280×720, real", compare(_contenders(clip, 396, work), rounds)))
-    return [*tables, _two_processes(work, rounds)]
+        yield markdown_table("396 frames, 1280×720, real", compare(_contenders(clip, 396, work), rounds))
+    yield _two_processes(work, rounds)
 
 
 def _two_processes(work: Path, rounds: int) -> str:
