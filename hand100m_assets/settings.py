@@ -6,9 +6,9 @@ import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from pydantic_settings.exceptions import SettingsError as SettingsSourceError
 
@@ -22,6 +22,7 @@ from hand100m_assets.layout import (
     Source,
     name_pattern,
 )
+from hand100m_assets.video.daskcluster import DaskCluster, DaskQueue
 from hand100m_assets.video.limits import Limits
 
 ENV_FILE_VARIABLE: Final = "HAND100M_ENV_FILE"
@@ -88,6 +89,13 @@ class Settings(BaseSettings):
     )
 
     workers: int = Field(0, ge=0, description="Worker processes for extraction; 0 means one a core.")
+    execution: Literal["local", "dask"] = Field("local", description="Where videos are worked on.")
+    dask_scheduler: str = Field("", description="Address of a running Dask scheduler, or its scheduler file.")
+    dask_queue: DaskQueue | None = Field(None, description="Batch system that Dask workers are started through.")
+    dask_queue_jobs: int = Field(1, ge=1, description="How many jobs of workers are asked of the batch system.")
+    dask_queue_options: dict[str, Any] = Field(
+        default={}, description="Arguments of dask-jobqueue's cluster class: cores, memory, walltime, queue and so on."
+    )
     videos_per_run: int = Field(50, ge=1, description="At most this many videos in one backfill run.")
     videos_per_tick: int = Field(500, ge=1, description="At most this many videos requested by one sensor tick.")
     nightly_videos: int = Field(2000, ge=1, description="At most this many videos asked for by one nightly tick.")
@@ -111,6 +119,12 @@ class Settings(BaseSettings):
     @classmethod
     def _names_sets(cls, text: str) -> str:
         return name_pattern(text).pattern
+
+    @model_validator(mode="after")
+    def _knows_where_to_work(self) -> Settings:
+        if self.execution == "dask" and bool(self.dask_scheduler) == (self.dask_queue is not None):
+            raise ValueError("execution `dask` needs either dask_scheduler or dask_queue, and not both")
+        return self
 
     @property
     def name_pattern(self) -> re.Pattern[str]:
@@ -145,6 +159,16 @@ class Settings(BaseSettings):
         return Limits(max_video_hours=self.max_video_hours, max_seconds=self.max_seconds_per_video)
 
     @property
+    def dask_cluster(self) -> DaskCluster:
+        """The cluster that works on videos, if `execution` says so."""
+        return DaskCluster(
+            scheduler=self.dask_scheduler,
+            queue=self.dask_queue,
+            queue_jobs=self.dask_queue_jobs,
+            queue_options=self.dask_queue_options,
+        )
+
+    @property
     def worker_count(self) -> int:
         """Worker processes to start: the setting, or one a core this process may use."""
         if self.workers:
@@ -170,7 +194,7 @@ def load_settings() -> Settings:
         return Settings(_env_file=env_file or ".env")
     except ValidationError as error:
         faults = "; ".join(
-            f"HAND100M_{'.'.join(str(part) for part in e['loc']).upper()}: {e['msg']}" for e in error.errors()
+            f"HAND100M_{'.'.join(map(str, e['loc'] or ('EXECUTION',))).upper()}: {e['msg']}" for e in error.errors()
         )
         raise SettingsError(faults, where=where, fix=fix) from error
     except SettingsSourceError as error:

@@ -25,7 +25,7 @@ class Workspace(dg.ConfigurableResource):  # type: ignore[type-arg]
     @classmethod
     def of(cls, settings: Settings) -> "Workspace":
         """Wrap settings so that the UI shows them, every folder resolved, as resource configuration."""
-        return cls(settings=settings.resolved().model_dump(mode="json"))
+        return cls(settings=settings.resolved().model_dump(mode="json", exclude_none=True))
 
     def read_settings(self) -> Settings:
         """The settings again, typed."""

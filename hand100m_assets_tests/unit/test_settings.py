@@ -137,3 +137,13 @@ def test_settings_survive_as_json_for_the_ui() -> None:
     settings = Settings(_env_file=None, expected_totals={"ego4d/x": (1, 2)}, image_prefixes={"a/": Path("/b")})
     again = Settings.model_validate(json.loads(json.dumps(settings.model_dump(mode="json"))))
     assert again == settings
+
+
+@pytest.mark.parametrize("more", ["", "HAND100M_DASK_SCHEDULER=tcp://a:1\nHAND100M_DASK_QUEUE=slurm\n"])
+def test_a_dask_cluster_is_either_one_that_runs_or_one_to_be_started(
+    more: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / ".env").write_text(f"HAND100M_EXECUTION=dask\n{more}")
+    monkeypatch.setenv("HAND100M_ENV_FILE", str(tmp_path / ".env"))
+    with pytest.raises(SettingsError, match=r"HAND100M_EXECUTION: .*either dask_scheduler or dask_queue"):
+        load_settings()

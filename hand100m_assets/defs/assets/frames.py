@@ -6,6 +6,7 @@ from contextlib import closing
 import dagster as dg
 import polars as pl
 
+from hand100m_assets.defs.execution import chosen_workers
 from hand100m_assets.defs.failures import fails_clearly
 from hand100m_assets.defs.partitions import video_partitions
 from hand100m_assets.defs.resources import Workspace
@@ -82,7 +83,10 @@ def _work_through(
     """Extract, with a progress line in the run log at a readable pace."""
     jobs = place.extraction_jobs(video_ids)
     progress = Progress(total=len(jobs))
-    with closing(extract_many(jobs, workers=place.settings.worker_count)) as outcomes:
+    with (
+        chosen_workers(place.settings, context.log.info) as workers,
+        closing(extract_many(jobs, workers)) as outcomes,
+    ):
         for outcome in outcomes:
             if outcome.error is not None:
                 context.log.error(f"{outcome.video_id}: {outcome.error}")

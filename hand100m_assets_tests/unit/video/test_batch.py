@@ -18,7 +18,7 @@ import pytest
 
 from hand100m_assets.errors import RetryableError, VideoUnreadableError
 from hand100m_assets.layout import IN_PROGRESS_DIR
-from hand100m_assets.video import batch
+from hand100m_assets.video import job as job_module
 from hand100m_assets.video.batch import ExtractionJob, extract_many
 from hand100m_assets.video.catalog import frame_catalog, frame_files_at_fault
 from hand100m_assets.video.extract import ExtractionOptions, extract_video, is_done
@@ -94,7 +94,7 @@ def test_a_fault_of_ours_is_an_outcome_with_its_traceback(
     def fail(*_, **__):
         raise ZeroDivisionError("oops")
 
-    monkeypatch.setattr(batch, "extract_video", fail)
+    monkeypatch.setattr(job_module, "extract_video", fail)
     (outcome,) = extract_many([job(clip("defaults"), tmp_path)], workers=0)
     assert isinstance(outcome.error, RetryableError)
     assert "ZeroDivisionError: oops" in str(outcome.error)

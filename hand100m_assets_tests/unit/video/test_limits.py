@@ -16,11 +16,12 @@ from hypothesis import strategies as st
 
 from hand100m_assets.errors import PermanentError, RetryableError, VideoUnreadableError
 from hand100m_assets.layout import IN_PROGRESS_DIR
-from hand100m_assets.video import batch, limits, mp4tables
+from hand100m_assets.video import batch, limits, localpool, mp4tables
 from hand100m_assets.video.batch import ExtractionJob, extract_many
 from hand100m_assets.video.extract import ExtractionOptions, extract_video
 from hand100m_assets.video.failures import read_failures
 from hand100m_assets.video.limits import Limits, TimeLimitError
+from hand100m_assets.video.localpool import LocalPool
 from hand100m_assets.video.mp4tables import refuse_impossible_tables
 from hand100m_assets.video.probe import open_video, probe_video
 from hand100m_assets.video.selection import StrideSelection
@@ -232,8 +233,8 @@ def test_a_video_that_takes_too_long_ends_and_its_jpegs_wait_for_the_next_run(
 def test_a_worker_that_hangs_in_one_call_is_ended_and_the_others_go_on_where_they_were(
     clip, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(batch, "_GRACE_S", 0.2)
-    monkeypatch.setattr(batch, "_POLL_S", 0.1)
+    monkeypatch.setattr(localpool, "GRACE_S", 0.2)
+    monkeypatch.setattr(localpool, "POLL_S", 0.1)
     allowed = Limits(max_seconds=1.5)
     jobs = [
         job(clip("keyint30_no_b"), tmp_path, Slow(10, 0.0, hangs=True), allowed),
@@ -256,9 +257,9 @@ def test_a_worker_that_hangs_in_one_call_is_ended_and_the_others_go_on_where_the
 def test_a_video_that_hangs_when_alone_after_a_crash_is_ended_too(
     clip, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(batch, "_GRACE_S", 0.3)
-    monkeypatch.setattr(batch, "_POLL_S", 0.1)
-    pool = batch._Pool(1)
+    monkeypatch.setattr(localpool, "GRACE_S", 0.3)
+    monkeypatch.setattr(localpool, "POLL_S", 0.1)
+    pool = LocalPool(1)
     hanging = job(clip("keyint30_no_b"), tmp_path, Slow(10, 0.0, hangs=True), Limits(max_seconds=1.5))
     try:
         (outcome,) = batch._alone(pool, hanging, lambda: False)
