@@ -1,0 +1,68 @@
+"""Runs started on this machine, and noticed when their process is gone.
+
+Dagster's code server reports a run whose process dies; when it dies with it, as in a power failure or when the memory
+ran out, the run would be called started for ever. Run monitoring asks this launcher, which looks for the process.
+"""
+
+import json
+import os
+from pathlib import Path
+
+import dagster as dg
+from dagster._core.launcher import CheckRunHealthResult, DefaultRunLauncher, WorkerStatus
+from dagster._core.storage.tags import GRPC_INFO_TAG
+
+LOCAL_HOSTS = {"localhost", "127.0.0.1", "::1"}
+START_SLACK_S = 120.0
+"""A process that began so much later than its run said so is another that was given the same number."""
+
+
+class WatchfulRunLauncher(DefaultRunLauncher):
+    """`DefaultRunLauncher` for which a run is healthy only while its process lives."""
+
+    @property
+    def supports_check_run_worker_health(self) -> bool:
+        """Yes: that is what it is for."""
+        return True
+
+    def check_run_worker_health(self, run: dg.DagsterRun) -> CheckRunHealthResult:
+        """Look for the process that the run said it is; on another machine it is taken to live."""
+        told = self._process_of(run)
+        if told is None or is_alive(*told):
+            return CheckRunHealthResult(WorkerStatus.RUNNING)
+        return CheckRunHealthResult(WorkerStatus.FAILED, f"its process, {told[0]}, is gone")
+
+    def _process_of(self, run: dg.DagsterRun) -> tuple[int, float] | None:
+        """Number of the run's process on this machine, and when it said so; None when it has not yet."""
+        server = json.loads(run.tags.get(GRPC_INFO_TAG, "{}"))
+        if server.get("host", "localhost") not in LOCAL_HOSTS:
+            return None
+        for entry in self._instance.all_logs(run.run_id, of_type=dg.DagsterEventType.ENGINE_EVENT):
+            event = entry.dagster_event
+            pid = event.engine_event_data.metadata.get("pid") if event else None
+            if pid is not None:
+                return int(str(pid.value)), entry.timestamp
+        return None
+
+
+def is_alive(pid: int, said_at_s: float) -> bool:
+    """Whether a process lives that may have said at this time (seconds since 1970) that it has this number."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass  # somebody's; the time of its start tells whose
+    started_s = _started_at_s(pid)
+    return started_s is None or started_s < said_at_s + START_SLACK_S
+
+
+def _started_at_s(pid: int) -> float | None:
+    """When a process was started, in seconds since 1970; None where the system does not tell, or it is no more."""
+    try:
+        # Source: proc(5): field 22 of stat is the start in clock ticks after boot; a name may hold spaces.
+        ticks = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19])
+        boot = next(line for line in Path("/proc/stat").read_text().splitlines() if line.startswith("btime "))
+    except (OSError, StopIteration):
+        return None
+    return int(boot.split()[1]) + ticks / os.sysconf("SC_CLK_TCK")
