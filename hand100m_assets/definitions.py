@@ -27,6 +27,9 @@ def build_defs(settings: Settings | None = None) -> dg.Definitions:
     chosen = settings or load_settings()
     shared = dg.Definitions(
         resources={"workspace": Workspace.of(chosen), "io_manager": ParquetTables(chosen.output_root)},
+        # A run's steps follow each other; what is worth several processes starts them itself. A process a step would
+        # cost seconds of start-up each, and is not allowed below Celery.
+        executor=dg.in_process_executor,
         loggers={"console": dg.colored_console_logger, "plain": plain},
     )
     return dg.Definitions.merge(shared, *(_of_source(source, chosen) for source in SOURCES))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import multiprocessing.connection
+import multiprocessing.process
 import os
 import signal
 import threading
@@ -16,7 +17,19 @@ def start_pool(size: int) -> ProcessPoolExecutor:
     """A pool of so many single-threaded workers; end it with `kill_pool`."""
     # Spawned, not forked: the caller may have threads, and a fork would copy their locks.
     context = multiprocessing.get_context("spawn")
+    _allow_children()
     return ProcessPoolExecutor(size, mp_context=context, initializer=_start_worker)
+
+
+def _allow_children() -> None:
+    """Let this process have children even if it is a worker of Celery's.
+
+    Those may have none lest they outlive it, which ours do not; and they come from a fork of multiprocessing, whose
+    key the original refuses to hand on.
+    """
+    settings = multiprocessing.current_process()._config  # type: ignore[attr-defined]
+    settings["daemon"] = False
+    settings["authkey"] = multiprocessing.process.AuthenticationString(settings["authkey"])  # type: ignore[attr-defined]
 
 
 def kill_pool(pool: ProcessPoolExecutor) -> None:

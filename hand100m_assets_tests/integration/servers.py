@@ -7,6 +7,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -59,28 +60,23 @@ def wait_for_port(port: int, log: Path, timeout_s: float = 60) -> None:
 
 
 @contextmanager
-def postgres(folder: Path) -> Iterator[str]:
+def postgres() -> Iterator[str]:
     """URL of an empty database."""
     initdb, server = _program("initdb", "postgresql"), _program("postgres", "postgresql")
-    folder.mkdir(parents=True)
-    log, port = folder / "log.txt", free_port()
-    # PostgreSQL refuses to be run by root; the package brings a user of its own.
+    # PostgreSQL refuses to be run by root; the package brings a user of its own, who may not look into
+    # pytest's folders.
     as_user = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
-    if as_user:
-        for parent in folder.parents:
-            if parent.name.startswith("pytest-"):
-                parent.chmod(0o755)
-            if parent.name == folder.parent.name:
-                parent.chmod(0o755)
-        shutil.chown(folder, "postgres")
-    data = folder / "data"
-    made = [*as_user, initdb, "-D", str(data), "-A", "trust", "-U", "hand100m", "--no-sync"]
-    done = subprocess.run(made, capture_output=True, text=True, check=False, cwd=folder)
-    assert done.returncode == 0, done.stderr
-    command = [server, "-D", str(data), "-p", str(port), "-k", str(folder), "-h", "127.0.0.1", "-F"]
-    with process([*as_user, *command], log, cwd=folder):
-        wait_for_port(port, log)
-        yield f"postgresql+psycopg2://hand100m@127.0.0.1:{port}/postgres"
+    with tempfile.TemporaryDirectory(prefix="hand100m_pg_") as name:
+        folder, port = Path(name), free_port()
+        if as_user:
+            shutil.chown(folder, "postgres")
+        made = [*as_user, initdb, "-D", str(folder / "data"), "-A", "trust", "-U", "hand100m", "--no-sync"]
+        done = subprocess.run(made, capture_output=True, text=True, check=False, cwd=folder)
+        assert done.returncode == 0, done.stderr
+        command = [server, "-D", str(folder / "data"), "-p", str(port), "-k", name, "-h", "127.0.0.1", "-F"]
+        with process([*as_user, *command], log := folder / "log.txt", cwd=folder):
+            wait_for_port(port, log)
+            yield f"postgresql+psycopg2://hand100m@127.0.0.1:{port}/postgres"
 
 
 @contextmanager

@@ -21,7 +21,8 @@ from hand100m_assets.defs.partitions import register, video_partitions
 from hand100m_assets.layout import DOH, IN_PROGRESS_DIR
 from hand100m_assets.settings import Settings
 from hand100m_assets.workspace import SourceWorkspace
-from hand100m_assets_tests.conftest import REPO, SampleWorkspace
+from hand100m_assets_tests import media
+from hand100m_assets_tests.conftest import REPO
 from hand100m_assets_tests.integration.servers import kill_group, postgres, process, redis
 from hand100m_assets_tests.integration.test_daemon import wait_until
 from hand100m_assets_tests.integration.test_kill import hashes, wreck_free
@@ -29,7 +30,7 @@ from hand100m_assets_tests.integration.test_kill import hashes, wreck_free
 pytestmark = pytest.mark.integration
 pytest.importorskip("dagster_postgres", reason="the extra `server` is not installed")
 
-VIDEOS, BATCH = 16, 8
+VIDEOS, BATCH = 12, 6
 BIN = Path(sys.executable).parent
 
 
@@ -60,8 +61,9 @@ class Server:
         return process(command, self.log, env=self.env, cwd=REPO)
 
     def celery_worker(self, name: str) -> AbstractContextManager:
-        pool = ["--concurrency", "1", "--without-gossip", "--without-mingle", "-Q", "dagster", "-n", f"{name}@%h"]
-        command = [str(BIN / "celery"), "-A", "dagster_celery.app", "worker", *pool]
+        config = str(REPO / "deploy" / "server" / "celery_worker.yaml")
+        start = [str(BIN / "dagster-celery"), "worker", "start", "-A", "dagster_celery.app", "-y", config]
+        command = [*start, "-q", "dagster", "-n", name, "--", "--concurrency", "1"]
         return process(command, self.log, env=self.env, cwd=REPO)
 
     def finished(self) -> int:
@@ -72,30 +74,29 @@ class Server:
 
 
 @contextmanager
-def server(sample: SampleWorkspace, folder: Path, example: str, **env: str) -> Iterator[Server]:
+def server(folder: Path, example: str, **env: str) -> Iterator[Server]:
     (home := folder / "home").mkdir(parents=True)
     shutil.copy(REPO / "deploy" / "server" / example, home / "dagster.yaml")
     (folder / ".env").write_text(
         f"HAND100M_DATA_ROOT={folder}/data\nHAND100M_OUTPUT_ROOT={folder}/output\nHAND100M_VIDEOS_PER_RUN={BATCH}\n"
     )
-    with postgres(folder / "postgres") as url, pytest.MonkeyPatch.context() as patch:
+    with postgres() as url, pytest.MonkeyPatch.context() as patch:
         ours = {"HAND100M_POSTGRES_URL": url, **env}
         for name, value in ours.items():
             patch.setenv(name, value)
         path = f"{BIN}{os.pathsep}{os.environ['PATH']}"
         places = {"HAND100M_ENV_FILE": str(folder / ".env"), "DAGSTER_HOME": str(home), "PATH": path}
         made = Server(folder, {**os.environ, **ours, **places})
-        _lay_out(made, sample)
+        _lay_out(made)
         yield made
 
 
-def _lay_out(server: Server, sample: SampleWorkspace) -> None:
-    there = SourceWorkspace(sample.settings, DOH)
-    healthy = [there.video_file(name) for name in sample.report.sources["100doh"].healthy]
-    largest = max(healthy, key=lambda path: path.stat().st_size)
+def _lay_out(server: Server) -> None:
+    """A second of work each, so that a batch can be met in its middle."""
+    clip = media.encode(server.folder / "clip.mp4", size="1280x720", frames=450, g=250, preset="ultrafast")
     server.place.folders.videos_dir.mkdir(parents=True)
     for number in range(VIDEOS):
-        os.link(largest, server.place.video_file(f"video_{number:05d}"))
+        os.link(clip, server.place.video_file(f"video_{number:05d}"))
 
 
 def launch_backfill(server: Server, instance: dg.DagsterInstance) -> str:
@@ -142,13 +143,17 @@ def is_over(instance: dg.DagsterInstance, backfill_id: str) -> bool:
     return backfill.status == BulkActionStatus.COMPLETED_SUCCESS
 
 
-def test_a_backfill_on_postgresql_survives_the_death_of_daemon_and_runs(
-    sample: SampleWorkspace, tmp_path: Path
-) -> None:
-    with server(sample, tmp_path, "dagster.yaml") as here, here.instance() as instance:
+def all_began(instance: dg.DagsterInstance) -> bool:
+    """What is killed between its launch and its first word is noticed too, but only after minutes."""
+    waiting = [dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.STARTING]
+    return instance.get_runs_count(dg.RunsFilter(statuses=waiting)) == 0
+
+
+def test_a_backfill_on_postgresql_survives_the_death_of_daemon_and_runs(tmp_path: Path) -> None:
+    with server(tmp_path, "dagster.yaml") as here, here.instance() as instance:
         backfill = launch_backfill(here, instance)
         with here.daemon() as daemon:
-            wait_until(here.at_work, "nothing was extracted", here.log, 120)
+            wait_until(lambda: here.at_work() and all_began(instance), "nothing was extracted", here.log, 120)
             kill_group(daemon)  # the daemon, its code server and the runs: as if the power failed
         done = here.finished()
         assert 0 < done < VIDEOS
@@ -157,12 +162,11 @@ def test_a_backfill_on_postgresql_survives_the_death_of_daemon_and_runs(
         insist_on_everything_once(here, instance)
 
 
-def test_runs_of_celery_workers_survive_the_death_of_one(sample: SampleWorkspace, tmp_path: Path) -> None:
+def test_runs_of_celery_workers_survive_the_death_of_one(tmp_path: Path) -> None:
     pytest.importorskip("dagster_celery", reason="the extra `celery` is not installed")
     with (
         redis(tmp_path / "redis") as url,
         server(
-            sample,
             tmp_path / "server",
             "dagster.celery.yaml",
             HAND100M_BROKER_URL=f"{url}/0",
