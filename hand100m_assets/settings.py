@@ -22,6 +22,7 @@ from hand100m_assets.layout import (
     Source,
     name_pattern,
 )
+from hand100m_assets.pairs.embed import EmbeddingOptions
 from hand100m_assets.video.daskcluster import DaskCluster, DaskQueue
 from hand100m_assets.video.limits import Limits
 
@@ -106,6 +107,15 @@ class Settings(BaseSettings):
     audit_videos: int = Field(5, ge=0, description="Finished videos that the audit looks into each time; 0: none.")
     audit_frames_per_video: int = Field(10, ge=1, description="JPEGs of each that are compared.")
 
+    mine_neighbours: int = Field(10, ge=1, le=100, description="Nearest hands of other videos mined for each hand.")
+    mine_engine: Literal["exact", "faiss"] = Field("exact", description="`faiss` is approximate and an extra, `ann`.")
+    embedding_centre: Literal["crop", "wrist"] = Field("crop", description="What mined hands are centred on.")
+    embedding_remove_scale: bool = Field(True, description="Whether the size of a hand in its crop counts for nothing.")
+    embedding_remove_rotation: bool = Field(
+        False, description="Whether a turn in the picture plane counts for nothing."
+    )
+    embedding_components: int = Field(14, ge=0, le=42, description="Principal components kept; 0: all 42 coordinates.")
+
     grid_seed: int = Field(0, ge=0, description="Seed of the pairs shown where no published choice exists.")
     max_missing_share: float = Field(
         0.05, ge=0, le=1, description="Checks fail when more than this share of annotated images is missing."
@@ -157,6 +167,16 @@ class Settings(BaseSettings):
     def limits(self) -> Limits:
         """What one video may cost."""
         return Limits(max_video_hours=self.max_video_hours, max_seconds=self.max_seconds_per_video)
+
+    @property
+    def embedding(self) -> EmbeddingOptions:
+        """How keypoints become vectors that are mined."""
+        return EmbeddingOptions(
+            centre=self.embedding_centre,
+            remove_scale=self.embedding_remove_scale,
+            remove_rotation=self.embedding_remove_rotation,
+            components=self.embedding_components,
+        )
 
     @property
     def dask_cluster(self) -> DaskCluster:

@@ -39,7 +39,9 @@ class Exported:
     left_out: Mapping[str, int]
 
 
-def export_json(tables_dir: Path, out_file: Path, *, frames_prefix: str, all_hands: bool = False) -> Exported:
+def export_json(
+    tables_dir: Path, out_file: Path, *, frames_prefix: str, all_hands: bool = False, hands_file: Path | None = None
+) -> Exported:
     """Write one set in the original schema, `file_name` pointing at our frames.
 
     Values are those of the tables: rejected records are left out, so that row indices close up; boxes are JSON strings
@@ -52,6 +54,7 @@ def export_json(tables_dir: Path, out_file: Path, *, frames_prefix: str, all_han
         out_file: The JSON file; in its place at once, when it is whole.
         frames_prefix: What the original loader's data root needs before `<video id>/frame_NNNNNN.jpg`; may be empty.
         all_hands: Leave out nothing that is in the tables, whether or not the original loaders can use it.
+        hands_file: A hands table that takes the place of the set's own, such as one with other positives.
 
     Raises:
         AnnotationFileError: The folder holds no finished set; ingest the annotation file first.
@@ -59,7 +62,7 @@ def export_json(tables_dir: Path, out_file: Path, *, frames_prefix: str, all_han
     """
     read_summary(tables_dir)
     images, hands = _with_natural_ids(
-        pl.scan_parquet(tables_dir / IMAGES_FILE), pl.scan_parquet(tables_dir / HANDS_FILE)
+        pl.scan_parquet(tables_dir / IMAGES_FILE), pl.scan_parquet(hands_file or tables_dir / HANDS_FILE)
     )
     kept_images = None if all_hands else first_of_each_id(images)
     pairable = None if all_hands else pairable_hands(hands)

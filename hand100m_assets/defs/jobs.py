@@ -13,7 +13,7 @@ def frames_job_name(source: Source) -> str:
 
 
 def annotations_job_name(source: Source) -> str:
-    """Ingests one annotation set and resolves its pairs."""
+    """Ingests one annotation set, resolves its pairs and mines it."""
     return f"{source.name}_annotations"
 
 
@@ -32,7 +32,7 @@ def checks_job_name(source: Source) -> str:
     return f"{source.name}_checks"
 
 
-CHECKED = ("video_list", "videos", "frames", "annotations", "coverage", "pairs", "grid")
+CHECKED = ("video_list", "videos", "frames", "annotations", "coverage", "pairs", "mined_pairs", "agreement", "grid")
 """Assets that have checks."""
 
 
@@ -62,9 +62,9 @@ def build_jobs(source: Source) -> list[UnresolvedAssetJobDefinition]:
         ),
         dg.define_asset_job(
             annotations_job_name(source),
-            _assets(source, "annotations", "pairs"),
+            _assets(source, "annotations", "pairs", "mined_pairs", "agreement"),
             partitions_def=annotation_set_partitions(source),
-            description="Ingest one annotation set and resolve its pairs.",
+            description="Ingest one annotation set, resolve its pairs and mine it.",
         ),
         dg.define_asset_job(
             catalog_job_name(source),

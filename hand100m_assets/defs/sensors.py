@@ -25,6 +25,9 @@ from hand100m_assets.workspace import SourceWorkspace
 RANGE_START_TAG = "dagster/asset_partition_range_start"
 RANGE_END_TAG = "dagster/asset_partition_range_end"
 
+FOLLOWING = ("pairs", "mined_pairs", "agreement", "coverage", "grid", "export")
+"""Assets that are renewed by themselves when what they are made from changed."""
+
 
 def range_request(job_name: str, first: str, last: str, run_key: str) -> dg.RunRequest:
     """Ask for one run over all partitions from first to last, in order of registration."""
@@ -126,10 +129,10 @@ def build_sensors(
 
     pictures = dg.AutomationConditionSensorDefinition(
         f"{source.name}_pictures_follow",
-        target=dg.AssetSelection.assets(*asset_keys(source, "pairs", "coverage", "grid", "export"))
+        target=dg.AssetSelection.assets(*asset_keys(source, *FOLLOWING))
         | dg.AssetSelection.checks_for_assets(*asset_keys(source, "annotations")),
         minimum_interval_seconds=settings.sensor_interval_s,
-        description="Renews pairs, coverage, grid and export, and checks them, when what they are made from changed.",
+        description="Renews pairs, mining, coverage, grid and export, with their checks, when their inputs changed.",
     )
     return [new_videos, new_annotation_files, frames_finished, pictures]
 

@@ -16,6 +16,8 @@ CHECKS_OF = {
     "annotations": {rule.name for rule in RULES},
     "coverage": {"annotated_images_exist"},
     "pairs": {"positives_are_resolved", "distances_are_finite"},
+    "mined_pairs": {"all_sound_hands_are_mined", "neighbours_are_from_other_videos"},
+    "agreement": {"shipped_positives_are_near"},
     "grid": {"grid_cells_are_filled", "grids_have_full_size"},
 }
 

@@ -14,6 +14,7 @@ from hand100m_assets.settings import Settings
 
 NOWHERE = Settings(_env_file=None, data_root=Path("/nowhere/data"), output_root=Path("/nowhere/output"))
 GRAPH = """
+agreement       by annotation_sets  from annotations mined_pairs pairs
 annotations     by annotation_sets  from -
 coverage        by annotation_sets  from annotations frame_catalog inventory
 export          by annotation_sets  from annotations inventory
@@ -21,12 +22,14 @@ frame_catalog   by -                from frames
 frames          by videos           from annotations videos
 grid            by annotation_sets  from annotations frame_catalog pairs
 inventory       by -                from video_list videos
+mined_pairs     by annotation_sets  from annotations
 missing_videos  by -                from inventory
 pairs           by annotation_sets  from annotations
 video_list      by -                from -
 videos          by videos           from -
 """
 CHECKS = {
+    "agreement": {"shipped_positives_are_near"},
     "annotations": {rule.name for rule in RULES},
     "coverage": {"annotated_images_exist"},
     "frames": {
@@ -36,12 +39,13 @@ CHECKS = {
         "frames_are_extracted",
     },
     "grid": {"grid_cells_are_filled", "grids_have_full_size"},
+    "mined_pairs": {"all_sound_hands_are_mined", "neighbours_are_from_other_videos"},
     "pairs": {"distances_are_finite", "positives_are_resolved"},
     "video_list": {"list_is_here"},
     "videos": {"downloads_are_whole", "listed_videos_are_here", "videos_match_the_list"},
 }
 JOBS = {
-    "annotations": ["annotations", "pairs"],
+    "annotations": ["agreement", "annotations", "mined_pairs", "pairs"],
     "catalog": ["frame_catalog", "inventory", "missing_videos", "video_list"],
     "checks": [],
     "frames": ["frames"],

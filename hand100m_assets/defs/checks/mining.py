@@ -1,0 +1,105 @@
+"""Checks of mined pairs and of their agreement with the shipped positives."""
+
+import dagster as dg
+import polars as pl
+
+from hand100m_assets.defs.checks.results import (
+    ERROR,
+    FOLLOWS,
+    WARN,
+    gathered,
+    nothing_yet,
+    offenders,
+    partitions_on_disk,
+)
+from hand100m_assets.defs.failures import fails_clearly
+from hand100m_assets.defs.resources import Workspace
+from hand100m_assets.layout import Source
+from hand100m_assets.pairs.embed import reasons_against
+from hand100m_assets.workspace import SourceWorkspace
+
+MOST_UNLIKE_SHARE = 0.5
+"""A set is suspect when more of its positives are beyond our nearest ten, or beyond the mined ones if fewer."""
+
+
+def build_mining_checks(source: Source) -> list[dg.AssetChecksDefinition]:
+    """Mined pairs keep the rule, no hand is lost, and the shipped positives are not strangers."""
+
+    @dg.asset_check(
+        asset=[source.name, "mined_pairs"],
+        description="A neighbouring frame is alike without teaching anything: neighbours come from other videos.",
+        automation_condition=FOLLOWS,
+    )
+    @fails_clearly
+    def neighbours_are_from_other_videos(workspace: Workspace) -> dg.AssetCheckResult:
+        tables = partitions_on_disk(workspace.source(source), "mined_pairs")
+        if not tables:
+            return nothing_yet("mined pairs")
+        videos = {key: _neighbour_videos(table) for key, table in tables.items()}
+        wrong = pl.col("neighbour_video").is_null() | (pl.col("neighbour_video") == pl.col("video_id"))
+        found = gathered(videos, wrong, ["row_index", "hand_id", "neighbour_row", "video_id"])
+        checked = sum(table.height for table in videos.values())
+        fix = "Mine these sets again."
+        return offenders(found, severity=ERROR, what="neighbours break the rule", fix=fix, checked=checked)
+
+    @dg.asset_check(
+        asset=[source.name, "mined_pairs"],
+        description="Every hand that can be compared has its row: none is lost on the way.",
+        automation_condition=FOLLOWS,
+    )
+    @fails_clearly
+    def all_sound_hands_are_mined(workspace: Workspace) -> dg.AssetCheckResult:
+        place = workspace.source(source)
+        tables = partitions_on_disk(place, "mined_pairs")
+        if not tables:
+            return nothing_yet("mined pairs")
+        sound = {key: _sound_rows(place, key) for key in tables}
+        found = pl.concat(
+            [
+                sound[key]
+                .join(table.select("row_index"), on="row_index", how="full", coalesce=False)
+                .filter(pl.col("row_index").is_null() | pl.col("row_index_right").is_null())
+                .select(pl.lit(key).alias("annotation_set"), pl.coalesce("row_index", "row_index_right"))
+                for key, table in tables.items()
+            ]
+        )
+        checked = sum(rows.height for rows in sound.values())
+        fix = "The annotations changed since, or the settings did: mine these sets again."
+        return offenders(found, severity=ERROR, what="hands are missing or too many", fix=fix, checked=checked)
+
+    @dg.asset_check(
+        asset=[source.name, "agreement"],
+        description="Positives from other videos that are not near by our measure: other labels, or another measure.",
+        automation_condition=FOLLOWS,
+    )
+    @fails_clearly
+    def shipped_positives_are_near(workspace: Workspace) -> dg.AssetCheckResult:
+        tables = partitions_on_disk(workspace.source(source), "agreement")
+        if not tables:
+            return nothing_yet("agreement tables")
+        shares = pl.DataFrame([_far_share(key, table) for key, table in tables.items()])
+        found = shares.filter(pl.col("far_share") > MOST_UNLIKE_SHARE)
+        fix = "Look at the ranks in its agreement; Top-K sets with a large K are far on purpose."
+        return offenders(found, severity=WARN, what="sets have mostly far positives", fix=fix, checked=len(tables))
+
+    return [neighbours_are_from_other_videos, all_sound_hands_are_mined, shipped_positives_are_near]
+
+
+def _neighbour_videos(table: pl.DataFrame) -> pl.DataFrame:
+    videos = table.select(neighbour_row="row_index", neighbour_video="video_id")
+    own = table.select("row_index", "hand_id", "video_id", neighbour_row="neighbour_rows")
+    filled = own.filter(pl.col("neighbour_row").list.len() > 0).explode("neighbour_row")
+    return filled.join(videos, on="neighbour_row", how="left")
+
+
+def _sound_rows(place: SourceWorkspace, key: str) -> pl.DataFrame:
+    hands = pl.read_parquet(
+        place.annotation_tables(key) / "hands.parquet", columns=["row_index", "video_id", "keypoints", "handedness"]
+    )
+    return hands.filter(reasons_against(hands, place.settings.embedding).is_null()).select("row_index")
+
+
+def _far_share(key: str, table: pl.DataFrame) -> dict[str, object]:
+    comparable = table.filter(pl.col("reason").is_null())
+    far = (comparable["rank_at_least"] > 10).sum() if comparable.height else 0
+    return {"annotation_set": key, "far_share": far / max(comparable.height, 1), "comparable": comparable.height}

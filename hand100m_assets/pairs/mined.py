@@ -1,0 +1,188 @@
+"""Mining as a table: every hand that can be compared with its nearest hands from other videos."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import mkdtemp
+from typing import Final, Literal, TypeAlias
+
+import numpy as np
+import polars as pl
+
+from hand100m_assets.outputfiles import output_errors
+from hand100m_assets.outputtables import table_output_errors
+from hand100m_assets.pairs.approximate import ApproximateSearch
+from hand100m_assets.pairs.embed import Embedding, EmbeddingOptions, embed_hands
+from hand100m_assets.pairs.mine import ExactSearch, Neighbours, Progress
+
+Engine: TypeAlias = Literal["exact", "faiss"]
+ENGINES: Final[tuple[Engine, ...]] = ("exact", "faiss")
+MOST_NEIGHBOURS: Final = 100
+
+MINED_SCHEMA: Final = pl.Schema(
+    {
+        "row_index": pl.UInt32(),
+        "hand_id": pl.Int64(),
+        "video_id": pl.String(),
+        "neighbour_rows": pl.List(pl.UInt32()),
+        "neighbour_hand_ids": pl.List(pl.Int64()),
+        "distances": pl.List(pl.Float32()),
+    }
+)
+"""One row a hand, in the order of the hands table; the rank of a neighbour is its place in the three lists, nearest
+first. Lists are shorter than asked for where fewer hands are in other videos, and empty where none is. `distances` are
+Euclidean in the embedding's unit: RMS joint distances where scale was removed, else crop sides."""
+
+_RECALL_QUERIES: Final = 1000
+
+
+@dataclass(frozen=True)
+class MiningReport:
+    """What mining did.
+
+    Attributes:
+        hands: Rows of the table.
+        neighbours: Entries of all its lists.
+        without_neighbour: Hands whose lists are empty: no other video has a hand.
+        rejected: Hands not in the table, `embed.REJECTED_SCHEMA`.
+        explained_variance: Share of the keypoints' variance that the vectors keep.
+        recall: Share of the exact answers found, of a sample of hands; 1.0 of the exact engine by construction.
+    """
+
+    hands: int
+    neighbours: int
+    without_neighbour: int
+    rejected: pl.DataFrame
+    explained_variance: float
+    recall: float
+
+
+def mine_pairs(
+    hands: pl.DataFrame | pl.LazyFrame,
+    out_file: Path,
+    *,
+    count: int = 10,
+    options: EmbeddingOptions | None = None,
+    engine: Engine = "exact",
+    workers: int = 1,
+    progress: Progress | None = None,
+) -> MiningReport:
+    """Write the `count` nearest hands from other videos of every hand, equal distances by row.
+
+    Memory: about 0.7 kB a hand at its highest, while keypoints become vectors; results go to disk part by part.
+
+    Args:
+        hands: The hands table.
+        out_file: Parquet of `MINED_SCHEMA`; in its place at once, when it is whole.
+        count: Neighbours of each, 1 to 100.
+        options: How keypoints become vectors.
+        engine: `exact`, or `faiss` (extra `ann`), whose recall is then measured.
+        workers: Threads.
+        progress: Told of each finished part.
+
+    Raises:
+        ValueError: `count` is not 1 to 100.
+        SettingsError: faiss is not installed.
+        OutputUnwritableError: The output disk is full, read-only or not permitted.
+    """
+    if not 1 <= count <= MOST_NEIGHBOURS:
+        raise ValueError(f"count must be 1 to {MOST_NEIGHBOURS}, not {count}")
+    embedding = embed_hands(hands, options)
+    kind = ExactSearch if engine == "exact" else ApproximateSearch
+    search = kind(embedding.vectors, embedding.videos)
+    neighbours = empty = 0
+
+    def tables() -> Iterator[pl.DataFrame]:
+        nonlocal neighbours, empty
+        start = 0
+        for found in search.chunks(count, workers=workers, progress=progress):
+            neighbours += int(found.counts.sum())
+            empty += int((found.counts == 0).sum())
+            yield _table(embedding, start, found)
+            start += len(found.rows)
+
+    _write_parts(out_file, tables())
+    return MiningReport(
+        hands=len(embedding.vectors),
+        neighbours=neighbours,
+        without_neighbour=empty,
+        rejected=embedding.rejected,
+        explained_variance=float(embedding.explained_variance.sum()),
+        recall=1.0 if engine == "exact" else measured_recall(search, embedding, count, workers=workers),
+    )
+
+
+def measured_recall(
+    search: ExactSearch | ApproximateSearch, embedding: Embedding, count: int, *, workers: int = 1
+) -> float:
+    """Share of the exact answers that a search gives, of at most 1,000 hands spread evenly; 1.0 where there is none.
+
+    An answer counts as found when it is no farther than the exact one of its rank: hands at one distance are as good.
+    """
+    total = len(embedding.vectors)
+    queries = np.unique(np.linspace(0, max(total - 1, 0), min(total, _RECALL_QUERIES)).astype(np.int32))
+    exact = ExactSearch(embedding.vectors, embedding.videos).nearest(queries, count, workers=workers)
+    given = search.nearest(queries, count, workers=workers)
+    wanted = exact.rows >= 0
+    farthest = np.where(wanted, exact.distances, -1).max(axis=1, initial=-1)
+    found = ((given.rows >= 0) & (given.distances <= farthest[:, None])).sum()
+    return float(min(found / wanted.sum(), 1.0)) if wanted.any() else 1.0
+
+
+def _table(embedding: Embedding, start: int, found: Neighbours) -> pl.DataFrame:
+    part = slice(start, start + len(found.rows))
+    known = found.rows >= 0
+    rows = found.rows[known]
+    ends = np.concatenate([[0], found.counts.cumsum()])
+    flat = pl.DataFrame(
+        {
+            "hand": np.repeat(np.arange(len(found.rows), dtype=np.uint32), np.diff(ends)),
+            "neighbour_rows": embedding.row_index[rows],
+            "neighbour_hand_ids": embedding.hand_ids[rows],
+            "distances": found.distances[known],
+        }
+    )
+    lists = flat.group_by("hand", maintain_order=True).agg(pl.exclude("hand"))
+    hands = pl.DataFrame(
+        {
+            "hand": np.arange(len(found.rows), dtype=np.uint32),
+            "row_index": embedding.row_index[part],
+            "hand_id": embedding.hand_ids[part],
+            "video_id": embedding.video_ids.gather(embedding.videos[part]),
+        }
+    )
+    joined = hands.join(lists, on="hand", how="left", maintain_order="left")
+    filled = joined.with_columns(pl.col("neighbour_rows", "neighbour_hand_ids", "distances").fill_null([]))
+    return filled.select(pl.col(name).cast(dtype) for name, dtype in MINED_SCHEMA.items())
+
+
+def _write_parts(out_file: Path, tables: Iterable[pl.DataFrame]) -> None:
+    """Each table to a file of its own, then all into one: no more than one is in memory."""
+    with _folder_beside(out_file) as folder:
+        parts = []
+        for number, table in enumerate(tables):
+            parts.append(folder / f"{number:06d}.parquet")
+            with table_output_errors(out_file):
+                table.write_parquet(parts[-1], compression="zstd", compression_level=1)
+        whole = folder / "whole.parquet"
+        with table_output_errors(out_file):
+            if parts:
+                pl.scan_parquet(parts).sink_parquet(whole, compression="zstd", maintain_order=True)
+            else:
+                pl.DataFrame(schema=MINED_SCHEMA).write_parquet(whole)
+            whole.replace(out_file)
+
+
+@contextmanager
+def _folder_beside(out_file: Path) -> Iterator[Path]:
+    with output_errors(out_file):
+        out_file.parent.mkdir(parents=True, exist_ok=True)
+        folder = Path(mkdtemp(prefix=f".{out_file.name}.", suffix=".part", dir=out_file.parent))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,62 @@
+"""Mined pairs as an annotation file of the original schema, which training reads unchanged."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import polars as pl
+
+from hand100m_assets.annotations.export import Exported, export_json
+from hand100m_assets.annotations.tables import HANDS_FILE, read_summary
+from hand100m_assets.outputfiles import output_errors
+from hand100m_assets.outputtables import table_output_errors
+
+
+def export_mined_json(
+    tables_dir: Path,
+    mined_file: Path,
+    out_file: Path,
+    *,
+    frames_prefix: str,
+    first_rank: int = 1,
+    count: int = 1,
+) -> Exported:
+    """Write one set with `positive_sample` and `distance` replaced by mined neighbours.
+
+    Only hands that have all the ranks asked for, and whose positives have them too, are in the file.
+
+    Args:
+        tables_dir: Folder of the finished set that was mined.
+        mined_file: Its mined pairs.
+        out_file: The JSON file; in its place at once, when it is whole.
+        frames_prefix: As of `export_json`.
+        first_rank: Of the first positive: 1 is the nearest; K gives a Top-K file, whose positive is the K-th.
+        count: How many positives are listed, from that rank on.
+
+    Raises:
+        ValueError: A rank is less than 1.
+        AnnotationFileError: The folder holds no finished set; ingest the annotation file first.
+        OutputUnwritableError: The output disk is full, read-only or not permitted.
+    """
+    if first_rank < 1 or count < 1:
+        raise ValueError(f"rank {first_rank} and count {count} must be at least 1")
+    read_summary(tables_dir)
+    chosen = pl.scan_parquet(mined_file).select(
+        "row_index",
+        positives=pl.col("neighbour_hand_ids").list.slice(first_rank - 1, count),
+        distances=pl.col("distances").list.slice(first_rank - 1, count),
+    )
+    whole = chosen.filter(pl.col("positives").list.len() == count)
+    hands = pl.scan_parquet(tables_dir / HANDS_FILE)
+    order = hands.collect_schema().names()
+    replaced = hands.drop("positives", "distances").join(whole, on="row_index", how="left", maintain_order="left")
+    empty = replaced.with_columns(pl.col("positives", "distances").fill_null([])).select(order)
+    with output_errors(out_file):
+        out_file.parent.mkdir(parents=True, exist_ok=True)
+        folder = TemporaryDirectory(prefix=f".{out_file.name}.", suffix=".part", dir=out_file.parent)
+    with folder as name:
+        hands_file = Path(name) / HANDS_FILE
+        with table_output_errors(out_file):
+            empty.sink_parquet(hands_file, maintain_order=True)
+        return export_json(tables_dir, out_file, frames_prefix=frames_prefix, hands_file=hands_file)
