@@ -12,7 +12,7 @@ IN_DEMO = HAND100M_ENV_FILE=$(DEMO)/.env DAGSTER_HOME=$(DEMO)/dagster_home
 PORT ?= 3000
 
 .DEFAULT_GOAL := help
-.PHONY: help demo dev test test-quick check check-data format bench bench-video bench-annotations lock clean
+.PHONY: help demo dev test test-quick check check-data format bench bench-video bench-annotations bench-mining lock clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -66,6 +66,10 @@ bench-video: $(STAMP) ## the same for frames of videos only (half an hour)
 bench-annotations: $(STAMP) ## the same for annotation files of 50k, 500k and 1m hands (half an hour, 8 GB of /tmp)
 	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[bench]'
 	$(BIN)/python -m benchmarks --only annotations --sizes 50k 500k 1m
+
+bench-mining: $(STAMP) ## the same for mining 50k, 200k and 1m hands (a quarter of an hour)
+	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[bench]'
+	$(BIN)/python -m benchmarks --only mining --sizes 50k 200k 1m --rounds 1
 
 format: $(STAMP) ## rewrite the code in the house style
 	$(BIN)/ruff check --fix . ; $(BIN)/ruff format .

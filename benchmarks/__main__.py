@@ -11,10 +11,17 @@ from importlib.metadata import version
 from itertools import chain
 from pathlib import Path
 
-from benchmarks import bench_annotations, bench_graph, bench_grid, bench_video
+from benchmarks import bench_annotations, bench_graph, bench_grid, bench_mining, bench_video
 
-BENCHES = {"video": bench_video, "annotations": bench_annotations, "graph": bench_graph, "grid": bench_grid}
-LIBRARIES = ("opencv-python-headless", "av", "imageio-ffmpeg", "polars", "numpy", "pydantic")
+BENCHES = {
+    "video": bench_video,
+    "annotations": bench_annotations,
+    "graph": bench_graph,
+    "mining": bench_mining,
+    "grid": bench_grid,
+}
+LIBRARIES = ("opencv-python-headless", "av", "imageio-ffmpeg", "polars", "numpy", "numba", "pydantic")
+SIZES = tuple({**bench_annotations.SCALES, **bench_mining.SCALES})
 
 
 def cpu_model() -> str:
@@ -40,7 +47,7 @@ def main() -> None:
     parser.add_argument("--only", choices=BENCHES, help="one bench instead of all")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument(
-        "--sizes", nargs="+", choices=bench_annotations.SCALES, default=["50k"], help="of annotation files; default 50k"
+        "--sizes", nargs="+", choices=SIZES, default=["50k"], help="of annotation files and mined sets; default 50k"
     )
     parser.add_argument("--out", type=Path, help="also write the tables to this file")
     chosen = parser.parse_args()
@@ -48,7 +55,8 @@ def main() -> None:
     print("\n\n".join(parts), flush=True)
     for name in [chosen.only] if chosen.only else BENCHES:
         with tempfile.TemporaryDirectory(prefix="hand100m_bench_") as folder:
-            how = {"scales": chosen.sizes} if name in ("annotations", "graph") else {}
+            scales = getattr(BENCHES[name], "SCALES", {})
+            how = {"scales": [size for size in chosen.sizes if size in scales]} if scales else {}
             for part in chain([f"## {name}"], BENCHES[name].run(Path(folder), chosen.rounds, **how)):
                 parts.append(part)
                 print(f"\n{part}", flush=True)

@@ -89,8 +89,8 @@ class _Bar(AbstractContextManager[Progress]):
 
     def _tell(self, done: int, total: int) -> None:
         if self._bar is None:
-            self._bar = click.progressbar(length=total, label="mining", file=click.get_text_stream("stderr"))
-            self._bar.__enter__()
+            bar: Any = click.progressbar(length=total, label="mining", file=click.get_text_stream("stderr"))
+            self._bar = bar.__enter__()
         self._bar.update(done - self._bar.pos)
 
     def __exit__(self, *_: object) -> None:

@@ -134,12 +134,14 @@ def normalise(xy: Floats, options: EmbeddingOptions) -> Floats:
 
 def centre_on_wrist(xy: Floats) -> Floats:
     """Joint 0, the wrist in every joint order, at the origin."""
-    return xy - xy[:, :1]
+    moved: Floats = xy - xy[:, :1]
+    return moved
 
 
 def centre_on_crop(xy: Floats) -> Floats:
     """The middle of the crop at the origin."""
-    return xy - np.float32(0.5)
+    moved: Floats = xy - np.float32(0.5)
+    return moved
 
 
 def scales(xy: Floats) -> Floats:

@@ -7,6 +7,7 @@ import pytest
 
 from hand100m_assets.annotations.rules import RULES
 from hand100m_assets.defs.partitions import annotation_set_partitions, register
+from hand100m_assets.defs.sensors import FOLLOWING
 from hand100m_assets.layout import DOH
 from hand100m_assets_tests.defs.conftest import TinyWorkspace
 
@@ -73,7 +74,7 @@ def daemon(tiny: TinyWorkspace) -> Daemon:
 
 
 def test_the_sensor_watches_pictures_and_the_checks_of_all_that_follows_annotations(daemon: Daemon) -> None:
-    assert {k.path[-1] for k in daemon.keys if isinstance(k, dg.AssetKey)} == {"pairs", "coverage", "grid", "export"}
+    assert {k.path[-1] for k in daemon.keys if isinstance(k, dg.AssetKey)} == set(FOLLOWING)
     assert {k.name for k in daemon.keys if isinstance(k, dg.AssetCheckKey)} == set().union(*CHECKS_OF.values())
 
 
@@ -81,11 +82,11 @@ def test_nothing_is_asked_for_before_there_is_an_input(daemon: Daemon) -> None:
     assert daemon.tick() == (set(), set())
 
 
-def test_ingested_annotations_ask_for_pairs_and_their_checks(daemon: Daemon) -> None:
+def test_ingested_annotations_ask_for_pairs_and_mining_and_their_checks(daemon: Daemon) -> None:
     daemon.tick()
     daemon.made("annotations", partition=SET)
     assets, checks = daemon.tick()
-    assert assets == {("pairs", SET)}
+    assert assets == {("pairs", SET), ("mined_pairs", SET), ("agreement", SET)}
     assert checks == CHECKS_OF["annotations"]
     assert daemon.tick() == (set(), set())
 
