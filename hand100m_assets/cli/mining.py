@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
@@ -89,7 +90,7 @@ class _Bar(AbstractContextManager[Progress]):
 
     def _tell(self, done: int, total: int) -> None:
         if self._bar is None:
-            bar: Any = click.progressbar(length=total, label="mining", file=click.get_text_stream("stderr"))
+            bar: Any = click.progressbar(length=total, label="mining", file=sys.stderr)
             self._bar = bar.__enter__()
         self._bar.update(done - self._bar.pos)
 

@@ -79,7 +79,7 @@ def embed_hands(hands: pl.DataFrame | pl.LazyFrame, options: EmbeddingOptions | 
     """Make the hands of one set comparable; the same hands give the same vectors, equal keypoints equal ones.
 
     Args:
-        hands: The hands table, of which five columns are read. Takes about 0.7 kB of memory a hand.
+        hands: The hands table, of which five columns are read.
         options: Which steps are taken.
     """
     options = options or EmbeddingOptions()

@@ -73,7 +73,7 @@ def mine_pairs(
 ) -> MiningReport:
     """Write the `count` nearest hands from other videos of every hand, equal distances by row.
 
-    Memory: about 0.7 kB a hand at its highest, while keypoints become vectors; results go to disk part by part.
+    Memory is highest while keypoints become vectors; results go to disk part by part.
 
     Args:
         hands: The hands table.

@@ -411,6 +411,25 @@ def test_pairs_name_each_hands_positive(drawn: Drawn) -> None:
     assert tiny.metadata("pairs", "simhand-50k")["hands"] == {"resolved": 3}
 
 
+def test_mining_names_the_nearest_of_other_videos_and_says_what_it_did(drawn: Drawn) -> None:
+    tiny, _ = drawn
+    table = tiny.table("mined_pairs", "simhand-50k")
+    assert table.select("hand_id", "neighbour_hand_ids").rows() == [(11, [13]), (12, [13]), (13, [11, 12])]
+    metadata = tiny.metadata("mined_pairs", "simhand-50k")
+    assert (metadata["dagster/row_count"], metadata["neighbours"], metadata["hands_rejected"]) == (3, 4, 0)
+    assert (metadata["engine"], metadata["recall"]) == ("exact", 1.0)
+
+
+def test_agreement_ranks_the_shipped_positives_and_shows_a_chart(drawn: Drawn) -> None:
+    tiny, _ = drawn
+    table = tiny.table("agreement", "simhand-50k")
+    same = "positive is from the same video"
+    assert table.select("hand_id", "rank", "reason").rows() == [(11, None, same), (12, None, same), (13, 1, None)]
+    metadata = tiny.metadata("agreement", "simhand-50k")
+    assert (metadata["comparable"], metadata["nearest"]) == (1, 1)
+    assert "](data:image/png;base64," in metadata["chart"]
+
+
 def test_both_grids_are_drawn_whole_with_previews_that_need_no_network(drawn: Drawn) -> None:
     tiny, _ = drawn
     metadata = tiny.metadata("grid", "simhand-50k")

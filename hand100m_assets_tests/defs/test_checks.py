@@ -121,6 +121,9 @@ def test_a_sound_copy_passes_and_says_how_much_was_checked(sound: TinyWorkspace)
         "annotated_images_exist": 4,
         "positives_are_resolved": 4,
         "distances_are_finite": 4,
+        "all_sound_hands_are_mined": 4,
+        "neighbours_are_from_other_videos": 8,
+        "shipped_positives_are_near": 1,
         "grid_cells_are_filled": 100,
         "grids_have_full_size": 2,
     }
@@ -379,6 +382,33 @@ def test_a_pair_without_distance_is_an_error(sound: TinyWorkspace) -> None:
     result = evaluate(sound, "distances_are_finite")
     assert (result.passed, result.severity, result.metadata["at_fault"]) == (False, ERROR, 1)
     assert f"| {SET} | 3 | 14 |" in examples(result)
+
+
+def test_a_neighbour_from_the_same_video_is_an_error(sound: TinyWorkspace) -> None:
+    path = sound.place.output.table_file("mined_pairs", SET)
+    table = pl.read_parquet(path)
+    own = pl.when(pl.col("row_index") == 1).then(pl.lit([3, 0], pl.List(pl.UInt32))).otherwise("neighbour_rows")
+    table.with_columns(neighbour_rows=own).write_parquet(path)
+    result = evaluate(sound, "neighbours_are_from_other_videos")
+    assert (result.passed, result.severity, result.metadata["at_fault"]) == (False, ERROR, 1)
+    assert f"| {SET} | 1 | 12 | 3 |" in examples(result)
+
+
+def test_a_hand_that_was_not_mined_or_is_no_more_is_an_error(sound: TinyWorkspace) -> None:
+    path = sound.place.output.table_file("mined_pairs", SET)
+    pl.read_parquet(path).filter(pl.col("row_index") != 2).write_parquet(path)
+    result = evaluate(sound, "all_sound_hands_are_mined")
+    assert (result.passed, result.metadata["at_fault"], f"| {SET} | 2 |" in examples(result)) == (False, 1, True)
+    take_annotations(sound, sound_hands()[:2], sound_images())
+    result = evaluate(sound, "all_sound_hands_are_mined")
+    assert (result.passed, f"| {SET} | 3 |" in examples(result)) == (False, True)
+
+
+def test_positives_that_are_mostly_far_are_a_warning(sound: TinyWorkspace) -> None:
+    path = sound.place.output.table_file("agreement", SET)
+    pl.read_parquet(path).with_columns(rank_at_least=pl.lit(11, pl.UInt32), reason=None).write_parquet(path)
+    result = evaluate(sound, "shipped_positives_are_near")
+    assert (result.passed, result.severity, result.metadata["at_fault"]) == (False, WARN, 1)
 
 
 @pytest.mark.parametrize(("empty", "severity"), [(5, WARN), (6, ERROR)])

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import click.testing
 import cv2
+import polars as pl
 import pytest
 
 from hand100m_assets.annotations.lookup import HandTable
@@ -198,6 +199,26 @@ def test_grid_with_an_empty_cell_says_which_and_exits_with_1(drawable: Path) -> 
 
 def test_grid_of_a_folder_without_tables_is_one_clear_line(drawable: Path) -> None:
     assert error_line(run("grid", "frames", "frames", "grid.jpg")).startswith("frames: no finished tables")
+
+
+def test_mine_writes_the_table_and_an_annotation_file_that_is_read_back(root: Path) -> None:
+    assert run("validate", sound_set(root), "tables").exit_code == 0
+    result = run("mine", "tables", "new/mined.parquet", "--annotations", "new/mined.json", "--count", "3")
+    assert result.exit_code == 0, result.output
+    assert "2 neighbours of 2 hands, recall 1.0000" in result.stdout
+    mined = pl.read_parquet("new/mined.parquet")
+    assert mined["neighbour_hand_ids"].list.first().to_list() == mined["hand_id"].reverse().to_list()
+    assert run("validate", "new/mined.json", "again").exit_code == 0
+    answer = document(run("mine", "tables", "mined.parquet", "--json"))
+    assert (answer["hands"], answer["rejected"], answer["annotations"]) == (2, [], None)
+
+
+def test_mine_refuses_a_rank_beyond_what_is_mined_and_a_folder_without_tables(root: Path) -> None:
+    assert run("validate", sound_set(root), "tables").exit_code == 0
+    result = run("mine", "tables", "x.parquet", "--annotations", "x.json", "--rank", "5", "--count", "3")
+    assert result.exit_code == 2 and "--rank 5 needs --count 5" in result.stderr
+    Path("empty").mkdir()
+    assert error_line(run("mine", "empty", "x.parquet")).startswith("empty: no finished tables")
 
 
 @pytest.fixture

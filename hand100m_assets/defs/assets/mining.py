@@ -42,7 +42,7 @@ def build_mining_assets(source: Source) -> list[dg.AssetsDefinition]:
             count=settings.mine_neighbours,
             options=settings.embedding,
             engine=settings.mine_engine,
-            workers=settings.worker_count,
+            workers=max(1, settings.worker_count),
             progress=_Told(context),
         )
         metadata: dict[str, Any] = {
@@ -68,7 +68,7 @@ def build_mining_assets(source: Source) -> list[dg.AssetsDefinition]:
         place, key = workspace.source(source), context.partition_key
         hands = pl.scan_parquet(place.annotation_tables(key) / "hands.parquet")
         settings = place.settings
-        table = measure_agreement(pairs, mined_pairs, hands, settings.embedding, workers=settings.worker_count)
+        table = measure_agreement(pairs, mined_pairs, hands, settings.embedding, workers=max(1, settings.worker_count))
         title = f"{source.title} {key}: where the shipped positives stand"
         chart = dg.MetadataValue.md(png_markdown(agreement_chart(table, title=title), title))
         limit = f"at most {COUNTED_HANDS}, spread evenly, of the hands whose positive is beyond the mined neighbours"
