@@ -264,3 +264,8 @@ class OutputLayout:
     def missing_videos_file(self) -> Path:
         """The text file to send to the dataset's author, one `<video_id>.mp4` a line."""
         return self.base_dir / "missing_videos.txt"
+
+    @property
+    def known_videos_file(self) -> Path:
+        """What the looks at the folder of downloads found so far."""
+        return self.base_dir / "known_videos.parquet"

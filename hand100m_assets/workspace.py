@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,7 +33,8 @@ from hand100m_assets.video.batch import ExtractionJob
 from hand100m_assets.video.completeness import frame_states
 from hand100m_assets.video.failures import read_failures, stamp_of
 from hand100m_assets.video.inbox import FileStamp, list_videos
-from hand100m_assets.video.inventory import build_inventory, video_sizes
+from hand100m_assets.video.inventory import build_inventory, remembered_probes, video_sizes
+from hand100m_assets.video.knownfiles import Look, read_known_files, take_look, write_known_files
 from hand100m_assets.video.manifest import ExtractionOptions
 from hand100m_assets.video.probe import VideoInfo, probe_video
 from hand100m_assets.video.selection import FrameSetSelection, StrideSelection
@@ -80,15 +82,46 @@ class SourceWorkspace:
         list_file = self.folders.list_file
         return read_video_list(list_file, self.source) if list_file.exists() else None
 
+    def look_at_videos(self, registered: Sequence[str], concluded: int | None) -> Look:
+        """One look at the downloads, compared with all earlier ones and remembered before anything is made of it.
+
+        Raises:
+            FolderUnreadableError: The video folder is missing, unmounted, emptied or not permitted.
+            VideoListError: The list is there but is not a list.
+            OutputUnwritableError: What was seen cannot be written down.
+        """
+        listing = list_videos(self.folders.videos_dir, self.source)
+        file = self.output.known_videos_file
+        known = read_known_files(file)
+        look, known_now = take_look(
+            listing,
+            registered,
+            known,
+            concluded=concluded,
+            limit=self.settings.videos_per_tick,
+            official_bytes=self.official_bytes(),
+        )
+        if known_now != known:
+            write_known_files(known_now, file)
+        return look
+
+    def official_bytes(self) -> Mapping[str, int]:
+        """Video id -> size in the official list, where there is one that tells sizes."""
+        list_file = self.folders.list_file
+        stamp = stamp_of(list_file)
+        return {} if stamp is None else _official_bytes(list_file, self.source, stamp)
+
     def inventory(self, listed: pl.DataFrame | None) -> pl.DataFrame:
-        """One row a video, on disk or listed, from one look at the folder and every file's header.
+        """One row a video, on disk, listed or once here; headers are read of files that changed since the last table.
 
         Raises:
             FolderUnreadableError: The video folder is missing, unmounted or not permitted.
         """
         listing = list_videos(self.folders.videos_dir, self.source)
-        probes = {video_id: self._probe_or_reason(video_id) for video_id in listing.complete_names}
-        return build_inventory(listed, listing, probes)
+        remembered = remembered_probes(self.output.table_file("inventory"), listing)
+        probes = remembered | {v: self._probe_or_reason(v) for v in listing.complete_names.keys() - remembered.keys()}
+        gone = read_known_files(self.output.known_videos_file).gone - listing.complete_names.keys()
+        return build_inventory(listed, listing, probes, once_here=gone)
 
     def _probe_or_reason(self, video_id: str) -> VideoInfo | str:
         try:
@@ -215,6 +248,12 @@ def image_finder(frames_dir: Path, prefixes: Mapping[str, Path]) -> ImagePath:
         return image_path(file_name or "", video_id, frame_index, frames_dir, prefixes)
 
     return find
+
+
+@lru_cache(maxsize=2)
+def _official_bytes(list_file: Path, source: Source, _stamp: FileStamp) -> Mapping[str, int]:
+    listed = read_video_list(list_file, source)
+    return {v: n for v, n in listed.select("video_id", "size_bytes_listed").iter_rows() if n is not None}
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,8 @@ from hand100m_assets.defs.resources import Workspace
 from hand100m_assets.errors import FolderUnreadableError, Hand100mError
 from hand100m_assets.layout import Source
 from hand100m_assets.settings import Settings
-from hand100m_assets.video.inbox import FileStamp, InboxChanges, find_changes, list_videos
+from hand100m_assets.video.inbox import FileStamp, find_changes
+from hand100m_assets.video.knownfiles import Look
 from hand100m_assets.video.probe import probe_video
 from hand100m_assets.workspace import SourceWorkspace
 
@@ -44,6 +45,11 @@ def write_pending(pending: Mapping[str, FileStamp]) -> str:
     return json.dumps({key: [s.size_bytes, s.mtime_ns] for key, s in sorted(pending.items())})
 
 
+def read_concluded(cursor: str | None) -> int | None:
+    """Number of the last look that the daemon took over whole, with its events and requests."""
+    return int(cursor) if cursor and cursor.isdecimal() else None
+
+
 def build_sensors(
     source: Source, settings: Settings, jobs: Sequence[UnresolvedAssetJobDefinition]
 ) -> list[dg.SensorDefinition]:
@@ -58,21 +64,15 @@ def build_sensors(
     def new_videos(context: dg.SensorEvaluationContext, workspace: Workspace) -> dg.SensorResult | dg.SkipReason:
         place, partitions = workspace.source(source), video_partitions(source)
         try:
-            listing = list_videos(place.folders.videos_dir, source)
-        except FolderUnreadableError as error:
+            look = place.look_at_videos(known_keys(context.instance, partitions), read_concluded(context.cursor))
+        except Hand100mError as error:
             return dg.SkipReason(str(error))  # the cursor stays: nothing is forgotten
-        known = known_keys(context.instance, partitions)
-        changes = _capped(
-            find_changes(listing.complete_names, dict.fromkeys(known), read_pending(context.cursor)),
-            listing.complete_names,
-            settings.videos_per_tick,
-        )
-        added = register(context.instance, partitions, changes.ready)
+        register(context.instance, partitions, look.new)
         return dg.SensorResult(
-            run_requests=list(_video_runs(context.instance, source, settings, added)),
-            asset_events=list(_downloads(place, added)),
-            cursor=write_pending(changes.pending),
-            skip_reason=None if added else _why_quiet(changes),
+            run_requests=list(_video_runs(context.instance, place, look)),
+            asset_events=[*_downloads(place, look.due), *_deletions(source, look.vanished)],
+            cursor=str(look.number),
+            skip_reason=None if look.due or look.vanished else _why_quiet(look.unsettled, look.short),
         )
 
     @dg.sensor(
@@ -105,7 +105,7 @@ def build_sensors(
                 for key in added
             ],
             cursor=write_pending(changes.pending),
-            skip_reason=None if added else _why_quiet(changes),
+            skip_reason=None if added else _why_quiet(len(changes.pending)),
         )
 
     @dg.sensor(
@@ -137,27 +137,21 @@ def build_sensors(
     return [new_videos, new_annotation_files, frames_finished, pictures]
 
 
-def _capped(changes: InboxChanges, stamps: Mapping[str, FileStamp], limit: int) -> InboxChanges:
-    """Keep what exceeds one tick's share pending, so that the next tick takes it on."""
-    kept, later = changes.ready[:limit], changes.ready[limit:]
-    pending = {**changes.pending, **{key: stamps[key] for key in later}}
-    return InboxChanges(ready=kept, replaced=changes.replaced, pending=pending, vanished=changes.vanished)
-
-
-def _video_runs(
-    instance: dg.DagsterInstance, source: Source, settings: Settings, added: list[str]
-) -> Iterator[dg.RunRequest]:
+def _video_runs(instance: dg.DagsterInstance, place: SourceWorkspace, look: Look) -> Iterator[dg.RunRequest]:
+    """Batches for what is due, under keys that a look taken again repeats; the catalog once no more are waiting."""
+    source, settings = place.source, place.settings
     registered = known_keys(instance, video_partitions(source))
-    ranges = key_ranges(added, registered, batch_size=settings.videos_per_run, limit=len(added))
+    ranges = key_ranges(look.due, registered, batch_size=settings.videos_per_run, limit=len(look.due))
     for first, last in ranges:
-        yield range_request(frames_job_name(source), first, last, run_key=f"new:{first}:{last}")
-    if added:
-        yield dg.RunRequest(run_key=f"catalog:{added[0]}:{added[-1]}", job_name=catalog_job_name(source))
+        yield range_request(frames_job_name(source), first, last, run_key=f"look{look.number}:{first}:{last}")
+    if (look.due and not look.waiting) or look.vanished:
+        what = f"{look.number}:{len(look.vanished)}:{''.join(look.vanished[:1])}"
+        yield dg.RunRequest(run_key=f"catalog:{what}", job_name=catalog_job_name(source))
 
 
-def _downloads(place: SourceWorkspace, added: list[str]) -> Iterator[dg.AssetMaterialization]:
+def _downloads(place: SourceWorkspace, due: Sequence[str]) -> Iterator[dg.AssetMaterialization]:
     """Record each readable download; an unreadable one gets its partition only, so that it shows as missing."""
-    for video_id in added:
+    for video_id in due:
         try:
             info = probe_video(place.video_file(video_id))
         except Hand100mError:
@@ -166,10 +160,21 @@ def _downloads(place: SourceWorkspace, added: list[str]) -> Iterator[dg.AssetMat
             asset_key=[place.source.name, "videos"],
             partition=video_id,
             metadata={name: str(value) for name, value in info.to_row().items() if value is not None},
+            tags={"dagster/data_version": f"{info.size_bytes}-{info.mtime_ns}"},
         )
 
 
-def _why_quiet(changes: InboxChanges) -> str:
-    if changes.pending:
-        return f"{len(changes.pending)} files seen; waiting until their size and time stay the same"
-    return "nothing new"
+def _deletions(source: Source, vanished: Sequence[str]) -> Iterator[dg.AssetObservation]:
+    """Say of each deleted file that it is gone; its partition and its frames stay."""
+    for video_id in vanished:
+        yield dg.AssetObservation(
+            asset_key=[source.name, "videos"], partition=video_id, description="The file was deleted or moved away."
+        )
+
+
+def _why_quiet(unsettled: int, short: Mapping[str, str] | None = None) -> str:
+    parts = [f"{unsettled} files seen; waiting until their size and time stay the same"] if unsettled else []
+    if short:
+        first, how_much = next(iter(short.items()))
+        parts.append(f"{len(short)} files are below their official size, first {first}: {how_much}")
+    return "; ".join(parts) or "nothing new"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Final
@@ -38,6 +38,12 @@ INVENTORY_SCHEMA: Final = pl.Schema(
 """One row a video, sorted by id. `reason` is null for whole files, `drift` for files that agree with the list or are
 not listed; figures are null where the file could not be opened or does not say."""
 
+_HEADER_COLUMNS: Final = [
+    name
+    for name in INVENTORY_SCHEMA.names()
+    if name not in VIDEO_LIST_SCHEMA and name not in ("mtime_ns", "drift", "drift_severity")
+]
+
 MISSING_SCHEMA: Final = pl.Schema(
     {
         "video_id": pl.String(),
@@ -54,14 +60,19 @@ LENGTH_TOLERANCE_S: Final = 1.0
 
 
 def build_inventory(
-    listed: pl.DataFrame | None, listing: Listing, probes: Mapping[str, VideoInfo | str]
+    listed: pl.DataFrame | None,
+    listing: Listing,
+    probes: Mapping[str, VideoInfo | Mapping[str, Any] | str],
+    *,
+    once_here: Iterable[str] = (),
 ) -> pl.DataFrame:
     """Put list, folder and headers side by side.
 
     Args:
         listed: Table of `read_video_list`, or None where there is no list.
         listing: One look at the folder.
-        probes: Video id -> headers, or the reason why the file cannot be opened.
+        probes: Video id -> headers, their row of `remembered_probes`, or the reason why the file cannot be opened.
+        once_here: Registered videos whose file was deleted; they keep a row, listed or not.
 
     Returns:
         Columns of `INVENTORY_SCHEMA`. Refused files whose names are no safe id have no row.
@@ -69,15 +80,18 @@ def build_inventory(
     table = EMPTY_VIDEO_LIST if listed is None else listed
     list_rows = {row["video_id"]: row for row in table.iter_rows(named=True)}
     troubles = dict(_troubles(listing))
-    ids = sorted(list_rows.keys() | listing.complete_names.keys() | troubles.keys())
+    gone = set(once_here)
+    ids = sorted(list_rows.keys() | listing.complete_names.keys() | troubles.keys() | gone)
     empty = dict.fromkeys(INVENTORY_SCHEMA.names())
     rows = []
     for video_id in ids:
         row = empty | list_rows.get(video_id, {}) | {"video_id": video_id}
         if video_id in listing.complete_names:
             row |= _file_columns(listing.complete_names[video_id], probes.get(video_id))
+            row |= _official_size(row)
         else:
-            row["state"], row["reason"] = troubles.get(video_id, ("missing", "listed, but not in the folder"))
+            why = "was here and was deleted" if video_id in gone else "listed, but not in the folder"
+            row["state"], row["reason"] = troubles.get(video_id, ("missing", why))
         row |= _drift(row)
         rows.append(row)
     return pl.DataFrame(rows, schema=INVENTORY_SCHEMA, orient="row")
@@ -93,17 +107,47 @@ def _troubles(listing: Listing) -> Iterator[tuple[str, tuple[str, str]]]:
             yield Path(name).stem, ("unreadable", f"{name}: {reason}")
 
 
-def _file_columns(stamp: FileStamp, probe: VideoInfo | str | None) -> dict[str, Any]:
+def _file_columns(stamp: FileStamp, probe: VideoInfo | Mapping[str, Any] | str | None) -> dict[str, Any]:
     columns: dict[str, Any] = {"size_bytes": stamp.size_bytes, "mtime_ns": stamp.mtime_ns, "state": "complete"}
     if isinstance(probe, str):
         return columns | {"state": "unreadable", "reason": probe}
     if probe is None:
         return columns | {"reason": "headers not read yet"}
+    if isinstance(probe, Mapping):
+        return columns | dict(probe)
     columns |= {name: value for name, value in probe.to_row().items() if name in INVENTORY_SCHEMA}
     if probe.missing_bytes:
         short = f"the file is {probe.missing_bytes:,} bytes too short: the download was cut"
         columns |= {"state": "unreadable", "reason": short}
     return columns
+
+
+def remembered_probes(inventory_file: Path, listing: Listing) -> dict[str, dict[str, Any]]:
+    """Header figures in an earlier table, of the files that have kept size and time since: these need no opening.
+
+    Files that could not be opened are left out, as the reason may have passed.
+    """
+    try:
+        table = pl.read_parquet(inventory_file)
+    except (OSError, pl.exceptions.PolarsError):
+        return {}
+    if table.schema != INVENTORY_SCHEMA:
+        return {}
+    remembered = {}
+    for row in table.filter(pl.col("codec").is_not_null()).select("video_id", "mtime_ns", *_HEADER_COLUMNS).to_dicts():
+        video_id, stamp = row.pop("video_id"), FileStamp(row["size_bytes"], row.pop("mtime_ns"))
+        if listing.complete_names.get(video_id) == stamp:
+            cut = row["state"] == "unreadable"  # else the state is for the lists of today to say
+            remembered[video_id] = row if cut else row | {"state": "complete", "reason": None}
+    return remembered
+
+
+def _official_size(row: Mapping[str, Any]) -> dict[str, str]:
+    """A file below its official size is not whole, whatever its headers say."""
+    size_bytes, official_bytes = row["size_bytes"], row["size_bytes_listed"]
+    if row["state"] != "complete" or official_bytes is None or size_bytes >= official_bytes:
+        return {}
+    return {"state": "in_progress", "reason": f"{size_bytes:,} of {official_bytes:,} official bytes are here"}
 
 
 def _drift(row: Mapping[str, Any]) -> dict[str, str | None]:

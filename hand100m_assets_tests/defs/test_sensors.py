@@ -5,7 +5,10 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from hand100m_assets.defs.sensors import RANGE_END_TAG, RANGE_START_TAG, read_pending
+from hand100m_assets.defs.sensors import RANGE_END_TAG, RANGE_START_TAG
+from hand100m_assets.video.completeness import frame_states
+from hand100m_assets.video.inventory import missing_videos
+from hand100m_assets.video.knownfiles import read_known_files
 from hand100m_assets_tests.defs.conftest import TinyWorkspace, hand, image
 
 VIDEOS, SETS = "100doh_new_videos", "100doh_new_annotation_files"
@@ -32,7 +35,7 @@ def test_a_file_that_still_grows_waits(tiny: TinyWorkspace) -> None:
         file.write(b"more")
     assert not tiny.tick(VIDEOS).run_requests
     assert registered(tiny, "videos") == []
-    assert read_pending(tiny.cursors[VIDEOS]).keys() == {"aaaaaaaaaaa"}
+    assert read_known_files(tiny.place.output.known_videos_file).pending.keys() == {"aaaaaaaaaaa"}
 
 
 def test_unfinished_names_are_never_registered(tiny: TinyWorkspace) -> None:
@@ -88,11 +91,60 @@ def test_a_tick_takes_its_share_and_the_next_one_goes_on(tiny: TinyWorkspace) ->
     for letter in "abcde":
         small.add_video(letter * 11)
     small.tick(VIDEOS)
-    counts = []
-    for _ in range(3):
-        small.tick(VIDEOS)
-        counts.append(len(registered(small, "videos")))
-    assert counts == [2, 4, 5]
+    ticks = [small.tick(VIDEOS) for _ in range(4)]
+    assert registered(small, "videos") == [letter * 11 for letter in "abcde"]  # all at once: that is cheap
+    assert ["".join(event.partition[0] for event in tick.asset_events) for tick in ticks] == ["ab", "cd", "e", ""]
+    jobs = [[request.job_name for request in tick.run_requests] for tick in ticks]
+    assert jobs == [["100doh_frames"], ["100doh_frames"], ["100doh_frames", "100doh_catalog"], []]
+
+
+def test_a_tick_that_the_daemon_did_not_conclude_is_repeated_under_the_same_run_keys(tiny: TinyWorkspace) -> None:
+    tiny.add_video("aaaaaaaaaaa")
+    tiny.tick(VIDEOS)
+    before = tiny.cursors[VIDEOS]
+    lost = tiny.tick(VIDEOS)
+    tiny.cursors[VIDEOS] = before  # killed before it wrote the cursor down
+    again = tiny.tick(VIDEOS)
+    assert [r.run_key for r in again.run_requests] == [r.run_key for r in lost.run_requests] != []
+    assert [event.partition for event in again.asset_events] == ["aaaaaaaaaaa"]
+    assert not tiny.tick(VIDEOS).run_requests
+
+
+def test_a_replaced_file_is_recorded_again_and_its_frames_are_asked_for_again(tiny: TinyWorkspace) -> None:
+    tiny.add_video("aaaaaaaaaaa")
+    tiny.notice()
+    assert tiny.extract("aaaaaaaaaaa").success
+    tiny.add_video("aaaaaaaaaaa", "defaults")
+    assert not tiny.tick(VIDEOS).run_requests
+    data = tiny.tick(VIDEOS)
+    assert [event.partition for event in data.asset_events] == ["aaaaaaaaaaa"]
+    assert [r.job_name for r in data.run_requests] == ["100doh_frames", "100doh_catalog"]
+    states = frame_states(tiny.place.extraction_jobs(["aaaaaaaaaaa"]))
+    assert states["state"].to_list() == ["outstanding"]
+    assert not tiny.tick(VIDEOS).run_requests
+
+
+def test_a_deleted_file_is_reported_once_and_its_partition_kept(tiny: TinyWorkspace) -> None:
+    tiny.add_video("aaaaaaaaaaa")
+    gone = tiny.add_video("bbbbbbbbbbb")
+    tiny.notice()
+    gone.unlink()
+    data = tiny.tick(VIDEOS)
+    assert [(type(e).__name__, e.partition) for e in data.asset_events] == [("AssetObservation", "bbbbbbbbbbb")]
+    assert [r.job_name for r in data.run_requests] == ["100doh_catalog"]
+    assert registered(tiny, "videos") == ["aaaaaaaaaaa", "bbbbbbbbbbb"]
+    assert not tiny.tick(VIDEOS).asset_events
+    missing = missing_videos(tiny.place.inventory(None))
+    assert missing.rows() == [("bbbbbbbbbbb", "absent", "was here and was deleted")]
+
+
+def test_a_folder_that_is_suddenly_empty_is_taken_for_unmounted(tiny: TinyWorkspace) -> None:
+    path = tiny.add_video("aaaaaaaaaaa")
+    tiny.notice()
+    path.unlink()
+    data = tiny.tick(VIDEOS)
+    assert "is empty, though 1 videos of it are known" in (data.skip_message or "")
+    assert not data.asset_events
 
 
 def test_a_new_annotation_file_becomes_a_set_and_asks_for_its_tables(tiny: TinyWorkspace) -> None:

@@ -15,6 +15,7 @@ from hand100m_assets.video.inventory import (
     MISSING_SCHEMA,
     build_inventory,
     missing_videos,
+    remembered_probes,
     write_missing_list,
 )
 from hand100m_assets.video.probe import VideoInfo, probe_video
@@ -190,3 +191,25 @@ def test_half_of_the_real_list_absent_is_reported_exactly(clip) -> None:
 
 def info_stamp(info: VideoInfo) -> FileStamp:
     return FileStamp(info.size_bytes, info.mtime_ns)
+
+
+def test_a_file_below_its_official_size_counts_as_still_coming(clip, tmp_path: Path) -> None:
+    info = probe_video(media.copy_clip(clip("defaults"), tmp_path, "vid"))
+    listing = list_videos(tmp_path, DOH)
+    listed = listed_as(info, size_bytes_listed=info.size_bytes + 1)
+    missing = missing_videos(build_inventory(listed, listing, {"vid": info}))
+    assert missing["reason_kind"].to_list() == ["incomplete"]
+    assert f"{info.size_bytes:,} of {info.size_bytes + 1:,} official bytes" in missing["reason"][0]
+
+
+def test_headers_of_files_that_did_not_change_come_from_the_table_before(folder: Path, tmp_path: Path) -> None:
+    listing, file = list_videos(folder, DOH), tmp_path / "inventory.parquet"
+    assert remembered_probes(file, listing) == {}
+    before = build_inventory(None, listing, probe_all(folder, listing))
+    before.write_parquet(file)
+    remembered = remembered_probes(file, listing)
+    assert remembered.keys() == {"whole", "extra", "turned", "cut"}  # the others gave no header to remember
+    rest = {v: probe for v, probe in probe_all(folder, listing).items() if v not in remembered}
+    assert build_inventory(None, listing, remembered | rest).equals(before)
+    (folder / "whole.mp4").write_bytes((folder / "extra.mp4").read_bytes())
+    assert "whole" not in remembered_probes(file, list_videos(folder, DOH))

@@ -1,0 +1,169 @@
+"""What earlier looks at a folder of downloads found: a small table beside the outputs, too much for a cursor."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Final
+
+import polars as pl
+
+from hand100m_assets.errors import FolderUnreadableError
+from hand100m_assets.outputfiles import file_in_place_of
+from hand100m_assets.outputtables import table_output_errors
+from hand100m_assets.video.inbox import FileStamp, Listing, find_changes
+
+KNOWN_FILES_SCHEMA: Final = pl.Schema(
+    {
+        "video_id": pl.String(),
+        "state": pl.Enum(["pending", "known", "gone"]),
+        "size_bytes": pl.Int64(),
+        "mtime_ns": pl.Int64(),
+        "look": pl.Int64(),
+    }
+)
+"""One row a file. `look` is the number of the look that recorded it, null while it waits for that."""
+
+
+@dataclass(frozen=True)
+class KnownFiles:
+    """Outcome of all looks so far.
+
+    Attributes:
+        pending: Seen, and not yet the same in two looks.
+        stamps: Registered files as they were when they were registered, or last replaced.
+        looks: Registered file -> number of the look that recorded it; absent while it waits for that.
+        gone: Registered files that the last look did not find.
+    """
+
+    pending: dict[str, FileStamp] = field(default_factory=dict)
+    stamps: dict[str, FileStamp] = field(default_factory=dict)
+    looks: dict[str, int] = field(default_factory=dict)
+    gone: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class Look:
+    """What one look asks for.
+
+    Attributes:
+        number: Counts looks that recorded something; the next look is told it, and so knows that this one concluded.
+        new: Files to register, sorted.
+        replaced: Registered files with other content than before, sorted.
+        due: Files to record and work on now, sorted: new, replaced, or left over by an earlier look.
+        waiting: How many more are to be recorded by later looks.
+        vanished: Registered files that the look before still found, sorted.
+        unsettled: How many files have not been the same in two looks.
+        short: Files below their official size -> how much of it is here.
+    """
+
+    number: int
+    new: list[str]
+    replaced: list[str]
+    due: list[str]
+    waiting: int
+    vanished: list[str]
+    unsettled: int
+    short: dict[str, str]
+
+
+def take_look(
+    listing: Listing,
+    registered: Iterable[str],
+    known: KnownFiles,
+    *,
+    concluded: int | None,
+    limit: int,
+    official_bytes: Mapping[str, int] | None = None,
+) -> tuple[Look, KnownFiles]:
+    """Compare a look with all earlier ones.
+
+    Args:
+        listing: The look just taken.
+        registered: Files that have a partition. One that is not in `known` is taken as it is, as long recorded.
+        known: Outcome of the earlier looks.
+        concluded: Number of the last look whose events and requests are known to have been taken over: what a later
+            one asked for is asked for again, under the same number. None where nobody knows, which trusts `known`.
+        limit: At most this many files are due at once.
+        official_bytes: Video id -> size; a smaller file is not complete, however long it stays the same.
+
+    Raises:
+        FolderUnreadableError: The folder is empty though files of it are known: most likely it is not mounted.
+    """
+    short = short_files(listing, official_bytes or {})
+    whole = {v: stamp for v, stamp in listing.complete_names.items() if v not in short}
+    here = replace(listing, complete_names=whole, in_progress=[*listing.in_progress, *short])
+    registered = set(registered)
+    if known.stamps and not listing.complete_names and not listing.in_progress and registered - known.gone:
+        raise FolderUnreadableError(
+            f"the video folder is empty, though {len(registered)} videos of it are known",
+            fix="Mount it, or correct the setting; a folder emptied on purpose needs one file to be believed.",
+        )
+    adopted = {v: whole[v] for v in registered & whole.keys() - known.stamps.keys()}
+    stamps = {v: stamp for v, stamp in known.stamps.items() if v in registered} | adopted
+    changes = find_changes(here, {**dict.fromkeys(registered), **stamps}, known.pending)
+    before = max(known.looks.values(), default=0) if concluded is None else concluded
+    looks = {v: n for v, n in known.looks.items() if v in stamps and n <= before} | dict.fromkeys(adopted, 0)
+    for video_id in (*changes.ready, *changes.replaced):
+        stamps[video_id] = whole[video_id]
+        looks.pop(video_id, None)
+    waiting = sorted(stamps.keys() & whole.keys() - looks.keys() - changes.pending.keys())
+    due, later = waiting[:limit], waiting[limit:]
+    number = before + 1 if due else before
+    gone = frozenset(changes.vanished)
+    look = Look(
+        number=number,
+        new=changes.ready,
+        replaced=changes.replaced,
+        due=due,
+        waiting=len(later),
+        vanished=sorted(gone - known.gone),
+        unsettled=len(changes.pending),
+        short=short,
+    )
+    return look, KnownFiles(changes.pending, stamps, looks | dict.fromkeys(due, number), gone)
+
+
+def short_files(listing: Listing, official_bytes: Mapping[str, int]) -> dict[str, str]:
+    """Files under their final name that are smaller than the official size -> how much is here."""
+    return {
+        video_id: f"{stamp.size_bytes:,} of {official_bytes[video_id]:,} bytes"
+        for video_id, stamp in listing.complete_names.items()
+        if stamp.size_bytes < official_bytes.get(video_id, 0)
+    }
+
+
+def read_known_files(path: Path) -> KnownFiles:
+    """Outcome of earlier looks; nothing where there was none. A broken table is as good as none: looks start anew."""
+    try:
+        table = pl.read_parquet(path)
+    except (OSError, pl.exceptions.PolarsError):
+        return KnownFiles()
+    if table.schema != KNOWN_FILES_SCHEMA:
+        return KnownFiles()
+    known, gone = KnownFiles(), set()
+    for video_id, state, size_bytes, mtime_ns, look in table.iter_rows():
+        (known.pending if state == "pending" else known.stamps)[video_id] = FileStamp(size_bytes, mtime_ns)
+        if state == "gone":
+            gone.add(video_id)
+        if look is not None:
+            known.looks[video_id] = look
+    return replace(known, gone=frozenset(gone))
+
+
+def write_known_files(known: KnownFiles, path: Path) -> None:
+    """Put the table in place of the one before.
+
+    Raises:
+        OutputUnwritableError: The output disk is full, read-only or not permitted.
+    """
+    rows: list[tuple[str, str, int, int, int | None]]
+    rows = [(v, "pending", s.size_bytes, s.mtime_ns, None) for v, s in known.pending.items()]
+    rows += [
+        (v, "gone" if v in known.gone else "known", s.size_bytes, s.mtime_ns, known.looks.get(v))
+        for v, s in known.stamps.items()
+    ]
+    table = pl.DataFrame(rows, schema=KNOWN_FILES_SCHEMA, orient="row").sort("video_id", "state")
+    with table_output_errors(path), file_in_place_of(path) as file:
+        table.write_parquet(file, compression="zstd")
