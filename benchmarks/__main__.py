@@ -7,11 +7,12 @@ import os
 import platform
 import tempfile
 import time
+from contextlib import nullcontext
 from importlib.metadata import version
 from itertools import chain
 from pathlib import Path
 
-from benchmarks import bench_annotations, bench_graph, bench_grid, bench_mining, bench_video
+from benchmarks import bench_annotations, bench_graph, bench_grid, bench_mining, bench_orchestration, bench_video
 
 BENCHES = {
     "video": bench_video,
@@ -19,6 +20,7 @@ BENCHES = {
     "graph": bench_graph,
     "mining": bench_mining,
     "grid": bench_grid,
+    "orchestration": bench_orchestration,
 }
 LIBRARIES = ("opencv-python-headless", "av", "imageio-ffmpeg", "polars", "numpy", "numba", "pydantic")
 SIZES = tuple({**bench_annotations.SCALES, **bench_mining.SCALES})
@@ -49,14 +51,24 @@ def main() -> None:
     parser.add_argument(
         "--sizes", nargs="+", choices=SIZES, default=["50k"], help="of annotation files and mined sets; default 50k"
     )
+    parser.add_argument("--share", type=float, default=1.0, help="of the 36,970 videos of `orchestration`; default all")
+    parser.add_argument("--work", type=Path, help="folder to work in and to keep; default a temporary one")
     parser.add_argument("--out", type=Path, help="also write the tables to this file")
     chosen = parser.parse_args()
     parts = ["# Benchmarks", machine(), "How to read this: `benchmarks/README.md`."]
     print("\n\n".join(parts), flush=True)
     for name in [chosen.only] if chosen.only else BENCHES:
-        with tempfile.TemporaryDirectory(prefix="hand100m_bench_") as folder:
+        if chosen.work:
+            (chosen.work / name).mkdir(parents=True)
+        with (
+            nullcontext(chosen.work / name)
+            if chosen.work
+            else tempfile.TemporaryDirectory(prefix="hand100m_bench_") as folder
+        ):
             scales = getattr(BENCHES[name], "SCALES", {})
             how = {"scales": [size for size in chosen.sizes if size in scales]} if scales else {}
+            if name == "orchestration":
+                how = {"share": chosen.share}
             for part in chain([f"## {name}"], BENCHES[name].run(Path(folder), chosen.rounds, **how)):
                 parts.append(part)
                 print(f"\n{part}", flush=True)

@@ -1,0 +1,68 @@
+"""One thing the daemon does, for both sources: `main(env_file, step, facts_file)`; what was seen goes to the file."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from pathlib import Path
+
+import dagster as dg
+
+from benchmarks.work import cpu_s
+from hand100m_assets.defs.catch_up import CatchUp, evaluate_sensor
+from hand100m_assets.defs.jobs import frames_job_name
+from hand100m_assets.defs.partitions import known_keys, video_partitions
+from hand100m_assets.defs.plain_log import PLAIN
+from hand100m_assets.defs.sensors import RANGE_END_TAG, RANGE_START_TAG
+from hand100m_assets.layout import DOH, SOURCES
+from hand100m_assets.settings import load_settings
+from hand100m_assets.video.batch import extract_one
+from hand100m_assets.video.knownfiles import read_known_files, write_known_files
+from hand100m_assets.workspace import SourceWorkspace, outstanding_videos
+
+
+def main(env_file: str, step: str, facts_file: str) -> None:
+    """`look`, `settle`, `nightly`, `inventory`, `batch` (through a run) or `alone` (the same number without)."""
+    os.environ["HAND100M_ENV_FILE"] = env_file
+    settings = load_settings()
+    facts = Path(facts_file)
+    places = [SourceWorkspace(settings, source) for source in SOURCES]
+    with dg.DagsterInstance.get() as instance:
+        work = CatchUp(settings, instance, settle_s=0)
+        said: dict[str, object] = {}
+        before_cpu_s, before_s = cpu_s(), time.perf_counter()
+        for place in places:
+            registered = known_keys(instance, video_partitions(place.source))
+            if step == "look":
+                name = f"{place.source.name}_new_videos"
+                cursors = json.loads(facts.read_text()).get("cursors", {}) if facts.exists() else {}
+                data = evaluate_sensor(work.defs, instance, settings, name, cursors.get(name))
+                said.setdefault("cursors", {})[name] = data.cursor or cursors.get(name)  # type: ignore[index]
+                said[name] = f"{len(data.asset_events)} recorded, {len(data.run_requests or [])} runs asked for"
+            elif step == "settle":
+                # As if all later ticks had recorded their share: each does what the one measured did.
+                known = read_known_files(place.output.known_videos_file)
+                known.looks.update(dict.fromkeys(known.stamps, 1))
+                write_known_files(known, place.output.known_videos_file)
+            elif step == "nightly":
+                said[place.source.name] = len(outstanding_videos(place, registered).wanted)
+            elif step == "inventory":
+                place.inventory(place.video_list()).write_parquet(place.output.table_file("inventory"))
+            elif place.source is DOH:
+                _extract(work, place, registered, step)
+        said |= {"cpu_s": cpu_s() - before_cpu_s, "wall_s": time.perf_counter() - before_s}
+        kept = json.loads(facts.read_text()) if facts.exists() else {}
+        facts.write_text(json.dumps(kept | said))
+
+
+def _extract(work: CatchUp, place: SourceWorkspace, registered: list[str], step: str) -> None:
+    count = work.settings.videos_per_run
+    if step == "alone":
+        for job in place.extraction_jobs(registered[count : 2 * count]):
+            extract_one(job)
+        return
+    tags = {RANGE_START_TAG: registered[0], RANGE_END_TAG: registered[count - 1]}
+    job = work.defs.resolve_job_def(frames_job_name(place.source))
+    if not job.execute_in_process(instance=work.instance, tags=tags, run_config=PLAIN).success:
+        raise SystemExit("the batch failed")
