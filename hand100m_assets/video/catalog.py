@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -21,17 +22,23 @@ FRAME_CATALOG_SCHEMA: Final = pl.Schema(
         "size_bytes": pl.Int64(),
         "path": pl.String(),
         "status": pl.Enum(["complete", "damaged"]),
+        "manifest_mtime_ns": pl.Int64(),
     }
 )
-"""One row a JPEG. `path` is relative to the frames folder; `pts` and `time_s` are null where the stream has none."""
+"""One row a JPEG. `path` is relative to the frames folder; `pts` and `time_s` are null where the stream has none.
+`manifest_mtime_ns` tells the next catalog which manifests it need not read again."""
 
 FRAME_FAULTS_SCHEMA: Final = pl.Schema(
     {"video_id": pl.String(), "frame_index": pl.Int32(), "path": pl.String(), "fault": pl.String()}
 )
 
 
-def frame_catalog(frames_dir: Path) -> pl.DataFrame:
+def frame_catalog(frames_dir: Path, earlier_file: Path | None = None) -> pl.DataFrame:
     """Every finished frame of every video, sorted by video and index; folders without a manifest are passed over.
+
+    Args:
+        frames_dir: Folder of the frame folders.
+        earlier_file: A catalog of the same folder; of videos whose manifest has not changed since, its rows are kept.
 
     Returns:
         Columns of `FRAME_CATALOG_SCHEMA`; empty when nothing has been extracted yet.
@@ -39,31 +46,59 @@ def frame_catalog(frames_dir: Path) -> pl.DataFrame:
     Raises:
         FolderUnreadableError: The frames folder is there but cannot be read; mount it or give permission.
     """
-    tables = [_table(manifest) for manifest in _manifests(frames_dir)]
-    return pl.concat(tables) if tables else pl.DataFrame(schema=FRAME_CATALOG_SCHEMA)
+    stamps = _manifest_stamps(frames_dir)
+    now = pl.DataFrame(
+        {"video_id": list(stamps), "manifest_mtime_ns": list(stamps.values())},
+        schema={"video_id": pl.String, "manifest_mtime_ns": pl.Int64},
+    )
+    earlier = _earlier_rows(earlier_file)
+    kept = earlier.join(now, on=["video_id", "manifest_mtime_ns"], how="semi", maintain_order="left")
+    unread = sorted(stamps.keys() - set(kept["video_id"].unique()))
+    read = [_table(manifest, stamps[video_id]) for video_id in unread if (manifest := _manifest(frames_dir / video_id))]
+    if not read:
+        return kept  # in the order it was written
+    return pl.concat([kept, *read]).sort("video_id", "frame_index")
 
 
-def _manifests(frames_dir: Path) -> Iterator[Manifest]:
+def _earlier_rows(file: Path | None) -> pl.DataFrame:
+    """A catalog as stored; an absent, broken or older one is as good as none."""
+    nothing = pl.DataFrame(schema=FRAME_CATALOG_SCHEMA)
     try:
-        folders = sorted(entry for entry in frames_dir.iterdir() if not entry.name.startswith("."))
+        table = nothing if file is None else pl.read_parquet(file)
+    except (OSError, pl.exceptions.PolarsError):
+        return nothing
+    return table if table.schema == FRAME_CATALOG_SCHEMA else nothing
+
+
+def _manifest_stamps(frames_dir: Path) -> dict[str, int]:
+    """Folder name -> when its manifest was written."""
+    stamps = {}
+    try:
+        with os.scandir(frames_dir) as entries:
+            names = sorted(entry.name for entry in entries if not entry.name.startswith("."))
     except FileNotFoundError:
-        return
+        return {}
     except OSError as error:
         raise FolderUnreadableError(
             f"the frames folder cannot be read ({error.strerror or error})",
             where=frames_dir,
             fix="Mount it or give read permission.",
         ) from error
-    for folder in folders:
-        try:
-            manifest = read_manifest(folder / MANIFEST_FILE)
-        except ManifestError:
-            continue  # not finished
-        if manifest.video_id == folder.name:
-            yield manifest
+    for name in names:
+        with suppress(OSError):  # not finished
+            stamps[name] = (frames_dir / name / MANIFEST_FILE).stat().st_mtime_ns
+    return stamps
 
 
-def _table(manifest: Manifest) -> pl.DataFrame:
+def _manifest(folder: Path) -> Manifest | None:
+    try:
+        manifest = read_manifest(folder / MANIFEST_FILE)
+    except ManifestError:
+        return None  # not finished
+    return manifest if manifest.video_id == folder.name else None
+
+
+def _table(manifest: Manifest, mtime_ns: int) -> pl.DataFrame:
     frames = manifest.frames
     return pl.DataFrame(
         {
@@ -74,6 +109,7 @@ def _table(manifest: Manifest) -> pl.DataFrame:
             "size_bytes": [frame.size_bytes for frame in frames],
             "path": [f"{manifest.video_id}/{frame_file_name(frame.frame_index)}" for frame in frames],
             "status": [manifest.status] * len(frames),
+            "manifest_mtime_ns": [mtime_ns] * len(frames),
         },
         schema=FRAME_CATALOG_SCHEMA,
     )

@@ -58,7 +58,8 @@ def build_frame_assets(source: Source, settings: Settings) -> list[dg.AssetsDefi
     @fails_clearly
     def frame_catalog(context: dg.AssetExecutionContext, workspace: Workspace) -> pl.DataFrame:
         """Every finished frame of every video: index, pts, time and size."""
-        table = read_catalog(workspace.source(source).output.frames_dir)
+        output = workspace.source(source).output
+        table = read_catalog(output.frames_dir, earlier_file=output.table_file("frame_catalog"))
         context.add_output_metadata(
             {"videos": table["video_id"].n_unique(), "jpeg_bytes": int(table["size_bytes"].sum() or 0)}
         )

@@ -9,6 +9,7 @@ from hand100m_assets.errors import FolderUnreadableError
 from hand100m_assets.layout import MANIFEST_FILE
 from hand100m_assets.video.catalog import FRAME_CATALOG_SCHEMA, frame_catalog, frame_files_at_fault
 from hand100m_assets.video.extract import ExtractionOptions, extract_video
+from hand100m_assets.video.manifest import Manifest, read_manifest
 from hand100m_assets.video.selection import StrideSelection
 
 
@@ -62,3 +63,30 @@ def test_gone_cut_and_foreign_files_are_found(frames_dir: Path) -> None:
     assert faults["fault"][0] == "gone"
     assert "bytes where the manifest says" in faults["fault"][1]
     assert faults["fault"][2] == "not a JPEG"
+
+
+def test_only_manifests_that_changed_are_read_again(frames_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    earlier = frames_dir / ".catalog.parquet"
+    whole = frame_catalog(frames_dir, earlier)
+    whole.write_parquet(earlier)
+    read: list[str] = []
+
+    def spy(path: Path) -> Manifest:
+        read.append(path.parent.name)
+        return read_manifest(path)
+
+    monkeypatch.setattr("hand100m_assets.video.catalog.read_manifest", spy)
+    assert frame_catalog(frames_dir, earlier).equals(whole)
+    assert read == []
+    (frames_dir / "defaults" / MANIFEST_FILE).touch()
+    (frames_dir / "vfr" / MANIFEST_FILE).unlink()
+    again = frame_catalog(frames_dir, earlier)
+    assert read == ["defaults"]
+    assert again.equals(frame_catalog(frames_dir))
+    assert "vfr" not in again["video_id"].to_list()
+
+
+def test_an_earlier_catalog_of_another_layout_is_not_used(frames_dir: Path) -> None:
+    whole = frame_catalog(frames_dir)
+    whole.drop("manifest_mtime_ns").write_parquet(frames_dir / ".catalog.parquet")
+    assert frame_catalog(frames_dir, frames_dir / ".catalog.parquet").equals(whole)
