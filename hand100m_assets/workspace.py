@@ -36,6 +36,7 @@ from hand100m_assets.video.inbox import FileStamp, list_videos
 from hand100m_assets.video.inventory import build_inventory, remembered_probes, video_sizes
 from hand100m_assets.video.knownfiles import Look, read_known_files, take_look, write_known_files
 from hand100m_assets.video.manifest import ExtractionOptions
+from hand100m_assets.video.officialmetadata import read_official_metadata
 from hand100m_assets.video.probe import VideoInfo, probe_video
 from hand100m_assets.video.selection import FrameSetSelection, StrideSelection
 from hand100m_assets.video.videolist import read_video_list
@@ -106,10 +107,22 @@ class SourceWorkspace:
         return look
 
     def official_bytes(self) -> Mapping[str, int]:
-        """Video id -> size in the official list, where there is one that tells sizes."""
-        list_file = self.folders.list_file
-        stamp = stamp_of(list_file)
-        return {} if stamp is None else _official_bytes(list_file, self.source, stamp)
+        """Video id -> size in `manifest.csv`, else in the official list, where one is here and tells sizes."""
+        list_file, manifest = self.folders.list_file, self.folders.videos_dir / "manifest.csv"
+        return {
+            **_sizes_listed(list_file, self.source, stamp_of(list_file)),
+            **_sizes_in_manifest(manifest, stamp_of(manifest)),
+        }
+
+    def official_metadata(self) -> pl.DataFrame:
+        """What the files that come with the official downloads say, as far as they are here.
+
+        Raises:
+            VideoListError: One is here and is not what its name says.
+        """
+        videos_dir = self.folders.videos_dir
+        doh_dir = None if self.source.list_format == "ego4d" else videos_dir.parent / "file"
+        return read_official_metadata(videos_dir, doh_dir)
 
     def inventory(self, listed: pl.DataFrame | None) -> pl.DataFrame:
         """One row a video, on disk, listed or once here; headers are read of files that changed since the last table.
@@ -121,7 +134,7 @@ class SourceWorkspace:
         remembered = remembered_probes(self.output.table_file("inventory"), listing)
         probes = remembered | {v: self._probe_or_reason(v) for v in listing.complete_names.keys() - remembered.keys()}
         gone = read_known_files(self.output.known_videos_file).gone - listing.complete_names.keys()
-        return build_inventory(listed, listing, probes, once_here=gone)
+        return build_inventory(listed, listing, probes, once_here=gone, metadata=self.official_metadata())
 
     def _probe_or_reason(self, video_id: str) -> VideoInfo | str:
         try:
@@ -251,9 +264,17 @@ def image_finder(frames_dir: Path, prefixes: Mapping[str, Path]) -> ImagePath:
 
 
 @lru_cache(maxsize=2)
-def _official_bytes(list_file: Path, source: Source, _stamp: FileStamp) -> Mapping[str, int]:
-    listed = read_video_list(list_file, source)
-    return {v: n for v, n in listed.select("video_id", "size_bytes_listed").iter_rows() if n is not None}
+def _sizes_listed(list_file: Path, source: Source, stamp: FileStamp | None) -> Mapping[str, int]:
+    return {} if stamp is None else _known_sizes(read_video_list(list_file, source), "size_bytes_listed")
+
+
+@lru_cache(maxsize=2)
+def _sizes_in_manifest(manifest: Path, stamp: FileStamp | None) -> Mapping[str, int]:
+    return {} if stamp is None else _known_sizes(read_official_metadata(manifest.parent), "size_bytes_in_manifest")
+
+
+def _known_sizes(table: pl.DataFrame, column: str) -> dict[str, int]:
+    return dict(table.select("video_id", column).drop_nulls().iter_rows())
 
 
 @dataclass(frozen=True)

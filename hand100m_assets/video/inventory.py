@@ -12,6 +12,7 @@ import polars as pl
 from hand100m_assets.layout import SAFE_ID, VIDEO_SUFFIX
 from hand100m_assets.outputfiles import output_errors, write_whole
 from hand100m_assets.video.inbox import FileStamp, Listing, partial_video_id
+from hand100m_assets.video.officialmetadata import OFFICIAL_METADATA_SCHEMA
 from hand100m_assets.video.probe import VideoInfo
 from hand100m_assets.video.videolist import EMPTY_VIDEO_LIST, VIDEO_LIST_SCHEMA
 
@@ -31,6 +32,7 @@ INVENTORY_SCHEMA: Final = pl.Schema(
         "frame_count_from_header": pl.Int64(),
         "duration_from_header_s": pl.Float64(),
         **{name: kind for name, kind in VIDEO_LIST_SCHEMA.items() if name != "video_id"},
+        **{name: kind for name, kind in OFFICIAL_METADATA_SCHEMA.items() if name != "video_id"},
         "drift": pl.String(),
         "drift_severity": pl.Enum(["error", "warning"]),
     }
@@ -41,7 +43,8 @@ not listed; figures are null where the file could not be opened or does not say.
 _HEADER_COLUMNS: Final = [
     name
     for name in INVENTORY_SCHEMA.names()
-    if name not in VIDEO_LIST_SCHEMA and name not in ("mtime_ns", "drift", "drift_severity")
+    if name not in {*VIDEO_LIST_SCHEMA, *OFFICIAL_METADATA_SCHEMA}
+    and name not in ("mtime_ns", "drift", "drift_severity")
 ]
 
 MISSING_SCHEMA: Final = pl.Schema(
@@ -65,6 +68,7 @@ def build_inventory(
     probes: Mapping[str, VideoInfo | Mapping[str, Any] | str],
     *,
     once_here: Iterable[str] = (),
+    metadata: pl.DataFrame | None = None,
 ) -> pl.DataFrame:
     """Put list, folder and headers side by side.
 
@@ -73,6 +77,7 @@ def build_inventory(
         listing: One look at the folder.
         probes: Video id -> headers, their row of `remembered_probes`, or the reason why the file cannot be opened.
         once_here: Registered videos whose file was deleted; they keep a row, listed or not.
+        metadata: Table of `read_official_metadata`; of videos that have a row anyhow.
 
     Returns:
         Columns of `INVENTORY_SCHEMA`. Refused files whose names are no safe id have no row.
@@ -83,9 +88,10 @@ def build_inventory(
     gone = set(once_here)
     ids = sorted(list_rows.keys() | listing.complete_names.keys() | troubles.keys() | gone)
     empty = dict.fromkeys(INVENTORY_SCHEMA.names())
+    official = {} if metadata is None else {row["video_id"]: row for row in metadata.iter_rows(named=True)}
     rows = []
     for video_id in ids:
-        row = empty | list_rows.get(video_id, {}) | {"video_id": video_id}
+        row = empty | list_rows.get(video_id, {}) | official.get(video_id, {}) | {"video_id": video_id}
         if video_id in listing.complete_names:
             row |= _file_columns(listing.complete_names[video_id], probes.get(video_id))
             row |= _official_size(row)
@@ -144,7 +150,7 @@ def remembered_probes(inventory_file: Path, listing: Listing) -> dict[str, dict[
 
 def _official_size(row: Mapping[str, Any]) -> dict[str, str]:
     """A file below its official size is not whole, whatever its headers say."""
-    size_bytes, official_bytes = row["size_bytes"], row["size_bytes_listed"]
+    size_bytes, official_bytes = row["size_bytes"], row["size_bytes_in_manifest"] or row["size_bytes_listed"]
     if row["state"] != "complete" or official_bytes is None or size_bytes >= official_bytes:
         return {}
     return {"state": "in_progress", "reason": f"{size_bytes:,} of {official_bytes:,} official bytes are here"}

@@ -1,0 +1,144 @@
+"""What the official downloads say of their videos besides the list: `manifest.csv`, `ego4d.json`, 100DOH's metadata."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import polars as pl
+
+from hand100m_assets.errors import VideoListError
+from hand100m_assets.layout import SAFE_ID, VIDEO_SUFFIX
+
+OFFICIAL_METADATA_SCHEMA: Final = pl.Schema(
+    {
+        "video_id": pl.String(),
+        "size_bytes_in_manifest": pl.Int64(),
+        "frame_count_in_metadata": pl.Int64(),
+        "frame_rate_fps_in_metadata": pl.Float64(),
+        "length_s_in_metadata": pl.Float64(),
+        "width_px_in_metadata": pl.Int32(),
+        "height_px_in_metadata": pl.Int32(),
+        "is_stereo_in_metadata": pl.Boolean(),
+        "redacted_s_in_metadata": pl.String(),
+    }
+)
+"""One row a video. `_in_manifest`: `manifest.csv` of the Ego4D downloader. `_in_metadata`: `ego4d.json`, or
+`meta_100DOH_video.txt`. `redacted_s_in_metadata`: stretches `start-end` in seconds, `; ` between them. Null where a
+file is not here or does not say."""
+
+_Value = TypeVar("_Value")
+_IDS: Final = ("video_uid", "file_uid", "uid", "video_id", "youtube_id")
+_SIZES: Final = ("size_bytes", "size", "file_size")
+_RATES: Final = ("fps", "frame_rate")
+_COUNTS: Final = ("num_frames", "frame_count", "nb_frames")
+_LENGTHS: Final = ("duration_sec", "duration", "length")
+
+
+def read_official_metadata(videos_dir: Path, doh_dir: Path | None = None) -> pl.DataFrame:
+    """Read what is present; a file that is not here leaves its columns null.
+
+    Args:
+        videos_dir: Folder of the videos; the Ego4D files are looked for in it and in the folder above.
+        doh_dir: Folder of `meta_100DOH_video.txt`.
+
+    Raises:
+        VideoListError: A file is here and is not what its name says; download it again or move it away.
+    """
+    rows: dict[str, dict[str, Any]] = {}
+    readers = [(videos_dir, "manifest.csv", _manifest_rows)]
+    readers += [(folder, "ego4d.json", _ego4d_rows) for folder in (videos_dir, videos_dir.parent)]
+    if doh_dir is not None:
+        readers.append((doh_dir, "meta_100DOH_video.txt", _doh_rows))
+    for folder, name, read in readers:
+        path = folder / name
+        if not path.is_file():
+            continue
+        try:
+            for video_id, columns in read(path):
+                if SAFE_ID.fullmatch(video_id):
+                    rows.setdefault(video_id, {}).update(columns)
+        except (ValueError, LookupError, AttributeError, TypeError, OSError) as error:
+            fix = "Download it again, or move it away."
+            raise VideoListError(f"not the {name} of the official download ({error})", where=path, fix=fix) from error
+    empty = dict.fromkeys(OFFICIAL_METADATA_SCHEMA.names())
+    full = [empty | columns | {"video_id": video_id} for video_id, columns in sorted(rows.items())]
+    return pl.DataFrame(full, schema=OFFICIAL_METADATA_SCHEMA, orient="row")
+
+
+def _manifest_rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        reader = csv.DictReader(file)
+        if not set(_IDS) & set(reader.fieldnames or ()):
+            raise ValueError(f"no column {' or '.join(_IDS)}")
+        for row in reader:
+            video_id = (_first(row, _IDS, str) or "").removesuffix(VIDEO_SUFFIX)
+            yield video_id, {"size_bytes_in_manifest": _first(row, _SIZES, int)}
+
+
+def _ego4d_rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    for video in json.loads(path.read_bytes())["videos"]:
+        facts = video.get("video_metadata") or {}
+        both = {**video, **facts}
+        yield (
+            str(video["video_uid"]),
+            _figures(both)
+            | {
+                "is_stereo_in_metadata": both.get("is_stereo"),
+                "redacted_s_in_metadata": _stretches(video.get("redacted_intervals") or []),
+            },
+        )
+
+
+def _doh_rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    lines = [line.split() for line in path.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
+    if not lines or "video_id" not in lines[0]:
+        raise ValueError("no header with video_id")
+    for cells in lines[1:]:
+        # A genre or title of several words shifts the cells: such a row tells nothing that can be trusted.
+        if len(cells) == len(lines[0]):
+            row: dict[str, Any] = dict(zip(lines[0], cells, strict=True))
+            sides = str(row.get("resolution", "")).lower().split("x")
+            if len(sides) == 2:
+                row |= {"width": sides[0], "height": sides[1]}
+            yield row["video_id"], _figures(row)
+
+
+def _figures(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "frame_count_in_metadata": _first(row, _COUNTS, int),
+        "frame_rate_fps_in_metadata": _first(row, _RATES, _rate),
+        "length_s_in_metadata": _first(row, _LENGTHS, _finite),
+        "width_px_in_metadata": _first(row, ("display_resolution_width", "width"), int),
+        "height_px_in_metadata": _first(row, ("display_resolution_height", "height"), int),
+    }
+
+
+def _first(row: Mapping[str, Any], names: tuple[str, ...], parse: Callable[[Any], _Value]) -> _Value | None:
+    """The first of these fields that says something that can be read."""
+    for name in names:
+        if row.get(name) not in (None, ""):
+            with suppress(ValueError, TypeError, ZeroDivisionError, OverflowError):
+                return parse(row[name])
+    return None
+
+
+def _rate(value: object) -> float:
+    return float(Fraction(str(value)))
+
+
+def _finite(value: object) -> float:
+    number = float(str(value))
+    if not math.isfinite(number):
+        raise ValueError(value)
+    return number
+
+
+def _stretches(intervals: list[Mapping[str, Any]]) -> str | None:
+    return "; ".join(f"{i.get('start_sec')}-{i.get('end_sec')}" for i in intervals) or None
