@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -17,7 +17,7 @@ from hand100m_assets.annotations.export import Exported, export_json
 from hand100m_assets.annotations.ingest import read_summary
 from hand100m_assets.annotations.named_frames import frames_named
 from hand100m_assets.annotations.paths import image_path
-from hand100m_assets.errors import Hand100mError, SettingsError
+from hand100m_assets.errors import Hand100mError, SettingsError, VideoListError
 from hand100m_assets.layout import (
     VIDEO_SUFFIX,
     AnnotationSetName,
@@ -43,6 +43,10 @@ from hand100m_assets.video.videolist import read_video_list
 
 if TYPE_CHECKING:
     from hand100m_assets.render.grid import ImagePath
+
+
+def _pass_over(_: VideoListError) -> None:
+    """The inventory's log says it; whoever asks for sizes goes on with those that are known."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +92,6 @@ class SourceWorkspace:
 
         Raises:
             FolderUnreadableError: The video folder is missing, unmounted, emptied or not permitted.
-            VideoListError: The list is there but is not a list.
             OutputUnwritableError: What was seen cannot be written down.
         """
         listing = list_videos(self.folders.videos_dir, self.source)
@@ -114,18 +117,20 @@ class SourceWorkspace:
             **_sizes_in_manifest(manifest, stamp_of(manifest)),
         }
 
-    def official_metadata(self) -> pl.DataFrame:
-        """What the files that come with the official downloads say, as far as they are here.
-
-        Raises:
-            VideoListError: One is here and is not what its name says.
-        """
+    def official_metadata(self, on_fault: Callable[[VideoListError], None]) -> pl.DataFrame:
+        """What the files that come with the official downloads say, as far as they are here and are what they seem."""
         videos_dir = self.folders.videos_dir
         doh_dir = None if self.source.list_format == "ego4d" else videos_dir.parent / "file"
-        return read_official_metadata(videos_dir, doh_dir)
+        return read_official_metadata(videos_dir, doh_dir, on_fault=on_fault)
 
-    def inventory(self, listed: pl.DataFrame | None) -> pl.DataFrame:
+    def inventory(
+        self, listed: pl.DataFrame | None, on_fault: Callable[[VideoListError], None] = _pass_over
+    ) -> pl.DataFrame:
         """One row a video, on disk, listed or once here; headers are read of files that changed since the last table.
+
+        Args:
+            listed: The official list; None where there is none.
+            on_fault: Told of official metadata that cannot be read, whose columns stay null.
 
         Raises:
             FolderUnreadableError: The video folder is missing, unmounted or not permitted.
@@ -134,7 +139,7 @@ class SourceWorkspace:
         remembered = remembered_probes(self.output.table_file("inventory"), listing)
         probes = remembered | {v: self._probe_or_reason(v) for v in listing.complete_names.keys() - remembered.keys()}
         gone = read_known_files(self.output.known_videos_file).gone - listing.complete_names.keys()
-        return build_inventory(listed, listing, probes, once_here=gone, metadata=self.official_metadata())
+        return build_inventory(listed, listing, probes, once_here=gone, metadata=self.official_metadata(on_fault))
 
     def _probe_or_reason(self, video_id: str) -> VideoInfo | str:
         try:
@@ -265,12 +270,19 @@ def image_finder(frames_dir: Path, prefixes: Mapping[str, Path]) -> ImagePath:
 
 @lru_cache(maxsize=2)
 def _sizes_listed(list_file: Path, source: Source, stamp: FileStamp | None) -> Mapping[str, int]:
-    return {} if stamp is None else _known_sizes(read_video_list(list_file, source), "size_bytes_listed")
+    if stamp is None:
+        return {}
+    try:
+        return _known_sizes(read_video_list(list_file, source), "size_bytes_listed")
+    except VideoListError:
+        return {}  # the list's own check says what is wrong with it; downloads are noticed all the same
 
 
 @lru_cache(maxsize=2)
 def _sizes_in_manifest(manifest: Path, stamp: FileStamp | None) -> Mapping[str, int]:
-    return {} if stamp is None else _known_sizes(read_official_metadata(manifest.parent), "size_bytes_in_manifest")
+    if stamp is None:
+        return {}
+    return _known_sizes(read_official_metadata(manifest.parent, on_fault=_pass_over), "size_bytes_in_manifest")
 
 
 def _known_sizes(table: pl.DataFrame, column: str) -> dict[str, int]:

@@ -41,12 +41,15 @@ _COUNTS: Final = ("num_frames", "frame_count", "nb_frames")
 _LENGTHS: Final = ("duration_sec", "duration", "length")
 
 
-def read_official_metadata(videos_dir: Path, doh_dir: Path | None = None) -> pl.DataFrame:
+def read_official_metadata(
+    videos_dir: Path, doh_dir: Path | None = None, *, on_fault: Callable[[VideoListError], None] | None = None
+) -> pl.DataFrame:
     """Read what is present; a file that is not here leaves its columns null.
 
     Args:
         videos_dir: Folder of the videos; the Ego4D files are looked for in it and in the folder above.
         doh_dir: Folder of `meta_100DOH_video.txt`.
+        on_fault: Told of a file that is not what its name says; what it said until then counts. None to raise.
 
     Raises:
         VideoListError: A file is here and is not what its name says; download it again or move it away.
@@ -66,7 +69,10 @@ def read_official_metadata(videos_dir: Path, doh_dir: Path | None = None) -> pl.
                     rows.setdefault(video_id, {}).update(columns)
         except (ValueError, LookupError, AttributeError, TypeError, OSError) as error:
             fix = "Download it again, or move it away."
-            raise VideoListError(f"not the {name} of the official download ({error})", where=path, fix=fix) from error
+            fault = VideoListError(f"not the {name} of the official download ({error})", where=path, fix=fix)
+            if on_fault is None:
+                raise fault from error
+            on_fault(fault)
     empty = dict.fromkeys(OFFICIAL_METADATA_SCHEMA.names())
     full = [empty | columns | {"video_id": video_id} for video_id, columns in sorted(rows.items())]
     return pl.DataFrame(full, schema=OFFICIAL_METADATA_SCHEMA, orient="row")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from hand100m_assets.layout import DOH
+from hand100m_assets.layout import DOH, EGO4D
 from hand100m_assets.settings import Settings
 from hand100m_assets.video.batch import extract_one
 from hand100m_assets.video.completeness import frame_states
@@ -52,3 +52,19 @@ def test_the_limits_of_the_settings_go_with_every_job(place: SourceWorkspace) ->
     settings = place.settings.model_copy(update={"max_video_hours": 2.5, "max_seconds_per_video": 60.0})
     jobs = SourceWorkspace(settings, DOH).extraction_jobs([PLAIN])
     assert [job.limits for job in jobs] == [Limits(max_video_hours=2.5, max_seconds=60.0)]
+
+
+def test_a_spoilt_list_or_manifest_keeps_no_download_from_being_noticed(tmp_path: Path) -> None:
+    place = SourceWorkspace(Settings(_env_file=None, data_root=tmp_path / "data", output_root=tmp_path / "out"), EGO4D)
+    videos = place.folders.videos_dir
+    videos.mkdir(parents=True)
+    name = "00000000-0000-4000-8000-000000000001"
+    (videos / f"{name}.mp4").write_bytes(b"x" * 100)
+    (videos / "manifest.csv").write_text("<html>404</html>")
+    place.folders.list_file.write_text("not, a list\n")
+    assert place.official_bytes() == {}
+    place.look_at_videos([], None)
+    assert place.look_at_videos([], None).new == [name]
+    said: list[str] = []
+    assert place.inventory(None, lambda fault: said.append(str(fault)))["video_id"].to_list() == [name]
+    assert len(said) == 1 and "manifest.csv" in said[0]

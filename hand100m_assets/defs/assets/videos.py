@@ -44,7 +44,8 @@ def build_video_assets(source: Source) -> list[dg.AssetsDefinition | dg.AssetSpe
     @fails_clearly
     def inventory(context: dg.AssetExecutionContext, workspace: Workspace, video_list: pl.DataFrame) -> pl.DataFrame:
         """One row a video, on disk or listed: headers, size, and how the file drifts from the list."""
-        table = workspace.source(source).inventory(video_list if video_list.height else None)
+        listed = video_list if video_list.height else None
+        table = workspace.source(source).inventory(listed, lambda fault: context.log.warning(str(fault)))
         states = dict(table.group_by("state").len().sort("state").iter_rows())
         context.log.info(f"{source.title}: " + ", ".join(f"{count} {state}" for state, count in states.items()))
         chart = png_markdown(inventory_chart(states, title=f"{source.title} videos"), f"{source.title} videos")
