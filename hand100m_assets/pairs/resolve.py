@@ -42,18 +42,21 @@ def resolve_pairs(hands: pl.DataFrame | pl.LazyFrame) -> pl.DataFrame:
     Returns:
         Columns of `PAIRS_SCHEMA`, in the order of `hands`.
     """
-    table = hands.lazy().collect()
-    anchors = table.select(
-        "row_index",
-        "hand_id",
-        "image_id",
-        "video_id",
-        "frame_index",
-        positive_hand_id=pl.col("positives").list.first(),
-        distance=pl.col("distances").list.first(),
+    anchors = (
+        hands.lazy()
+        .select(
+            "row_index",
+            "hand_id",
+            "image_id",
+            "video_id",
+            "frame_index",
+            positive_hand_id=pl.col("positives").list.first(),
+            distance=pl.col("distances").list.first(),
+        )
+        .collect()
     )
     known = (
-        table.with_row_index("place")
+        anchors.with_row_index("place")
         .group_by("hand_id")
         .agg(
             count=pl.len(),
@@ -70,7 +73,7 @@ def resolve_pairs(hands: pl.DataFrame | pl.LazyFrame) -> pl.DataFrame:
         pl.when(resolved).then(name).alias(name)
         for name in ("positive_row_index", "positive_video_id", "positive_frame_index", "place")
     ).with_columns(same_video=pl.col("video_id") == pl.col("positive_video_id"))
-    return joined.with_columns(pose_distance=_pose_distances(table, joined["place"])).select(
+    return joined.with_columns(pose_distance=_pose_distances(hands.lazy(), joined["place"])).select(
         pl.col(name).cast(dtype) for name, dtype in PAIRS_SCHEMA.items()
     )
 
@@ -89,9 +92,12 @@ def _reason() -> pl.Expr:
     )
 
 
-def _pose_distances(hands: pl.DataFrame, places: pl.Series) -> pl.Series:
+def _pose_distances(hands: pl.LazyFrame, places: pl.Series) -> pl.Series:
     """Distances by row; null where the place is null. Works in chunks, as keypoints are the bulk of the table."""
-    keypoints = mirrored_xy(hands)
+    keypoints = np.empty((len(places), 21, 2), np.float32)
+    for start in range(0, len(places), _CHUNK_ROWS):
+        chunk = hands.select("keypoints", "handedness").slice(start, _CHUNK_ROWS).collect()
+        keypoints[start : start + chunk.height] = mirrored_xy(chunk)
     out = np.full(len(places), np.nan, dtype=np.float32)
     rows = np.flatnonzero(places.is_not_null().to_numpy())
     partners = places.drop_nulls().to_numpy()

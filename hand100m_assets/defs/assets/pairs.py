@@ -30,7 +30,7 @@ def build_pair_assets(source: Source) -> list[dg.AssetsDefinition]:
     def pairs(context: dg.AssetExecutionContext, workspace: Workspace) -> pl.DataFrame:
         """Every hand with its positive, both distances, and the reason where there is no positive."""
         tables = workspace.source(source).annotation_tables(context.partition_key)
-        table = resolve_pairs(pl.read_parquet(tables / "hands.parquet"))
+        table = resolve_pairs(pl.scan_parquet(tables / "hands.parquet"))
         reasons = dict(table.group_by(pl.col("reason").fill_null("resolved")).len().sort("reason").iter_rows())
         chart = png_markdown(distance_chart(table), "Distances between a hand and its positive")
         context.add_output_metadata({"hands": reasons, "chart": dg.MetadataValue.md(chart)})
