@@ -51,8 +51,8 @@ def survey(place: SourceWorkspace) -> SourceSurvey:
         FolderUnreadableError: The video folder is missing, unmounted or not permitted.
         VideoListError: The list file is malformed.
     """
-    listed = place.video_list()
-    inventory = place.inventory(listed)
+    listed = place.downloads.video_list()
+    inventory = place.downloads.inventory(listed)
     states = _counts(inventory, "state")
     on_disk = inventory.filter(pl.col("state").is_in(["complete", "unreadable"]))
     jobs = place.extraction_jobs(on_disk["video_id"].to_list())

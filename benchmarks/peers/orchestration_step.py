@@ -48,7 +48,9 @@ def main(env_file: str, step: str, facts_file: str) -> None:
             elif step == "nightly":
                 said[place.source.name] = len(outstanding_videos(place, registered).wanted)
             elif step == "inventory":
-                place.inventory(place.video_list()).write_parquet(place.output.table_file("inventory"))
+                place.downloads.inventory(place.downloads.video_list()).write_parquet(
+                    place.output.table_file("inventory")
+                )
             elif place.source is DOH:
                 _extract(work, place, registered, step)
         said |= {"cpu_s": cpu_s() - before_cpu_s, "wall_s": time.perf_counter() - before_s}

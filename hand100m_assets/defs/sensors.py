@@ -64,7 +64,9 @@ def build_sensors(
     def new_videos(context: dg.SensorEvaluationContext, workspace: Workspace) -> dg.SensorResult | dg.SkipReason:
         place, partitions = workspace.source(source), video_partitions(source)
         try:
-            look = place.look_at_videos(known_keys(context.instance, partitions), read_concluded(context.cursor))
+            look = place.downloads.look_at_videos(
+                known_keys(context.instance, partitions), read_concluded(context.cursor)
+            )
         except Hand100mError as error:
             return dg.SkipReason(str(error))  # the cursor stays: nothing is forgotten
         register(context.instance, partitions, look.new)

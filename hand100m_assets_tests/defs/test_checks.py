@@ -94,7 +94,9 @@ def examples(result: Found) -> str:
 
 
 def take_inventory(tiny: TinyWorkspace) -> None:
-    tiny.place.inventory(tiny.place.video_list()).write_parquet(tiny.place.output.table_file("inventory"))
+    tiny.place.downloads.inventory(tiny.place.downloads.video_list()).write_parquet(
+        tiny.place.output.table_file("inventory")
+    )
 
 
 def take_annotations(tiny: TinyWorkspace, hands: list[dict], images: list[dict], **how: str) -> str:

@@ -134,7 +134,7 @@ def test_a_deleted_file_is_reported_once_and_its_partition_kept(tiny: TinyWorksp
     assert [r.job_name for r in data.run_requests] == ["100doh_catalog"]
     assert registered(tiny, "videos") == ["aaaaaaaaaaa", "bbbbbbbbbbb"]
     assert not tiny.tick(VIDEOS).asset_events
-    missing = missing_videos(tiny.place.inventory(None))
+    missing = missing_videos(tiny.place.downloads.inventory(None))
     assert missing.rows() == [("bbbbbbbbbbb", "absent", "was here and was deleted")]
 
 

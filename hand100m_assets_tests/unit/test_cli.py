@@ -260,7 +260,7 @@ def test_export_takes_sizes_from_the_inventory(ingested: Path) -> None:
     file = write(ingested / "my_hands.json", {"images": [image(1, ONE, 0)], "annotations": [hand(11, 1)]})
     run("validate", file, "out/100doh/annotations/my-hands")
     place = SourceWorkspace(Settings(_env_file=".env"), DOH)
-    place.inventory(place.video_list()).write_parquet(place.output.table_file("inventory"))
+    place.downloads.inventory(place.downloads.video_list()).write_parquet(place.output.table_file("inventory"))
     answer = document(run("export", "my-hands", "--source", "100doh", "--format", "coco", "--json"))
     assert (answer[0]["images"], answer[0]["hands"]) == (1, 1)
 

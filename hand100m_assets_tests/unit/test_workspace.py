@@ -62,9 +62,9 @@ def test_a_spoilt_list_or_manifest_keeps_no_download_from_being_noticed(tmp_path
     (videos / f"{name}.mp4").write_bytes(b"x" * 100)
     (videos / "manifest.csv").write_text("<html>404</html>")
     place.folders.list_file.write_text("not, a list\n")
-    assert place.official_bytes() == {}
-    place.look_at_videos([], None)
-    assert place.look_at_videos([], None).new == [name]
+    assert place.downloads.official_bytes() == {}
+    place.downloads.look_at_videos([], None)
+    assert place.downloads.look_at_videos([], None).new == [name]
     said: list[str] = []
-    assert place.inventory(None, lambda fault: said.append(str(fault)))["video_id"].to_list() == [name]
+    assert place.downloads.inventory(None, lambda fault: said.append(str(fault)))["video_id"].to_list() == [name]
     assert len(said) == 1 and "manifest.csv" in said[0]

@@ -33,7 +33,7 @@ def build_video_assets(source: Source) -> list[dg.AssetsDefinition | dg.AssetSpe
     def video_list(context: dg.AssetExecutionContext, workspace: Workspace) -> pl.DataFrame:
         """The official list of videos as a table; empty where the list file is not here."""
         place = workspace.source(source)
-        listed = place.video_list()
+        listed = place.downloads.video_list()
         if listed is None:
             context.log.warning(f"no list at {place.folders.list_file}: what is missing cannot be told")
             return EMPTY_VIDEO_LIST
@@ -45,7 +45,7 @@ def build_video_assets(source: Source) -> list[dg.AssetsDefinition | dg.AssetSpe
     def inventory(context: dg.AssetExecutionContext, workspace: Workspace, video_list: pl.DataFrame) -> pl.DataFrame:
         """One row a video, on disk or listed: headers, size, and how the file drifts from the list."""
         listed = video_list if video_list.height else None
-        table = workspace.source(source).inventory(listed, lambda fault: context.log.warning(str(fault)))
+        table = workspace.source(source).downloads.inventory(listed, lambda fault: context.log.warning(str(fault)))
         states = dict(table.group_by("state").len().sort("state").iter_rows())
         context.log.info(f"{source.title}: " + ", ".join(f"{count} {state}" for state, count in states.items()))
         chart = png_markdown(inventory_chart(states, title=f"{source.title} videos"), f"{source.title} videos")

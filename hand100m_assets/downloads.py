@@ -1,0 +1,137 @@
+"""One source's downloads as the video room wants them: the official list, looks at the folder, the inventory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import polars as pl
+
+from hand100m_assets.errors import Hand100mError, VideoListError
+from hand100m_assets.layout import VIDEO_SUFFIX, OutputLayout, Source
+from hand100m_assets.settings import Settings, SourceFolders
+from hand100m_assets.video.failures import stamp_of
+from hand100m_assets.video.inbox import FileStamp, list_videos
+from hand100m_assets.video.inventory import build_inventory, remembered_probes
+from hand100m_assets.video.knownfiles import Look, read_known_files, take_look, write_known_files
+from hand100m_assets.video.officialmetadata import read_official_metadata
+from hand100m_assets.video.probe import VideoInfo, probe_video
+from hand100m_assets.video.videolist import read_video_list
+
+
+def _pass_over(_: VideoListError) -> None:
+    """The inventory's log says it; whoever asks for sizes goes on with those that are known."""
+
+
+@dataclass(frozen=True)
+class Downloads:
+    """One source's videos on disk, under one set of settings."""
+
+    settings: Settings
+    source: Source
+
+    @property
+    def folders(self) -> SourceFolders:
+        """Where they lie."""
+        return self.settings.folders(self.source)
+
+    @property
+    def output(self) -> OutputLayout:
+        """Where what is known of them goes."""
+        return self.settings.output(self.source)
+
+    def video_file(self, video_id: str) -> Path:
+        """The downloaded file of one video, whether or not it is there."""
+        return self.folders.videos_dir / f"{video_id}{VIDEO_SUFFIX}"
+
+    def video_list(self) -> pl.DataFrame | None:
+        """The official list as a table, or None where there is no list file.
+
+        Raises:
+            VideoListError: The file is there but is not a list; the message names row and column.
+        """
+        list_file = self.folders.list_file
+        return read_video_list(list_file, self.source) if list_file.exists() else None
+
+    def look_at_videos(self, registered: Sequence[str], concluded: int | None) -> Look:
+        """One look at the downloads, compared with all earlier ones and remembered before anything is made of it.
+
+        Raises:
+            FolderUnreadableError: The video folder is missing, unmounted, emptied or not permitted.
+            OutputUnwritableError: What was seen cannot be written down.
+        """
+        listing = list_videos(self.folders.videos_dir, self.source)
+        file = self.output.known_videos_file
+        known = read_known_files(file)
+        look, known_now = take_look(
+            listing,
+            registered,
+            known,
+            concluded=concluded,
+            limit=self.settings.videos_per_tick,
+            official_bytes=self.official_bytes(),
+        )
+        if known_now != known:
+            write_known_files(known_now, file)
+        return look
+
+    def official_bytes(self) -> Mapping[str, int]:
+        """Video id -> size in `manifest.csv`, else in the official list, where one is here and tells sizes."""
+        list_file, manifest = self.folders.list_file, self.folders.videos_dir / "manifest.csv"
+        return {
+            **_sizes_listed(list_file, self.source, stamp_of(list_file)),
+            **_sizes_in_manifest(manifest, stamp_of(manifest)),
+        }
+
+    def official_metadata(self, on_fault: Callable[[VideoListError], None]) -> pl.DataFrame:
+        """What the files that come with the official downloads say, as far as they are here and are what they seem."""
+        videos_dir = self.folders.videos_dir
+        doh_dir = None if self.source.list_format == "ego4d" else videos_dir.parent / "file"
+        return read_official_metadata(videos_dir, doh_dir, on_fault=on_fault)
+
+    def inventory(
+        self, listed: pl.DataFrame | None, on_fault: Callable[[VideoListError], None] = _pass_over
+    ) -> pl.DataFrame:
+        """One row a video, on disk, listed or once here; headers are read of files that changed since the last table.
+
+        Args:
+            listed: The official list; None where there is none.
+            on_fault: Told of official metadata that cannot be read, whose columns stay null.
+
+        Raises:
+            FolderUnreadableError: The video folder is missing, unmounted or not permitted.
+        """
+        listing = list_videos(self.folders.videos_dir, self.source)
+        remembered = remembered_probes(self.output.table_file("inventory"), listing)
+        probes = remembered | {v: self._probe_or_reason(v) for v in listing.complete_names.keys() - remembered.keys()}
+        gone = read_known_files(self.output.known_videos_file).gone - listing.complete_names.keys()
+        return build_inventory(listed, listing, probes, once_here=gone, metadata=self.official_metadata(on_fault))
+
+    def _probe_or_reason(self, video_id: str) -> VideoInfo | str:
+        try:
+            return probe_video(self.video_file(video_id))
+        except Hand100mError as error:
+            return error.what
+
+
+@lru_cache(maxsize=2)
+def _sizes_listed(list_file: Path, source: Source, stamp: FileStamp | None) -> Mapping[str, int]:
+    if stamp is None:
+        return {}
+    try:
+        return _known_sizes(read_video_list(list_file, source), "size_bytes_listed")
+    except VideoListError:
+        return {}  # the list's own check says what is wrong with it; downloads are noticed all the same
+
+
+@lru_cache(maxsize=2)
+def _sizes_in_manifest(manifest: Path, stamp: FileStamp | None) -> Mapping[str, int]:
+    if stamp is None:
+        return {}
+    return _known_sizes(read_official_metadata(manifest.parent, on_fault=_pass_over), "size_bytes_in_manifest")
+
+
+def _known_sizes(table: pl.DataFrame, column: str) -> dict[str, int]:
+    return dict(table.select("video_id", column).drop_nulls().iter_rows())
