@@ -266,6 +266,11 @@ class OutputLayout:
         return self.base_dir / "missing_videos.txt"
 
     @property
+    def frame_states_file(self) -> Path:
+        """What was last found of each finished frame folder, so that none is read again unchanged."""
+        return self.base_dir / "frame_states.parquet"
+
+    @property
     def known_videos_file(self) -> Path:
         """What the looks at the folder of downloads found so far."""
         return self.base_dir / "known_videos.parquet"

@@ -56,7 +56,7 @@ def survey(place: SourceWorkspace) -> SourceSurvey:
     states = _counts(inventory, "state")
     on_disk = inventory.filter(pl.col("state").is_in(["complete", "unreadable"]))
     jobs = place.extraction_jobs(on_disk["video_id"].to_list())
-    frames = _counts(frame_states(jobs), "state")
+    frames = _counts(frame_states(jobs, place.output.frame_states_file), "state")
     return SourceSurvey(
         source=place.source.name,
         videos_listed=None if listed is None else listed.height,

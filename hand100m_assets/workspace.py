@@ -206,7 +206,7 @@ class Outstanding:
 
 def outstanding_videos(workspace: SourceWorkspace, video_ids: Sequence[str]) -> Outstanding:
     """Sort videos by what a nightly backfill should do; damaged videos count as done until the file changes."""
-    states = frame_states(workspace.extraction_jobs(video_ids))
+    states = frame_states(workspace.extraction_jobs(video_ids), workspace.output.frame_states_file)
 
     def having(*names: str) -> list[str]:
         return states.filter(pl.col("state").is_in(names))["video_id"].to_list()

@@ -45,7 +45,8 @@ def _completeness_checks(source: Source) -> dg.AssetChecksDefinition:
         context: dg.AssetCheckExecutionContext, workspace: Workspace
     ) -> Iterator[dg.AssetCheckResult]:
         keys = known_keys(context.instance, video_partitions(source))
-        states = frame_states(workspace.source(source).extraction_jobs(keys))
+        place = workspace.source(source)
+        states = frame_states(place.extraction_jobs(keys), place.output.frame_states_file)
         yield _of(complete, _complete(states))
         yield _of(extracted, _extracted(states))
 

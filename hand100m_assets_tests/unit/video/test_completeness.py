@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from hand100m_assets.errors import OutputUnwritableError
+from hand100m_assets.video import manifest as manifest_module
 from hand100m_assets.video.batch import ExtractionJob, extract_one
 from hand100m_assets.video.completeness import FRAME_STATES, frame_states
 from hand100m_assets.video.failures import record_failure, stamp_of
-from hand100m_assets.video.manifest import ExtractionOptions
+from hand100m_assets.video.manifest import ExtractionOptions, Manifest
 from hand100m_assets.video.selection import FrameSetSelection, Selection, StrideSelection
 from hand100m_assets_tests.media import copy_clip
 from hand100m_assets_tests.unit.video.conftest import ClipMaker
@@ -94,3 +96,49 @@ def test_a_passing_failure_is_never_for_good(extracted: Path, clip: ClipMaker) -
 def test_a_frame_that_is_gone_makes_the_video_wait(extracted: Path) -> None:
     (extracted / "frames" / "good" / "frame_000050.jpg").unlink()
     assert state(job(extracted, "good")) == ["outstanding"]
+
+
+def reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Video ids whose manifests are read from now on."""
+    read: list[str] = []
+    original = manifest_module.finished_manifest
+
+    def noted(frames_dir: Path, video_id: str) -> Manifest | None:
+        read.append(video_id)
+        return original(frames_dir, video_id)
+
+    monkeypatch.setattr(manifest_module, "finished_manifest", noted)
+    return read
+
+
+def test_a_manifest_is_read_again_only_when_something_changed(
+    extracted: Path, clip: ClipMaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, jobs = extracted / "states.parquet", [job(extracted, name) for name in ("good", "damaged", "web", "absent")]
+    first = frame_states(jobs, file)
+    read = reads(monkeypatch)
+    assert frame_states(jobs, file).equals(first)
+    assert read == ["web", "absent"]  # neither has a manifest: nothing to remember
+    assert frame_states([job(extracted, "good", quality=80)], file)["state"].to_list() == ["outstanding"]
+    assert frame_states([job(extracted, "good", StrideSelection(5))], file)["state"].to_list() == ["outstanding"]
+    assert frame_states(jobs[:1], file)["state"].to_list() == ["done"]
+    (extracted / "frames" / "good" / "frame_000010.jpg").unlink()
+    assert frame_states(jobs, file)["state"].to_list()[:2] == ["outstanding", "damaged"]
+    extract_one(jobs[0])
+    assert frame_states(jobs, file).equals(first)
+    copy_clip(clip("vfr"), extracted / "videos", "good")
+    assert frame_states(jobs, file)["state"].to_list()[0] == "outstanding"
+
+
+@pytest.mark.parametrize("content", [b"", b"not a table"])
+def test_a_spoilt_memory_is_as_good_as_none(extracted: Path, content: bytes) -> None:
+    file, jobs = extracted / "states.parquet", [job(extracted, "good")]
+    file.write_bytes(content)
+    assert frame_states(jobs, file)["state"].to_list() == ["done"]
+    assert pl.read_parquet(file)["video_id"].to_list() == ["good"]
+
+
+def test_where_nothing_can_be_remembered_only_time_is_lost(extracted: Path) -> None:
+    jobs = [job(extracted, "good")]
+    assert frame_states(jobs, extracted / "nowhere" / "states.parquet")["state"].to_list() == ["done"]
+    assert not (extracted / "nowhere").exists()
