@@ -196,7 +196,7 @@ def test_the_checks_fail_for_the_planted_faults_and_turn_a_ci_red(finished: Samp
     done = finished.run(sys.executable, "-m", "hand100m_assets.defs.check_data")
     assert done.returncode == 1
     assert "Traceback" not in done.stdout + done.stderr
-    for name in ("ego4d/videos: downloads_are_whole", "ego4d/frames: frames_are_complete", "record_rejected"):
+    for name in ("ego4d/videos: downloads_are_whole", "100doh/frames: frames_are_complete", "record_rejected"):
         assert any(line.startswith("ERROR") and name in line for line in done.stdout.splitlines()), done.stdout
     assert any(line.startswith("WARN") and "listed_videos_are_here" in line for line in done.stdout.splitlines())
 
