@@ -38,7 +38,7 @@ def test_all_components_keep_the_distances_of_the_keypoints_left_hands_mirrored(
         (EmbeddingOptions("crop", remove_scale=True, components=0), lambda xy: 0.5 + 0.4 * (xy - 0.5)),
         (EmbeddingOptions("wrist", False, True, 0), lambda xy: xy @ np.array([[0.6, 0.8], [-0.8, 0.6]])),
     ],
-    ids=str,
+    ids=["moved", "moved and scaled", "scaled in the crop", "moved and turned"],
 )
 def test_what_a_step_removes_counts_for_nothing_and_does_count_without_it(options: EmbeddingOptions, moved) -> None:  # type: ignore[no-untyped-def]
     points = keypoints()
