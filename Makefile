@@ -12,7 +12,7 @@ IN_DEMO = HAND100M_ENV_FILE=$(DEMO)/.env DAGSTER_HOME=$(DEMO)/dagster_home
 PORT ?= 3000
 
 .DEFAULT_GOAL := help
-.PHONY: help demo dev test test-quick check check-data format bench bench-video bench-annotations bench-mining bench-orchestration lock clean
+.PHONY: help demo dev test test-quick check check-data format bench bench-video bench-annotations bench-mining bench-orchestration bench-grid lock clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -75,6 +75,10 @@ bench-mining: $(STAMP) ## the same for mining 50k, 200k and 1m hands (a quarter 
 bench-orchestration: $(STAMP) ## sensors, schedule and batches on 37,000 videos (HAND100M_REFERENCE_DIR: folder of the real lists)
 	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[bench]'
 	$(BIN)/python -m benchmarks --only orchestration
+
+bench-grid: $(STAMP) ## the same for the pictures of a set (a minute)
+	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[bench]'
+	$(BIN)/python -m benchmarks --only grid
 
 format: $(STAMP) ## rewrite the code in the house style
 	$(BIN)/ruff check --fix . ; $(BIN)/ruff format .

@@ -8,6 +8,7 @@ from hand100m_assets.defs.assets.annotations import build_annotation_assets
 from hand100m_assets.defs.assets.frames import build_frame_assets
 from hand100m_assets.defs.assets.mining import build_mining_assets
 from hand100m_assets.defs.assets.pairs import build_pair_assets
+from hand100m_assets.defs.assets.pictures import build_picture_assets
 from hand100m_assets.defs.assets.videos import build_video_assets
 from hand100m_assets.defs.checks import build_checks
 from hand100m_assets.defs.jobs import build_jobs
@@ -44,6 +45,7 @@ def _of_source(source: Source, settings: Settings) -> dg.Definitions:
             *build_annotation_assets(source),
             *build_frame_assets(source, settings),
             *build_pair_assets(source),
+            *build_picture_assets(source),
             *build_mining_assets(source),
         ],
         asset_checks=build_checks(source),

@@ -255,6 +255,14 @@ class OutputLayout:
         """The 2240 x 2240 px grid picture of one annotation set, plain or labelled."""
         return self.grid_dir / f"{set_key}{'_labelled' if labelled else ''}.jpg"
 
+    def sheet_file(self, set_key: str, sheet: str) -> Path:
+        """One of the pictures drawn of an annotation set besides the grid, such as `ladder.jpg`."""
+        return self.base_dir / "sheets" / set_key / sheet
+
+    def report_file(self, set_key: str) -> Path:
+        """The page that says everything about one annotation set, pictures inside."""
+        return self.base_dir / "report" / f"{set_key}.html"
+
     @property
     def export_dir(self) -> Path:
         """Folder of the files made for other tools."""

@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
+from urllib.parse import quote
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -120,6 +121,7 @@ class Settings(BaseSettings):
     max_missing_share: float = Field(
         0.05, ge=0, le=1, description="Checks fail when more than this share of annotated images is missing."
     )
+    output_url: str = Field("", description="Address at which a web server shows the output folder; empty: none does.")
     expected_totals: dict[str, tuple[int, int]] = Field(
         default={"ego4d/simhand-50k": (49_930, 50_000)},
         description="`<source>/<set>` -> (images, hands) its file must hold.",
@@ -162,6 +164,12 @@ class Settings(BaseSettings):
     def output(self, source: Source) -> OutputLayout:
         """Where this source's outputs go."""
         return OutputLayout(self.output_root, source)
+
+    def output_url_of(self, file: Path) -> str | None:
+        """Where a web server shows a file below the output root; None where none does."""
+        if not self.output_url:
+            return None
+        return f"{self.output_url.rstrip('/')}/{quote(file.relative_to(self.output_root).as_posix())}"
 
     @property
     def limits(self) -> Limits:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import click
 
-from hand100m_assets.cli.annotation_sets import export, grid, validate
+from hand100m_assets.cli.annotation_sets import export, grid, report, validate
 from hand100m_assets.cli.mining import mine
 from hand100m_assets.cli.output import Commands
 from hand100m_assets.cli.overview import doctor, sample, status
@@ -20,5 +20,5 @@ def main() -> None:
     """Hand100M data preparation: frames, tables and grids from videos and annotations."""
 
 
-for command in (sample, doctor, status, extract, audit, validate, mine, grid, export):
+for command in (sample, doctor, status, extract, audit, validate, mine, grid, report, export):
     main.add_command(command)

@@ -1,4 +1,4 @@
-"""`validate`, `grid`, `export`: annotation files to tables, pictures, and files for others."""
+"""`validate`, `grid`, `export`, `report`: annotation files to tables, pictures, pages, and files for others."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from hand100m_assets.layout import EXPORT_FORMATS, SOURCES, ExportFormat
 from hand100m_assets.pairs.resolve import resolve_pairs
 from hand100m_assets.render.anchors import choose_anchor_rows, is_published
 from hand100m_assets.render.grid import draw_grids, write_jpeg
+from hand100m_assets.reports import write_report
 from hand100m_assets.settings import load_settings
 from hand100m_assets.workspace import SourceWorkspace, console_lines_of, image_finder, read_set_name
 
@@ -116,3 +117,28 @@ def export(
                 click.secho(f"  left out: {count} ({reason})", fg="yellow", err=True)
 
     emit(json_wanted, [vars(one) for one in made], show)
+
+
+@click.command()
+@click.argument("set_keys", metavar="SET...", nargs=-1, required=True)
+@click.option(
+    "--source", "source_name", type=click.Choice([s.name for s in SOURCES]), required=True, help="Whose sets."
+)
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Folder of the pages; made if needed.")
+@as_json
+def report(*, set_keys: tuple[str, ...], source_name: str, out: Path | None, json_wanted: bool) -> None:
+    """Write one page each on finished annotation SETs: counts, rules, rejects, coverage, pairs and all pictures.
+
+    The page holds its pictures and asks no network. Pictures are drawn anew from the tables and frames on disk.
+    """
+    place = next(SourceWorkspace(load_settings(), source) for source in SOURCES if source.name == source_name)
+    made = []
+    for key in set_keys:
+        file, page = write_report(place, key, out=out and out / f"{key}.html")
+        made.append({"report": file, "pictures": page.pictures, "cells_empty": page.cells_empty})
+
+    def show() -> None:
+        for one in made:
+            click.echo(f"{one['report']}: {one['pictures']} pictures, {one['cells_empty']} cells empty")
+
+    emit(json_wanted, made, show)

@@ -23,7 +23,7 @@ def catalog_job_name(source: Source) -> str:
 
 
 def pictures_job_name(source: Source) -> str:
-    """Refreshes coverage, grid and export of one annotation set."""
+    """Refreshes coverage, pictures, report and export of one annotation set."""
     return f"{source.name}_pictures"
 
 
@@ -32,7 +32,18 @@ def checks_job_name(source: Source) -> str:
     return f"{source.name}_checks"
 
 
-CHECKED = ("video_list", "videos", "frames", "annotations", "coverage", "pairs", "mined_pairs", "agreement", "grid")
+CHECKED = (
+    "video_list",
+    "videos",
+    "frames",
+    "annotations",
+    "coverage",
+    "pairs",
+    "mined_pairs",
+    "agreement",
+    "grid",
+    "sheets",
+)
 """Assets that have checks."""
 
 
@@ -73,9 +84,9 @@ def build_jobs(source: Source) -> list[UnresolvedAssetJobDefinition]:
         ),
         dg.define_asset_job(
             pictures_job_name(source),
-            _assets(source, "coverage", "grid", "export"),
+            _assets(source, "coverage", "grid", "sheets", "report", "export"),
             partitions_def=annotation_set_partitions(source),
-            description="Refresh coverage, grid and export of one annotation set.",
+            description="Refresh coverage, pictures, report and export of one annotation set.",
         ),
         dg.define_asset_job(
             checks_job_name(source),

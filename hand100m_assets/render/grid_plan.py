@@ -22,7 +22,8 @@ _PAIR_COLUMNS: Final = (
     "same_video",
     "reason",
 )
-_HAND_COLUMNS: Final = (
+_IMAGE_COLUMNS: Final = ("image_id", "file_name")
+HAND_COLUMNS: Final = (
     "row_index",
     "hand_id",
     "image_id",
@@ -76,35 +77,58 @@ def plan_cells(
     hands: pl.DataFrame | pl.LazyFrame,
     anchor_rows: Sequence[int],
     images: pl.DataFrame | pl.LazyFrame | None,
+    neighbours: pl.DataFrame | pl.LazyFrame | None = None,
 ) -> list[Cell]:
     """Two cells an anchor: the hand itself, then its positive."""
-    pair_by_row = _rows_by_key(pairs, "row_index", anchor_rows, _PAIR_COLUMNS)
+    pair_by_row = rows_by_key(pairs, "row_index", anchor_rows, _PAIR_COLUMNS)
+    ranks = _ranks(pair_by_row, neighbours)
     positive_rows = [pair["positive_row_index"] for pair in pair_by_row.values()]
     wanted = {row for row in (*anchor_rows, *positive_rows) if row is not None}
-    hand_by_row = _rows_by_key(hands, "row_index", wanted, _HAND_COLUMNS)
-    file_names = _file_names(images, {hand["image_id"] for hand in hand_by_row.values()})
+    hand_by_row = rows_by_key(hands, "row_index", wanted, HAND_COLUMNS)
+    file_names = file_names_of(images, hand_by_row)
     cells: list[Cell] = []
     for place, row in enumerate(anchor_rows):
         pair = pair_by_row.get(row)
         anchor = hand_by_row.get(row, {"row_index": row})
-        cells.append(_cell(2 * place, anchor, file_names, badge=_badge(pair)))
+        cells.append(hand_cell(2 * place, anchor, file_names, badge=_badge(pair, ranks.get(row, ""))))
         cells.append(_positive_cell(2 * place + 1, pair, hand_by_row, file_names))
     return cells
 
 
-def _rows_by_key(
+def rows_by_key(
     table: pl.DataFrame | pl.LazyFrame, key: str, wanted: Iterable[Any], columns: Sequence[str]
 ) -> dict[Any, dict[str, Any]]:
+    """The rows whose key is wanted, by key; the rest of the table is not loaded."""
     lazy = table.lazy().select(columns)
     keys = pl.Series(sorted(set(wanted)), dtype=lazy.collect_schema()[key])
     return {row[key]: row for row in lazy.filter(pl.col(key).is_in(keys.implode())).collect().iter_rows(named=True)}
 
 
-def _file_names(images: pl.DataFrame | pl.LazyFrame | None, image_ids: set[str]) -> dict[str, str]:
+def file_names_of(
+    images: pl.DataFrame | pl.LazyFrame | None, hand_by_row: Mapping[int, Mapping[str, Any]]
+) -> dict[str, str]:
+    """File names by image id, of the images of these hands; empty without an images table."""
     if images is None:
         return {}
-    rows = _rows_by_key(images, "image_id", image_ids, ("image_id", "file_name"))
+    rows = rows_by_key(images, "image_id", {hand["image_id"] for hand in hand_by_row.values()}, _IMAGE_COLUMNS)
     return {image_id: row["file_name"] for image_id, row in rows.items()}
+
+
+def _ranks(
+    pair_by_row: Mapping[int, Mapping[str, Any]], neighbours: pl.DataFrame | pl.LazyFrame | None
+) -> dict[int, str]:
+    """Place of each positive among the mined neighbours of its anchor, in words; 1 is the nearest."""
+    if neighbours is None:
+        return {}
+    lists = rows_by_key(neighbours, "row_index", pair_by_row, ("row_index", "neighbour_rows"))
+    ranks = {}
+    for row, found in lists.items():
+        nearest, positive = list(found["neighbour_rows"]), pair_by_row[row]["positive_row_index"]
+        if positive in nearest:
+            ranks[row] = f"rank {nearest.index(positive) + 1}"
+        elif positive is not None and not pair_by_row[row]["same_video"]:
+            ranks[row] = f"rank > {len(nearest)}"
+    return ranks
 
 
 def _positive_cell(
@@ -114,7 +138,7 @@ def _positive_cell(
     file_names: Mapping[str, str],
 ) -> Cell:
     if pair is None:
-        return _cell(index, {}, file_names, reason="no pair of this hand in the table")
+        return hand_cell(index, {}, file_names, reason="no pair of this hand in the table")
     known = {
         "row_index": pair["positive_row_index"],
         "hand_id": pair["positive_hand_id"],
@@ -122,11 +146,11 @@ def _positive_cell(
         "frame_index": pair["positive_frame_index"],
     }
     if pair["positive_row_index"] is None:
-        return _cell(index, known, file_names, reason=pair["reason"] or "positive not found")
-    return _cell(index, hand_by_row.get(pair["positive_row_index"], known), file_names)
+        return hand_cell(index, known, file_names, reason=pair["reason"] or "positive not found")
+    return hand_cell(index, hand_by_row.get(pair["positive_row_index"], known), file_names)
 
 
-def _cell(
+def hand_cell(
     index: int,
     hand: Mapping[str, Any],
     file_names: Mapping[str, str],
@@ -134,6 +158,7 @@ def _cell(
     reason: str | None = None,
     badge: str = "",
 ) -> Cell:
+    """A cell of a row of the hands table; of what is known of a hand that has no row; or of a given reason."""
     if reason is None and "box_px" not in hand:
         reason = "hand not in the table: its record was rejected"
     if reason is None and (hand["frame_index"] is None or hand["video_id"] is None):
@@ -161,12 +186,13 @@ def _drawable(hand: Mapping[str, Any], file_names: Mapping[str, str]) -> Drawabl
     )
 
 
-def _badge(pair: Mapping[str, Any] | None) -> str:
+def _badge(pair: Mapping[str, Any] | None, rank: str) -> str:
     if pair is None:
         return ""
     parts = [
         "" if pair["distance"] is None else f"stated {pair['distance']:.3f}",
         "" if pair["pose_distance"] is None else f"pose {pair['pose_distance']:.3f}",
+        rank,
         "same video" if pair["same_video"] else "",
     ]
     return "   ".join(part for part in parts if part)

@@ -15,10 +15,17 @@ from hand100m_assets.render.crop import ImageBgr
 METADATA_MAX_BYTES: Final = 100_000
 """Previews are stored in the event database with every materialization, so they stay small."""
 
+_JPEG_START: Final = b"\xff\xd8"
 _JPEG_END: Final = b"\xff\xd9"
 """OpenCV decodes a file that was cut short without a word, the rest grey; only this marker tells. Source: ITU T.81."""
 
-_THUMBNAIL_SIDES_PX: Final = (1280, 1120, 960, 840, 720, 600, 480, 360, 240, 120, 60)
+_SCAN_START: Final = b"\xff\xda"
+"""Before the picture's own data, in which neither mark can occur; a smaller picture inside a header ends before it."""
+
+NOT_ON_DISK: Final = "image not on disk"
+
+_THUMBNAIL_SIDES_PX: Final = (2240, 1960, 1680, 1440, 1280, 1120, 960, 840, 720, 600, 480, 360, 240, 120, 60)
+THUMBNAIL_MAX_PX: Final = 1280
 _THUMBNAIL_QUALITIES: Final = (85, 70, 55)
 
 
@@ -49,11 +56,17 @@ def read_image(path: Path) -> ImageBgr | str:
     try:
         data = np.frombuffer(path.read_bytes(), dtype=np.uint8)
     except FileNotFoundError:
-        return "image not on disk"
+        return NOT_ON_DISK
     except OSError as error:
         return f"image cannot be read: {error.strerror}"
+    if data[:2].tobytes() == _JPEG_START and _is_cut_short(data.tobytes()):
+        return "image file is cut short"
     image = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
     return "image file is damaged or empty" if image is None else np.asarray(image, dtype=np.uint8)
+
+
+def _is_cut_short(jpeg: bytes) -> bool:
+    return jpeg.rfind(_JPEG_END) < jpeg.rfind(_SCAN_START)
 
 
 def jpeg_size_px(path: Path) -> tuple[int, int] | None:
@@ -64,15 +77,20 @@ def jpeg_size_px(path: Path) -> tuple[int, int] | None:
     return image.shape[1], image.shape[0]
 
 
-def jpeg_under(image_bgr: ImageBgr, max_bytes: int) -> bytes:
+def jpeg_under(image_bgr: ImageBgr, max_bytes: int, max_side_px: int = THUMBNAIL_MAX_PX) -> bytes:
     """The largest, then finest JPEG of the image that fits; never enlarged.
+
+    Args:
+        image_bgr: (height, width, 3) uint8.
+        max_bytes: Limit of the file.
+        max_side_px: Limit of the longer side.
 
     Raises:
         ValueError: Not even a stamp-sized one fits.
     """
     longest_px = max(image_bgr.shape[:2])
     for side_px in (longest_px, *_THUMBNAIL_SIDES_PX):
-        if side_px > min(longest_px, _THUMBNAIL_SIDES_PX[0]):
+        if side_px > min(longest_px, max_side_px):
             continue
         small = _shrunk(image_bgr, side_px / longest_px)
         for quality in _THUMBNAIL_QUALITIES:

@@ -13,6 +13,7 @@ import pytest
 
 from hand100m_assets.annotations.lookup import HandTable
 from hand100m_assets.errors import Hand100mError, OutputUnwritableError, VideoUnreadableError
+from hand100m_assets.pictures import CHARTS, SHEETS
 from hand100m_assets.video.failures import record_failure, stamp_of
 from hand100m_assets.video.manifest import read_manifest
 from hand100m_assets_tests.defs.conftest import TinyWorkspace, failure, hand, image, tiny_workspace
@@ -297,9 +298,27 @@ def test_an_annotation_file_that_is_gone_is_one_clear_line(annotated: TinyWorksp
     assert "no annotation file gives the set 'simhand-50k'" in failure(annotated.ingest())
 
 
-@pytest.mark.parametrize("step", ["100doh__coverage", "100doh__grid", "100doh__export"])
+@pytest.mark.parametrize("step", ["100doh__coverage", "100doh__export"])
 def test_what_has_no_input_yet_says_so(annotated: TinyWorkspace, step: str) -> None:
     assert "has not been materialized yet" in failure(annotated.draw(), step)
+
+
+@pytest.mark.parametrize("name", ["grid", "sheets", "report"])
+def test_pictures_of_a_set_without_tables_say_what_to_do(annotated: TinyWorkspace, name: str) -> None:
+    selection = [dg.AssetKey(["100doh", name])]
+    result = annotated.execute("100doh_pictures", partition_key="simhand-50k", asset_selection=selection)
+    assert "no finished tables" in failure(result)
+
+
+def test_pictures_need_only_tables_and_say_why_their_cells_are_empty(annotated: TinyWorkspace) -> None:
+    assert annotated.execute(
+        "100doh_annotations", partition_key="simhand-50k", asset_selection=[dg.AssetKey(["100doh", "annotations"])]
+    ).success
+    selection = [dg.AssetKey(["100doh", name]) for name in ("grid", "sheets", "report")]
+    assert annotated.execute("100doh_pictures", partition_key="simhand-50k", asset_selection=selection).success
+    assert set(annotated.table("grid", "simhand-50k")["reason"]) == {"image not on disk"}
+    page = Path(annotated.metadata("report", "simhand-50k")["file"]).read_text()
+    assert "Not known yet: coverage was not materialized." in page
 
 
 def test_pairs_without_tables_say_what_to_do(annotated: TinyWorkspace) -> None:
@@ -439,7 +458,37 @@ def test_both_grids_are_drawn_whole_with_previews_that_need_no_network(drawn: Dr
         assert metadata[name] == str(path)
         preview = metadata[f"{name}_preview"]
         assert "](data:image/jpeg;base64," in preview and len(preview) <= 100_000
-    assert metadata["cells_empty"] == tiny.table("grid", "simhand-50k").height > 0
+    cells = tiny.table("grid", "simhand-50k")
+    assert (cells.height, metadata["cells_empty"]) == (6, cells["reason"].len() - cells["reason"].null_count())
+    assert set(cells["reason"].drop_nulls()) == {"not on the selection"}
+
+
+def test_sheets_and_charts_are_whole_files_with_previews_that_need_no_network(drawn: Drawn) -> None:
+    tiny, _ = drawn
+    metadata = tiny.metadata("sheets", "simhand-50k")
+    for name in (*SHEETS, *CHARTS):
+        path = Path(metadata[f"{name}_file"])
+        assert path.parent == tiny.place.output.base_dir / "sheets" / "simhand-50k"
+        assert cv2.imread(str(path)) is not None
+        assert "](data:image/" in metadata[name] and len(metadata[name]) <= 100_000
+    cells = tiny.table("sheets", "simhand-50k")
+    assert set(cells["sheet"]) <= set(SHEETS)
+    assert metadata["cells_empty"] == cells["reason"].len() - cells["reason"].null_count() > 0
+
+
+def test_the_report_is_a_page_with_a_link_and_all_pictures_inside(drawn: Drawn) -> None:
+    tiny, _ = drawn
+    metadata, file = tiny.metadata("report", "simhand-50k"), tiny.place.output.report_file("simhand-50k")
+    assert (metadata["report"], metadata["file"]) == (file.resolve().as_uri(), str(file))
+    page = file.read_text()
+    assert page.count("data:image/") == metadata["pictures"] == 8
+    assert "not on the selection" in page
+    served = tiny.reconfigured(output_url="http://shelf:8000/hands/")
+    selection = [dg.AssetKey(["100doh", "report"])]
+    assert served.execute("100doh_pictures", partition_key="simhand-50k", asset_selection=selection).success
+    assert served.metadata("report", "simhand-50k")["report"] == (
+        "http://shelf:8000/hands/100doh/report/simhand-50k.html"
+    )
 
 
 def test_the_run_log_says_the_three_lines_with_what_was_really_read(drawn: Drawn) -> None:

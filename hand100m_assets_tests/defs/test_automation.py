@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta, timezone
+
 import dagster as dg
 import pytest
 
@@ -20,6 +22,7 @@ CHECKS_OF = {
     "mined_pairs": {"all_sound_hands_are_mined", "neighbours_are_from_other_videos"},
     "agreement": {"shipped_positives_are_near"},
     "grid": {"grid_cells_are_filled", "grids_have_full_size"},
+    "sheets": {"sheet_cells_are_filled"},
 }
 
 
@@ -33,7 +36,7 @@ class Daemon:
         selection = sensors["100doh_pictures_follow"].asset_selection
         self.keys = selection.resolve(graph) | selection.resolve_checks(graph)
 
-    def tick(self) -> tuple[set[tuple[str, str | None]], set[str]]:
+    def tick(self, now: datetime | None = None) -> tuple[set[tuple[str, str | None]], set[str]]:
         """(asset, partition) requested, and names of the checks requested."""
         result = dg.evaluate_automation_conditions(
             self.tiny.defs,
@@ -41,6 +44,7 @@ class Daemon:
             asset_selection=dg.AssetSelection.keys(*[k for k in self.keys if isinstance(k, dg.AssetKey)])
             | dg.AssetSelection.checks(*[k for k in self.keys if isinstance(k, dg.AssetCheckKey)]),
             cursor=self.cursor,
+            evaluation_time=now,
         )
         self.cursor = result.cursor
         assets = {
@@ -93,10 +97,10 @@ def test_ingested_annotations_ask_for_pairs_and_mining_and_their_checks(daemon: 
 
 def test_coverage_and_grid_follow_when_all_their_inputs_are_there(daemon: Daemon) -> None:
     daemon.tick()
-    daemon.made("annotations", "pairs", partition=SET)
-    assert not {asset for asset, _ in daemon.tick()[0]} & {"coverage", "grid"}
+    daemon.made("annotations", "pairs", "mined_pairs", "agreement", partition=SET)
+    assert not {asset for asset, _ in daemon.tick()[0]} & {"coverage", "grid", "sheets", "report"}
     daemon.made(*UNPARTITIONED)
-    assert daemon.tick()[0] >= {("coverage", SET), ("grid", SET)}
+    assert daemon.tick()[0] >= {("coverage", SET), ("grid", SET), ("sheets", SET), ("report", SET)}
 
 
 def test_an_export_waits_for_the_inventory_but_is_not_made_anew_for_each_of_its_changes(daemon: Daemon) -> None:
@@ -115,10 +119,29 @@ def test_an_export_waits_for_the_inventory_but_is_not_made_anew_for_each_of_its_
 def test_new_frames_redraw_coverage_and_grid_but_not_pairs(daemon: Daemon) -> None:
     daemon.tick()
     daemon.made(*UNPARTITIONED)
-    daemon.made("annotations", "pairs", "coverage", "grid", partition=SET)
+    daemon.made("annotations", "pairs", "mined_pairs", "agreement", "coverage", "grid", partition=SET)
+    daemon.made("sheets", "report", partition=SET)
     daemon.tick()
     daemon.made("frame_catalog")
     assert daemon.tick()[0] == {("coverage", SET), ("grid", SET)}
+
+
+def test_sheets_and_report_are_made_at_once_and_renewed_at_most_once_a_night(daemon: Daemon) -> None:
+    evening = datetime(2026, 1, 10, 20, tzinfo=timezone.utc)
+    everything = ("annotations", "pairs", "mined_pairs", "agreement", "coverage", "grid")
+    daemon.tick(evening)
+    daemon.made(*UNPARTITIONED)
+    daemon.made(*everything, partition=SET)
+    assert {("sheets", SET), ("report", SET)} <= daemon.tick(evening)[0]
+    daemon.made("sheets", "report", partition=SET)
+    daemon.tick(evening)
+    daemon.made("frame_catalog")
+    daemon.made("coverage", "grid", partition=SET)
+    assert daemon.tick(evening + timedelta(minutes=10))[0] == set()
+    night = evening + timedelta(hours=8)
+    assert daemon.tick(night)[0] == {("sheets", SET), ("report", SET)}
+    daemon.made("sheets", "report", partition=SET)
+    assert daemon.tick(night + timedelta(days=1))[0] == set(), "nothing changed that day"
 
 
 def test_checks_run_by_themselves_each_time_their_asset_changed(daemon: Daemon) -> None:

@@ -126,7 +126,8 @@ def test_a_sound_copy_passes_and_says_how_much_was_checked(sound: TinyWorkspace)
         "all_sound_hands_are_mined": 4,
         "neighbours_are_from_other_videos": 8,
         "shipped_positives_are_near": 1,
-        "grid_cells_are_filled": 100,
+        "grid_cells_are_filled": 8,
+        "sheet_cells_are_filled": 16,
         "grids_have_full_size": 2,
     }
 
@@ -413,17 +414,26 @@ def test_positives_that_are_mostly_far_are_a_warning(sound: TinyWorkspace) -> No
     assert (result.passed, result.severity, result.metadata["at_fault"]) == (False, WARN, 1)
 
 
-@pytest.mark.parametrize(("empty", "severity"), [(5, WARN), (6, ERROR)])
-def test_empty_cells_warn_up_to_the_limit_and_are_an_error_above(
-    sound: TinyWorkspace, empty: int, severity: dg.AssetCheckSeverity
+@pytest.mark.parametrize("asset", ["grid", "sheets"])
+@pytest.mark.parametrize(
+    ("hands", "empty", "severity"), [(100, 5, WARN), (100, 6, ERROR), (20, 1, WARN), (8, 1, ERROR)]
+)
+def test_empty_cells_warn_up_to_the_limit_of_those_that_should_be_filled_and_are_an_error_above(
+    sound: TinyWorkspace, asset: str, hands: int, empty: int, severity: dg.AssetCheckSeverity
 ) -> None:
-    path = sound.place.output.table_file("grid", SET)
+    path = sound.place.output.table_file(asset, SET)
     schema = pl.read_parquet_schema(path)
-    cells = [{"cell": n, "video_id": ONE, "reason": "image not on disk"} for n in range(empty)]
+    cells = [{"cell": n, "video_id": ONE, "reason": "image not on disk" if n < empty else None} for n in range(hands)]
     pl.DataFrame(cells, schema=schema).write_parquet(path)
-    result = evaluate(sound, "grid_cells_are_filled")
+    result = evaluate(sound, f"{asset.removesuffix('s')}_cells_are_filled")
     assert (result.passed, result.severity, result.metadata["at_fault"]) == (False, severity, empty)
-    assert "image not on disk" in examples(result) and f"lacks {empty}%" in result.description
+    assert "image not on disk" in examples(result) and f"lacks {empty / hands:.0%}" in result.description
+
+
+def test_a_set_without_any_pair_has_no_empty_cell(sound: TinyWorkspace) -> None:
+    path = sound.place.output.table_file("grid", SET)
+    pl.read_parquet(path).clear().write_parquet(path)
+    assert evaluate(sound, "grid_cells_are_filled").passed
 
 
 @pytest.mark.parametrize(

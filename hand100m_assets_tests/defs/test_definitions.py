@@ -20,11 +20,13 @@ coverage        by annotation_sets  from annotations frame_catalog inventory
 export          by annotation_sets  from annotations inventory
 frame_catalog   by -                from frames
 frames          by videos           from annotations videos
-grid            by annotation_sets  from annotations frame_catalog pairs
+grid            by annotation_sets  from annotations coverage frame_catalog mined_pairs pairs
 inventory       by -                from video_list videos
 mined_pairs     by annotation_sets  from annotations
 missing_videos  by -                from inventory
 pairs           by annotation_sets  from annotations
+report          by annotation_sets  from agreement annotations coverage grid pairs sheets
+sheets          by annotation_sets  from annotations coverage frame_catalog mined_pairs pairs
 video_list      by -                from -
 videos          by videos           from -
 """
@@ -41,6 +43,7 @@ CHECKS = {
     "grid": {"grid_cells_are_filled", "grids_have_full_size"},
     "mined_pairs": {"all_sound_hands_are_mined", "neighbours_are_from_other_videos"},
     "pairs": {"distances_are_finite", "positives_are_resolved"},
+    "sheets": {"sheet_cells_are_filled"},
     "video_list": {"list_is_here"},
     "videos": {"downloads_are_whole", "listed_videos_are_here", "videos_match_the_list"},
 }
@@ -49,7 +52,7 @@ JOBS = {
     "catalog": ["frame_catalog", "inventory", "missing_videos", "video_list"],
     "checks": [],
     "frames": ["frames"],
-    "pictures": ["coverage", "export", "grid"],
+    "pictures": ["coverage", "export", "grid", "report", "sheets"],
 }
 JOB_CHECKS = {"annotations": [], "catalog": ["frames", "video_list", "videos"], "checks": sorted(CHECKS)}
 EACH_SOURCE = pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.name)

@@ -7,9 +7,10 @@ import numpy as np
 import polars as pl
 import pytest
 
-from hand100m_assets.render import grid as grid_module
+from hand100m_assets.render import crops as crops_module
 from hand100m_assets.render.crop import mirror_keypoints
 from hand100m_assets.render.grid import draw_grid, draw_grids
+from hand100m_assets.render.grid_plan import plan_cells
 from hand100m_assets_tests.unit.render.scene import Scene
 from hand100m_assets_tests.unit.render.test_crop import region_in_words
 
@@ -58,8 +59,8 @@ def test_drawing_twice_gives_the_same_pixels_and_lazy_tables_do_too(scene):
 
 def test_each_frame_is_read_once_however_many_hands_it_holds(scene, monkeypatch):
     reads = Counter()
-    real = grid_module.read_image
-    monkeypatch.setattr(grid_module, "read_image", lambda path: reads.update([path]) or real(path))
+    real = crops_module.read_image
+    monkeypatch.setattr(crops_module, "read_image", lambda path: reads.update([path]) or real(path))
     draw(scene, [*range(12)] * 4)
     assert len(reads) == 6
     assert set(reads.values()) == {1}
@@ -169,3 +170,56 @@ def test_file_names_reach_the_path_finder_when_images_are_given(scene):
 def test_more_anchors_than_places_are_refused(scene):
     with pytest.raises(ValueError, match="51 anchors do not fit into 50 places"):
         draw(scene, [0] * 51)
+
+
+def test_a_frame_that_is_not_on_disk_is_marked_with_the_reason_that_coverage_gives(scene, tmp_path):
+    coverage = pl.DataFrame(
+        [("-video_with_", 0, "frame beyond the end"), ("video_without", 0, "not extracted yet"), ("x", 0, None)],
+        schema={"video_id": pl.String, "frame_index": pl.Int32, "reason": pl.String},
+        orient="row",
+    )
+    damaged = tmp_path / "damaged.jpg"
+    damaged.write_bytes(b"no picture")
+    told = draw(scene, [0, 8], image_path=lambda _video, index, _name: damaged if index else tmp_path / "absent.jpg",
+                coverage=coverage)  # fmt: skip
+    assert told.missing.select("cell", "reason").rows() == [
+        (0, "not extracted yet"),
+        (1, "frame beyond the end"),
+        (2, "image file is damaged or empty"),
+        (3, "image file is damaged or empty"),
+    ]
+    bare = draw(scene, [0], image_path=lambda *_: tmp_path / "absent.jpg")
+    assert not np.array_equal(cell(told.plain, 0), cell(bare.plain, 0)), "the reason is written on it"
+
+
+def test_a_frame_that_coverage_still_calls_there_is_said_not_to_be(scene, tmp_path):
+    coverage = pl.LazyFrame(
+        [("video_without", 0, None)],
+        schema={"video_id": pl.String, "frame_index": pl.Int32, "reason": pl.String},
+        orient="row",
+    )
+    grid = draw(scene, [0], image_path=lambda *_: tmp_path / "absent.jpg", coverage=coverage)
+    assert grid.missing["reason"][0] == "image not on disk"
+
+
+def test_every_cell_that_should_show_a_hand_has_a_row_and_those_that_do_have_no_reason(scene):
+    grid = draw(scene, [1, 2, 4])
+    assert grid.cells["cell"].to_list() == [*range(6)]
+    assert grid.cells["row_index"].to_list() == [1, 4, 2, 5, 4, 7]
+    assert grid.cells["reason"].null_count() == grid.cell_count == 6
+
+
+def test_the_badge_says_the_rank_of_the_positive_among_the_mined_neighbours(scene):
+    neighbours = pl.DataFrame(
+        {"row_index": [1, 4, 5, 8], "neighbour_rows": [[9, 4, 2], [9, 2], [8], []]},
+        schema={"row_index": pl.UInt32, "neighbour_rows": pl.List(pl.UInt32)},
+    )
+    pairs = scene.pairs.with_columns(same_video=pl.col("row_index") == 5)
+    cells = plan_cells(pairs, scene.hands, [1, 4, 5, 8, 6], None, neighbours)
+    badges = [cell.badge for cell in cells[::2]]
+    assert ["rank" in badge for badge in badges] == [True, True, True, True, False]
+    assert badges[0].endswith("rank 2") and badges[1].endswith("rank > 2")
+    assert badges[2].endswith("rank 1   same video") and badges[3].endswith("rank > 0")
+    without, with_ranks = draw(scene, [1]), draw(scene, [1], neighbours=neighbours)
+    assert np.array_equal(without.plain, with_ranks.plain)
+    assert not np.array_equal(without.labelled, with_ranks.labelled)

@@ -8,7 +8,14 @@ import numpy as np
 import pytest
 
 from hand100m_assets.errors import OutputUnwritableError
-from hand100m_assets.render.jpeg import image_markdown, jpeg_size_px, jpeg_under, thumbnail_markdown, write_jpeg
+from hand100m_assets.render.jpeg import (
+    image_markdown,
+    jpeg_size_px,
+    jpeg_under,
+    read_image,
+    thumbnail_markdown,
+    write_jpeg,
+)
 
 
 def noise(height=300, width=500):
@@ -96,3 +103,17 @@ def test_the_size_of_a_file_is_known_only_when_it_is_whole(tmp_path):
     path.write_bytes(b"not a picture")
     assert jpeg_size_px(path) is None
     assert jpeg_size_px(tmp_path / "absent.jpg") is None
+
+
+@pytest.mark.parametrize("progressive", [0, 1])
+def test_a_jpeg_that_was_cut_short_is_no_picture_wherever_it_was_cut(tmp_path, progressive):
+    picture = np.random.default_rng(0).integers(0, 256, (64, 96, 3), dtype=np.uint8)
+    _, data = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_PROGRESSIVE, progressive])
+    whole, file = data.tobytes(), tmp_path / "frame.jpg"
+    file.write_bytes(whole + b"\0" * 16)
+    assert read_image(file).shape == (64, 96, 3), "what some programs add at the end does no harm"
+    for length in range(2, len(whole), max(1, len(whole) // 40)):
+        file.write_bytes(whole[:length])
+        assert isinstance(read_image(file), str), length
+    file.write_bytes(whole[: len(whole) // 2])
+    assert read_image(file) == "image file is cut short"
