@@ -76,7 +76,7 @@ bench-orchestration: $(STAMP) ## sensors, schedule and batches on 37,000 videos 
 	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[bench]'
 	$(BIN)/python -m benchmarks --only orchestration
 
-bench-grid: $(STAMP) ## the same for the pictures of a set (a minute)
+bench-grid: $(STAMP) ## the same for the pictures of a set (two minutes)
 	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[bench]'
 	$(BIN)/python -m benchmarks --only grid
 

@@ -16,7 +16,7 @@ STEPS = {
     "notice": "the file noticed: two looks by the sensors",
     "annotations": "tables, lookup and pairs",
     "catalog": "inventory, report, catalog",
-    "pictures": "coverage, grid, export",
+    "pictures": "coverage, pictures, report, export",
     "checks": "every check",
 }
 

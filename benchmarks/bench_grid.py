@@ -1,19 +1,26 @@
-"""The 10 x 10 grid of the published rows, 100 crops out of 1440 x 1080 frames."""
+"""The 10 x 10 grid of the published rows, 100 crops out of 1440 x 1080 frames, and the other pictures of the set."""
 
 from __future__ import annotations
 
 import json
+import shutil
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-from benchmarks.generate import write_annotations, write_frames
-from benchmarks.measure import Contender, compare, markdown_table
+from benchmarks.generate import IMAGES_50K, write_annotations, write_frames
+from benchmarks.measure import Contender, compare, markdown_table, run_peer
 from hand100m_assets.annotations.ingest import ingest_file
+from hand100m_assets.layout import EGO4D, OutputLayout
+from hand100m_assets.pairs.mined import mine_pairs
 from hand100m_assets.pairs.resolve import resolve_pairs
+from hand100m_assets.pictures import CHARTS, SHEETS, SetPictures
 from hand100m_assets.render.anchors import PUBLISHED_ROWS
+from hand100m_assets.settings import Settings
+from hand100m_assets.workspace import SourceWorkspace
 
 
 def _only_shown(content: dict[str, Any], shown: set[str]) -> dict[str, Any]:
@@ -44,8 +51,8 @@ def _verify(reference: Path, out: Path) -> None:
         raise SystemExit(f"{out}: not the original's picture, byte for byte")
 
 
-def run(work: Path, rounds: int) -> list[str]:
-    """One table."""
+def run(work: Path, rounds: int) -> Iterator[str]:
+    """One table of ways to draw the grid, one of what else is drawn."""
     full, reduced = _prepare(work)
     reference = work / "original" / "plain.jpg"
 
@@ -58,4 +65,36 @@ def run(work: Path, rounds: int) -> list[str]:
         contender("the same, of a file with only the shown hands", "grid_opencv", reduced, "reduced"),
         contender("ours from Parquet, plain and labelled", "grid_ours", work / "tables", "ours"),
     ]
-    return [markdown_table("100 crops, 50,000 hands", compare(contenders, rounds))]
+    yield markdown_table("100 crops, 50,000 hands", compare(contenders, rounds))
+    yield _others(work)
+
+
+def _others(work: Path) -> str:
+    """What the other pictures cost, each in a process of its own; nothing is compared."""
+    output, key = OutputLayout(work / "output", EGO4D), "simhand-50k"
+    shutil.copytree(work / "tables", output.annotation_dir(key), ignore=shutil.ignore_patterns("pairs.parquet"))
+    hands = output.annotation_dir(key) / "hands.parquet"
+    for asset in ("pairs", "mined_pairs"):
+        output.table_file(asset, key).parent.mkdir(parents=True)
+    shutil.copy(work / "tables" / "pairs.parquet", output.table_file("pairs", key))
+    mine_pairs(pl.scan_parquet(hands), output.table_file("mined_pairs", key))
+    place = SourceWorkspace(Settings(_env_file=None, output_root=output.root), EGO4D)
+    shown = [row for name in SHEETS for row in SetPictures(place, key).sheet(name).cells["row_index"]]
+    write_frames(output.frames_dir, [row % IMAGES_50K for row in (*shown, *PUBLISHED_ROWS, *_positives(place, key))])
+    lines = [
+        "**What else is drawn of 50,000 hands** (1 round)",
+        "",
+        "| picture | CPU s | wall s | peak MB |",
+        "|---|---|---|---|",
+    ]
+    for what in (*SHEETS, *CHARTS, "report"):
+        used = run_peer("set_pictures", output.root, key, what)
+        if what in SHEETS and not output.sheet_file(key, f"{what}.jpg").exists():
+            raise SystemExit(f"{what}: not drawn")
+        lines.append(f"| {what} | {used.cpu_s:.2f} | {used.wall_s:.2f} | {used.peak_rss_bytes / 1e6:.0f} |")
+    return "\n".join(lines)
+
+
+def _positives(place: SourceWorkspace, key: str) -> list[int]:
+    pairs = pl.read_parquet(place.output.table_file("pairs", key))
+    return pairs.filter(pl.col("row_index").is_in(PUBLISHED_ROWS))["positive_row_index"].to_list()

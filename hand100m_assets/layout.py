@@ -259,9 +259,14 @@ class OutputLayout:
         """One of the pictures drawn of an annotation set besides the grid, such as `ladder.jpg`."""
         return self.base_dir / "sheets" / set_key / sheet
 
+    @property
+    def report_dir(self) -> Path:
+        """Folder of the reports."""
+        return self.base_dir / "report"
+
     def report_file(self, set_key: str) -> Path:
         """The page that says everything about one annotation set, pictures inside."""
-        return self.base_dir / "report" / f"{set_key}.html"
+        return self.report_dir / f"{set_key}.html"
 
     @property
     def export_dir(self) -> Path:

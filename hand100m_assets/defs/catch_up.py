@@ -118,8 +118,8 @@ def summarise(source: Source, settings: Settings) -> Iterator[str]:
     videos = len(list(output.frames_dir.glob("[!.]*/manifest.json")))
     yield f"{source.title}: frames of {videos} videos in {output.frames_dir}"
     yield f"  missing videos, ready to send: {output.missing_videos_file}"
-    for grid in sorted(output.grid_dir.glob("*.jpg")):
-        yield f"  {grid}"
+    for picture in (*sorted(output.grid_dir.glob("*.jpg")), *sorted(output.report_dir.glob("*.html"))):
+        yield f"  {picture}"
 
 
 def main() -> None:

@@ -54,8 +54,10 @@ def choose_extreme_pairs(pairs: pl.DataFrame | pl.LazyFrame, end: End, count: in
     )
     rows = tuple(candidates["row_index"].head(min(count, -(-candidates.height // 2))).to_list())
     which = "smallest" if end == "best" else "largest"
-    how = f"the {len(rows)} {which} pose distances of {candidates.height:,} resolved pairs of different videos"
-    return ExtremePairs(rows, how)
+    of = f"{candidates.height:,} resolved pairs of different videos, each pair of hands once"
+    return ExtremePairs(
+        rows, f"the {len(rows)} {which} pose distances of {of}" if rows else "no resolved pair of different videos"
+    )
 
 
 def draw_extreme_pairs(

@@ -14,12 +14,15 @@ from matplotlib.patheffects import withStroke
 from hand100m_assets.render.figure import INK, label_axes, new_figure, png_bytes, say_nothing_to_show
 from hand100m_assets.render.skeleton import JointOrder, finger_joints
 
-_MAX_HANDS: Final = 20_000
+_MAX_HANDS: Final = 5_000
 """Of each source; more dots would only hide one another."""
 
 _SOURCE_COLORS: Final = ("#2f6db5", "#d98e04", "#009e73", "#b8578f")
 _DRAWN_COLUMNS, _DRAWN_ROWS = 7, 4
 """The map is divided so; of each part that has hands, the one nearest the middle is drawn."""
+
+_COLORS: Final = 32
+"""More would not fit into an asset's metadata when there are tens of thousands of dots."""
 
 _SKELETON_SHARE: Final = 0.55
 """Size of a drawn hand, as a share of its part."""
@@ -40,19 +43,21 @@ def pose_map(
 
     Args:
         hands_by_source: Title of each source -> its hands table; `keypoints` and `handedness` are read, of at most
-            20,000 rows spread evenly.
+            5,000 rows spread evenly.
         title: Headline of the picture.
         joint_order: Which joint is which.
     """
     poses = {name: _poses(hands) for name, hands in hands_by_source.items()}
     every = np.concatenate([*poses.values(), np.empty((0, 21, 2))])
-    figure, (axes,) = new_figure(title, f"{len(every):,} hands, left ones mirrored, size removed", 5.6)
+    counts = [int(hands.lazy().select(pl.len()).collect().item()) for hands in hands_by_source.values()]
+    shown = f"{len(every):,} of {sum(counts):,} hands, left ones mirrored, size removed"
+    figure, (axes,) = new_figure(title, shown, 5.6)
     if len(every) < 3:
         say_nothing_to_show(axes)
         return png_bytes(figure)
     xy, shares = _two_components(every.reshape(len(every), -1))
     source = np.repeat(np.arange(len(poses)), [len(one) for one in poses.values()])
-    _draw_dots(axes, xy, source, list(poses))
+    _draw_dots(axes, xy, source, [f"{name}: {count:,}" for name, count in zip(poses, counts, strict=True)])
     _draw_hands(axes, xy, every, joint_order)
     label_axes(axes, f"1st component ({shares[0]:.0%} of the variance)", f"2nd component ({shares[1]:.0%})")
     axes.set_xticks([])
@@ -61,7 +66,7 @@ def pose_map(
     for handle in legend.legend_handles:
         if handle is not None:
             handle.set_alpha(1)
-    return png_bytes(figure)
+    return png_bytes(figure, colors=_COLORS)
 
 
 def _poses(hands: pl.DataFrame | pl.LazyFrame) -> Floats:
@@ -91,13 +96,14 @@ def _two_components(vectors: Floats) -> tuple[Floats, Floats]:
 def _draw_dots(axes: Axes, xy: Floats, source: npt.NDArray[Any], names: list[str]) -> None:
     # Mixed by a fixed bit stream, in many layers: no source covers the other.
     layer = np.random.PCG64(0).random_raw(len(xy)) % np.uint64(8)
-    size = float(np.clip(12_000 / len(xy), 1.5, 14))
+    size = float(np.clip(30_000 / len(xy), 3, 14))
     for number in range(8):
         for index, name in enumerate(names):
             dots = xy[(layer == number) & (source == index)]
-            label = f"{name}: {int((source == index).sum()):,}" if number == 0 else None
             color = _SOURCE_COLORS[index % len(_SOURCE_COLORS)]
-            axes.scatter(dots[:, 0], dots[:, 1], s=size, color=color, alpha=0.45, linewidths=0, label=label)
+            axes.scatter(
+                dots[:, 0], dots[:, 1], s=size, color=color, alpha=0.6, linewidths=0, label=None if number else name
+            )
 
 
 def _draw_hands(axes: Axes, xy: Floats, poses: Floats, joint_order: JointOrder) -> None:

@@ -127,6 +127,9 @@ def test_every_annotation_set_has_tables_coverage_pairs_and_both_grids(
         assert pl.read_parquet(place.output.table_file("pairs", key)).height == summary["hands_kept"]
         for labelled in (False, True):
             assert cv2.imread(str(place.output.grid_file(key, labelled=labelled))).shape == (2240, 2240, 3)
+        for name in ("ladder.jpg", "best.jpg", "worst.jpg", "hands_per_video.png", "distances.png", "pose_map.png"):
+            assert cv2.imread(str(place.output.sheet_file(key, name))) is not None
+        assert place.output.report_file(key).read_text().count("data:image/") == 8
 
 
 @SOURCES

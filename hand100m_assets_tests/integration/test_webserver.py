@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import socket
 import subprocess
@@ -11,6 +12,7 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 from urllib.parse import urlsplit
 
 import pytest
@@ -96,7 +98,7 @@ def page(browser: Browser, webserver: str) -> Iterator[Page]:
 
 def test_the_asset_graph_shows_how_a_video_becomes_a_grid(page: Page) -> None:
     page.goto("/locations/hand100m_assets/asset-groups/ego4d/lineage")
-    for name in ("video_list", "inventory", "frames", "annotations", "coverage", "pairs", "grid"):
+    for name in ("video_list", "inventory", "frames", "annotations", "coverage", "pairs", "grid", "sheets", "report"):
         page.get_by_text(name, exact=True).first.wait_for()
 
 
@@ -126,3 +128,39 @@ def test_the_grid_is_visible_without_internet(page: Page) -> None:
     picture = page.locator("img[src^='data:image/jpeg']").first
     picture.wait_for()
     assert picture.evaluate("image => image.naturalWidth") >= 300
+
+
+@pytest.mark.parametrize("asset", ["sheets", "report"])
+def test_the_other_pictures_and_the_report_can_be_found_in_the_ui(page: Page, asset: str) -> None:
+    page.goto(f"/assets/ego4d/{asset}?view=partitions&partition=simhand-50k")
+    page.get_by_text("cells_empty").first.wait_for()
+    if asset == "report":
+        assert page.locator("a[href^='file://'][href$='/ego4d/report/simhand-50k.html']").count() >= 1
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_report_shows_its_pictures_without_asking_anybody(
+    browser: Browser, finished: SampleWorkspace, scheme: Literal["light", "dark"]
+) -> None:
+    context = browser.new_context(viewport={"width": 1280, "height": 900}, color_scheme=scheme)
+    page = context.new_page()
+    asked, said = [], []
+    page.on("request", lambda request: asked.append(request.url))
+    page.on("console", lambda message: said.append(message.text))
+    file = finished.settings.output_root / "ego4d" / "report" / "simhand-50k.html"
+    page.goto(file.as_uri())
+    assert [url for url in asked if not url.startswith("data:")] == [file.as_uri()]
+    assert said == []
+    widths = page.evaluate("[...document.images].map(image => image.complete && image.naturalWidth)")
+    assert len(widths) == 8 and min(widths) >= 600
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "nothing to scroll sideways"
+    ground, ink = page.evaluate(
+        "[getComputedStyle(document.body).backgroundColor, getComputedStyle(document.body).color]"
+    )
+    assert (_brightness(ground) > _brightness(ink)) == (scheme == "light")
+    assert abs(_brightness(ground) - _brightness(ink)) > 150
+    context.close()
+
+
+def _brightness(css_color: str) -> float:
+    return sum(map(int, re.findall(r"\d+", css_color)[:3])) / 3

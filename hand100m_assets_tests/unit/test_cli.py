@@ -228,6 +228,20 @@ def ingested(root: Path) -> Path:
     return root
 
 
+def test_report_writes_a_page_a_set_and_says_how_many_cells_are_empty(ingested: Path) -> None:
+    result = run("report", "simhand-50k", "--source", "100doh")
+    path = ingested / "out/100doh/report/simhand-50k.html"
+    assert result.exit_code == 0, result.output
+    assert result.stdout.startswith(f"{path}: 8 pictures, ") and result.stdout.endswith(" cells empty\n")
+    answer = document(run("report", "simhand-50k", "--source", "100doh", "--out", "pages", "--json"))
+    assert [(one["report"], one["pictures"]) for one in answer] == [("pages/simhand-50k.html", 8)]
+    assert Path("pages/simhand-50k.html").read_bytes() == path.read_bytes()
+
+
+def test_report_of_a_set_without_tables_is_one_clear_line(root: Path) -> None:
+    assert "no finished tables" in error_line(run("report", "simhand-50k", "--source", "100doh"))
+
+
 def test_export_writes_the_original_schema_below_the_output_root(ingested: Path) -> None:
     result = run("export", "simhand-50k", "--source", "100doh")
     path = ingested / "out/100doh/export/Hand100M_100DOH_50k_v1-1.json"
