@@ -12,7 +12,7 @@ IN_DEMO = HAND100M_ENV_FILE=$(DEMO)/.env DAGSTER_HOME=$(DEMO)/dagster_home
 PORT ?= 3000
 
 .DEFAULT_GOAL := help
-.PHONY: help demo dev test test-quick check check-data format bench bench-video bench-annotations bench-mining bench-orchestration bench-grid lock clean
+.PHONY: help demo dev test test-quick check check-data format bench bench-video bench-annotations bench-mining bench-orchestration bench-grid bench-training lock clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -79,6 +79,10 @@ bench-orchestration: $(STAMP) ## sensors, schedule and batches on 37,000 videos 
 bench-grid: $(STAMP) ## the same for the pictures of a set (two minutes)
 	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[bench]'
 	$(BIN)/python -m benchmarks --only grid
+
+bench-training: $(STAMP) ## the same for loading training samples of 1m hands (half an hour, 4 GB of /tmp, 16 GB of memory)
+	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[bench]'
+	$(BIN)/python -m benchmarks --only training --sizes 1m --rounds 3
 
 format: $(STAMP) ## rewrite the code in the house style
 	$(BIN)/ruff check --fix . ; $(BIN)/ruff format .

@@ -12,7 +12,15 @@ from importlib.metadata import version
 from itertools import chain
 from pathlib import Path
 
-from benchmarks import bench_annotations, bench_graph, bench_grid, bench_mining, bench_orchestration, bench_video
+from benchmarks import (
+    bench_annotations,
+    bench_graph,
+    bench_grid,
+    bench_mining,
+    bench_orchestration,
+    bench_training,
+    bench_video,
+)
 
 BENCHES = {
     "video": bench_video,
@@ -21,9 +29,10 @@ BENCHES = {
     "mining": bench_mining,
     "grid": bench_grid,
     "orchestration": bench_orchestration,
+    "training": bench_training,
 }
 LIBRARIES = ("opencv-python-headless", "av", "imageio-ffmpeg", "polars", "numpy", "numba", "pydantic")
-SIZES = tuple({**bench_annotations.SCALES, **bench_mining.SCALES})
+SIZES = tuple({**bench_annotations.SCALES, **bench_mining.SCALES, **bench_training.SCALES})
 
 
 def cpu_model() -> str:

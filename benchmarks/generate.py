@@ -22,17 +22,29 @@ def frame_file(image: int) -> str:
 
 
 def write_annotations(
-    path: Path, hands: int = HANDS_50K, images: int = IMAGES_50K, seed: int = 0, *, bad_every: int = 0
+    path: Path,
+    hands: int = HANDS_50K,
+    images: int = IMAGES_50K,
+    seed: int = 0,
+    *,
+    bad_every: int = 0,
+    frames: int | None = None,
 ) -> Path:
     """One file of the 50k scale by default, about 90 MB; every positive is in it, and from another video.
 
-    With `bad_every`, one hand in so many breaks the contract, in one of four ways in turn.
+    With `bad_every`, one hand in so many breaks the contract, in one of four ways in turn. With `frames`, images share
+    so many frames.
     """
     rng = np.random.default_rng(seed)
     with path.open("w", encoding="utf-8") as file:
         file.write('{"images": [')
         for image in range(images):
-            record = {"id": image, "file_name": f"Hand100M/{frame_file(image)}", "width": 1440, "height": 1080}
+            record = {
+                "id": image,
+                "file_name": f"Hand100M/{frame_file(image % (frames or images))}",
+                "width": 1440,
+                "height": 1080,
+            }
             file.write((", " if image else "") + json.dumps(record))
         file.write('], "annotations": [')
         for hand in range(hands):

@@ -9,6 +9,7 @@ from hand100m_assets.defs.assets.frames import build_frame_assets
 from hand100m_assets.defs.assets.mining import build_mining_assets
 from hand100m_assets.defs.assets.pairs import build_pair_assets
 from hand100m_assets.defs.assets.pictures import build_picture_assets
+from hand100m_assets.defs.assets.training import build_training_assets
 from hand100m_assets.defs.assets.videos import build_video_assets
 from hand100m_assets.defs.checks import build_checks
 from hand100m_assets.defs.jobs import build_jobs
@@ -47,6 +48,7 @@ def _of_source(source: Source, settings: Settings) -> dg.Definitions:
             *build_pair_assets(source),
             *build_picture_assets(source),
             *build_mining_assets(source),
+            *build_training_assets(source),
         ],
         asset_checks=build_checks(source),
         jobs=jobs,

@@ -63,6 +63,10 @@ class AnnotationFileError(PermanentError):
     """An annotation file is not JSON of the Hand100M shape, or ends in the middle."""
 
 
+class TrainingSetError(PermanentError):
+    """A training set is not there, was made of other tables, or is damaged."""
+
+
 class FolderUnreadableError(RetryableError):
     """A folder is missing, unmounted or not permitted; never to be taken for an empty one."""
 

@@ -23,6 +23,10 @@ FAILURES_DIR: Final = ".failures"
 
 MANIFEST_FILE: Final = "manifest.json"
 
+FRAMES_DIR: Final = "frames"
+TRAINING_SET_DIR: Final = "training_set"
+"""Below the output folder of a source: frame folders by video id, training sets by annotation set."""
+
 LOOKUP_FILE: Final = "hands.lookup"
 """Beside `hands.parquet` in the folder of an annotation set: the same hands, found one at a time."""
 
@@ -217,7 +221,7 @@ class OutputLayout:
     @property
     def frames_dir(self) -> Path:
         """Folder of the frame folders, one a video."""
-        return self.base_dir / "frames"
+        return self.base_dir / FRAMES_DIR
 
     def frame_dir(self, video_id: str) -> Path:
         """Finished frame folder of one video."""
@@ -267,6 +271,15 @@ class OutputLayout:
     def report_file(self, set_key: str) -> Path:
         """The page that says everything about one annotation set, pictures inside."""
         return self.report_dir / f"{set_key}.html"
+
+    @property
+    def training_sets_dir(self) -> Path:
+        """Folder of the training sets."""
+        return self.base_dir / TRAINING_SET_DIR
+
+    def training_set_dir(self, set_key: str) -> Path:
+        """Folder of one annotation set's crops in shards, their records and their index."""
+        return self.training_sets_dir / set_key
 
     @property
     def export_dir(self) -> Path:

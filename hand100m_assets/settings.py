@@ -13,6 +13,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from pydantic_settings.exceptions import SettingsError as SettingsSourceError
 
+from hand100m_assets.dataset.storedcrop import CropOptions
 from hand100m_assets.errors import SettingsError
 from hand100m_assets.layout import (
     DEFAULT_NAME_PATTERN,
@@ -117,6 +118,20 @@ class Settings(BaseSettings):
     )
     embedding_components: int = Field(14, ge=0, le=42, description="Principal components kept; 0: all 42 coordinates.")
 
+    training_set_from: Literal["frames", "videos"] = Field(
+        "frames", description="What crops are cut from: extracted frames, or videos whose frames are never written."
+    )
+    training_set_codec: Literal["jpeg", "webp", "png"] = Field(
+        "jpeg", description="How crops are stored; webp and png are lossless."
+    )
+    training_set_jpeg_quality: int = Field(98, ge=1, le=100, description="Of jpeg crops, with full chroma.")
+    training_set_size_px: int = Field(224, ge=224, le=4096, description="Larger crops are reduced to this side.")
+    training_set_margin: float = Field(
+        0, ge=0, le=1, description="Surroundings kept on each side of a crop, in sides of the crop."
+    )
+    training_set_shard_samples: int = Field(2000, ge=1, description="Crops in one tar file, about.")
+    training_set_audit: int = Field(50, ge=0, description="Crops of each set that the check cuts again; 0: none.")
+
     grid_seed: int = Field(0, ge=0, description="Seed of the pairs shown where no published choice exists.")
     max_missing_share: float = Field(
         0.05, ge=0, le=1, description="Checks fail when more than this share of annotated images is missing."
@@ -184,6 +199,16 @@ class Settings(BaseSettings):
             remove_scale=self.embedding_remove_scale,
             remove_rotation=self.embedding_remove_rotation,
             components=self.embedding_components,
+        )
+
+    @property
+    def crop_options(self) -> CropOptions:
+        """How the crops of a training set are stored."""
+        return CropOptions(
+            codec=self.training_set_codec,
+            jpeg_quality=self.training_set_jpeg_quality,
+            size_px=self.training_set_size_px,
+            margin=self.training_set_margin,
         )
 
     @property

@@ -16,6 +16,8 @@ from hand100m_assets.annotations.export import Exported, export_json
 from hand100m_assets.annotations.ingest import read_summary
 from hand100m_assets.annotations.named_frames import frames_named
 from hand100m_assets.annotations.paths import image_path
+from hand100m_assets.dataset.job import TrainingSetJob
+from hand100m_assets.dataset.records import INDEX_FILE
 from hand100m_assets.downloads import Downloads
 from hand100m_assets.errors import SettingsError
 from hand100m_assets.layout import (
@@ -157,6 +159,37 @@ class SourceWorkspace:
         order = self.settings.joint_order
         return export_coco(tables, file, frames_prefix=prefix, video_sizes=sizes, joint_order=order)
 
+    @property
+    def extraction_options(self) -> ExtractionOptions:
+        """How frames are made of videos."""
+        return ExtractionOptions(jpeg_quality=self.settings.jpeg_quality, colour_rule=self.settings.colour_rule)
+
+    def training_set_job(self, set_key: str) -> TrainingSetJob:
+        """The work that would finish one set's training set.
+
+        Raises:
+            AnnotationFileError: The set has no tables; materialize the set's annotations first.
+        """
+        settings = self.settings
+        return TrainingSetJob(
+            folder=self.output.training_set_dir(set_key),
+            set_key=set_key,
+            tables_dir=self.annotation_tables(set_key),
+            frames_dir=self.output.frames_dir,
+            video_path=self.video_file,
+            cut_from=settings.training_set_from,
+            options=settings.crop_options,
+            extraction=self.extraction_options,
+            limits=settings.limits,
+            prefixes=settings.image_prefixes,
+            shard_samples=settings.training_set_shard_samples,
+            workers=settings.worker_count,
+        )
+
+    def training_sets(self) -> list[str]:
+        """Keys of the finished training sets."""
+        return sorted(path.parent.name for path in self.output.training_sets_dir.glob(f"[!.]*/{INDEX_FILE}"))
+
     def selections(self, video_ids: Sequence[str]) -> Mapping[str, StrideSelection | FrameSetSelection]:
         """Which frames to take of each video: every N-th, or those that the chosen annotation sets name."""
         if self.settings.frame_selection == "stride":
@@ -167,7 +200,7 @@ class SourceWorkspace:
 
     def extraction_jobs(self, video_ids: Sequence[str]) -> list[ExtractionJob]:
         """The work that would finish these videos' frames."""
-        options = ExtractionOptions(jpeg_quality=self.settings.jpeg_quality, colour_rule=self.settings.colour_rule)
+        options = self.extraction_options
         limits = self.settings.limits
         return [
             ExtractionJob(

@@ -9,6 +9,7 @@ becomes 1 - x. A grid is ten rows of five pairs, each anchor left of its positiv
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -149,3 +150,51 @@ def read_coco(path: Path) -> dict[str, Any]:
         assert all(isinstance(v, int) for v in visibility)
         assert annotation["num_keypoints"] == sum(v > 0 for v in visibility)
     return content
+
+
+class OriginalLoader:
+    """The data sets of the original training code over one annotation file, arrays in the place of tensors.
+
+    Everything is held in memory as JSON gives it; a whole frame is read for each sample, and turned to RGB before it is
+    cut. `joints3D` is in pixels of the crop with z = 1; `joints_raw` keeps [0, 1] and z; tensors are float32.
+    """
+
+    def __init__(self, data_root: Path, annotation_file: Path) -> None:
+        content = json.loads(annotation_file.read_text())
+        self.data_root = data_root
+        self.hands = content["annotations"]
+        self.images = {image["id"]: image for image in content["images"]}
+        self.index_of = {hand["hand_id"]: index for index, hand in enumerate(self.hands)}
+        assert len(self.index_of) == len(self.hands)
+
+    def __len__(self) -> int:
+        return len(self.hands)
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        hand = self.hands[index]
+        image_name = os.path.join(self.data_root, self.images[hand["image_id"]]["file_name"])  # noqa: PTH118 - as it is
+        picture = cv2.cvtColor(cv2.imread(image_name), cv2.COLOR_BGR2RGB)
+        left, top, right, bottom = crop_square(region_ends(json.loads(hand["boxes"])), *picture.shape[1::-1])
+        image = cv2.resize(picture[top:bottom, left:right], (224, 224), interpolation=cv2.INTER_LINEAR)
+        joints = np.array(hand["keypoint_25d"], dtype=np.float32).reshape(21, 3)
+        raw = joints.copy()
+        joints[:, 0] *= image.shape[1]
+        joints[:, 1] *= image.shape[0]
+        if hand["left_right"] == "Left":
+            image = cv2.flip(image, 1)
+            joints[:, 0] = image.shape[1] - joints[:, 0]
+            raw[:, 0] = 1 - raw[:, 0]
+        joints[..., -1] = 1.0
+        positive = str(hand["positive_sample"][0])
+        return {
+            "image": image,
+            "image_name": image_name,
+            "hand_id": int(hand["hand_id"]),
+            "K": np.eye(3, dtype=np.float32),
+            "joints3D": joints,
+            "joints_valid": np.zeros_like(joints[..., -1:]),
+            "joints_raw": raw,
+            "positive_sample": positive,
+            "positive_sample_idx": self.index_of[positive],
+            "distance": hand["distance"][0],
+        }

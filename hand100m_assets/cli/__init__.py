@@ -11,6 +11,7 @@ from hand100m_assets.cli.annotation_sets import export, grid, report, validate
 from hand100m_assets.cli.mining import mine
 from hand100m_assets.cli.output import Commands
 from hand100m_assets.cli.overview import doctor, sample, status
+from hand100m_assets.cli.training import training_set
 from hand100m_assets.cli.videos import audit, extract
 
 
@@ -20,5 +21,5 @@ def main() -> None:
     """Hand100M data preparation: frames, tables and grids from videos and annotations."""
 
 
-for command in (sample, doctor, status, extract, audit, validate, mine, grid, report, export):
+for command in (sample, doctor, status, extract, audit, validate, mine, grid, report, export, training_set):
     main.add_command(command)

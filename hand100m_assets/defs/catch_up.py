@@ -13,6 +13,8 @@ import click
 import dagster as dg
 from dagster._core.definitions.sensor_definition import SensorExecutionData
 
+from hand100m_assets.dataset.handpairs import HandPairs
+from hand100m_assets.dataset.speed import samples_per_second
 from hand100m_assets.definitions import build_defs
 from hand100m_assets.defs.check_data import evaluate_checks, failure_lines, open_instance, report
 from hand100m_assets.defs.jobs import annotations_job_name, catalog_job_name, frames_job_name, pictures_job_name
@@ -120,6 +122,10 @@ def summarise(source: Source, settings: Settings) -> Iterator[str]:
     yield f"  missing videos, ready to send: {output.missing_videos_file}"
     for picture in (*sorted(output.grid_dir.glob("*.jpg")), *sorted(output.report_dir.glob("*.html"))):
         yield f"  {picture}"
+    for key in SourceWorkspace(settings, source).training_sets():
+        pairs = HandPairs(output.base_dir, key, tensors=False)
+        size_mb, pace = pairs.index.size_bytes / 1e6, samples_per_second(pairs)
+        yield f"  {pairs.folder}: {len(pairs)} samples, {size_mb:.1f} MB, {pace:,.0f} samples/s in this process"
 
 
 def main() -> None:

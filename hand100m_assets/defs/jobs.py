@@ -23,7 +23,7 @@ def catalog_job_name(source: Source) -> str:
 
 
 def pictures_job_name(source: Source) -> str:
-    """Refreshes coverage, pictures, report and export of one annotation set."""
+    """Refreshes coverage, pictures, report, export and training set of one annotation set."""
     return f"{source.name}_pictures"
 
 
@@ -43,6 +43,7 @@ CHECKED = (
     "agreement",
     "grid",
     "sheets",
+    "training_set",
 )
 """Assets that have checks."""
 
@@ -84,9 +85,9 @@ def build_jobs(source: Source) -> list[UnresolvedAssetJobDefinition]:
         ),
         dg.define_asset_job(
             pictures_job_name(source),
-            _assets(source, "coverage", "grid", "sheets", "report", "export"),
+            _assets(source, "coverage", "grid", "sheets", "report", "export", "training_set"),
             partitions_def=annotation_set_partitions(source),
-            description="Refresh coverage, pictures, report and export of one annotation set.",
+            description="Refresh coverage, pictures, report, export and training set of one annotation set.",
         ),
         dg.define_asset_job(
             checks_job_name(source),

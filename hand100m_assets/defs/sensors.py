@@ -26,7 +26,7 @@ from hand100m_assets.workspace import SourceWorkspace
 RANGE_START_TAG = "dagster/asset_partition_range_start"
 RANGE_END_TAG = "dagster/asset_partition_range_end"
 
-FOLLOWING = ("pairs", "mined_pairs", "agreement", "coverage", "grid", "sheets", "report", "export")
+FOLLOWING = ("pairs", "mined_pairs", "agreement", "coverage", "grid", "sheets", "report", "export", "training_set")
 """Assets that are renewed by themselves when what they are made from changed."""
 
 
@@ -134,7 +134,7 @@ def build_sensors(
         target=dg.AssetSelection.assets(*asset_keys(source, *FOLLOWING))
         | dg.AssetSelection.checks_for_assets(*asset_keys(source, "annotations")),
         minimum_interval_seconds=settings.sensor_interval_s,
-        description="Renews pairs, mining, coverage, pictures, export and their checks when their inputs changed.",
+        description="Renews what is made of tables and frames, with its checks, when that changed.",
     )
     return [new_videos, new_annotation_files, frames_finished, pictures]
 

@@ -27,6 +27,7 @@ missing_videos  by -                from inventory
 pairs           by annotation_sets  from annotations
 report          by annotation_sets  from agreement annotations coverage grid pairs sheets
 sheets          by annotation_sets  from annotations coverage frame_catalog mined_pairs pairs
+training_set    by annotation_sets  from annotations frame_catalog
 video_list      by -                from -
 videos          by videos           from -
 """
@@ -44,6 +45,13 @@ CHECKS = {
     "mined_pairs": {"all_sound_hands_are_mined", "neighbours_are_from_other_videos"},
     "pairs": {"distances_are_finite", "positives_are_resolved"},
     "sheets": {"sheet_cells_are_filled"},
+    "training_set": {
+        "training_counts_add_up",
+        "training_keypoints_are_inside",
+        "training_pixels_are_those_of_the_frames",
+        "training_positives_are_in_range",
+        "training_shards_are_whole",
+    },
     "video_list": {"list_is_here"},
     "videos": {"downloads_are_whole", "listed_videos_are_here", "videos_match_the_list"},
 }
@@ -52,7 +60,7 @@ JOBS = {
     "catalog": ["frame_catalog", "inventory", "missing_videos", "video_list"],
     "checks": [],
     "frames": ["frames"],
-    "pictures": ["coverage", "export", "grid", "report", "sheets"],
+    "pictures": ["coverage", "export", "grid", "report", "sheets", "training_set"],
 }
 JOB_CHECKS = {"annotations": [], "catalog": ["frames", "video_list", "videos"], "checks": sorted(CHECKS)}
 EACH_SOURCE = pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.name)

@@ -10,6 +10,7 @@ from hand100m_assets.defs.checks.audit import build_audit_check
 from hand100m_assets.defs.checks.frames import build_frame_checks
 from hand100m_assets.defs.checks.mining import build_mining_checks
 from hand100m_assets.defs.checks.pairs import build_grid_checks, build_pair_checks
+from hand100m_assets.defs.checks.training import build_training_checks
 from hand100m_assets.defs.checks.videos import build_video_checks
 from hand100m_assets.layout import Source
 
@@ -26,4 +27,5 @@ def build_checks(source: Source) -> list[dg.AssetChecksDefinition]:
         *build_pair_checks(source),
         *build_mining_checks(source),
         *build_grid_checks(source),
+        *build_training_checks(source),
     ]

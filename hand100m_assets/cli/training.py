@@ -1,0 +1,52 @@
+"""`training-set`: what a training job opens, of finished annotation sets."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import click
+
+from hand100m_assets.cli.output import as_json, emit
+from hand100m_assets.dataset.build import build_training_set
+from hand100m_assets.dataset.handpairs import HandPairs
+from hand100m_assets.dataset.records import CutFrom
+from hand100m_assets.dataset.speed import samples_per_second
+from hand100m_assets.dataset.storedcrop import CODECS, Codec
+from hand100m_assets.layout import SOURCES
+from hand100m_assets.settings import load_settings
+from hand100m_assets.workspace import SourceWorkspace
+
+
+@click.command("training-set")
+@click.argument("set_keys", metavar="SET...", nargs=-1, required=True)
+@click.option(
+    "--source", "source_name", type=click.Choice([s.name for s in SOURCES]), required=True, help="Whose sets."
+)
+@click.option("--from", "cut_from", type=click.Choice(["frames", "videos"]), help="Default HAND100M_TRAINING_SET_FROM.")
+@click.option("--codec", type=click.Choice(CODECS), help="Default HAND100M_TRAINING_SET_CODEC.")
+@as_json
+def training_set(
+    *, set_keys: tuple[str, ...], source_name: str, cut_from: CutFrom | None, codec: Codec | None, json_wanted: bool
+) -> None:
+    """Cut the crops of finished annotation SETs (keys such as simhand-50k) once; exit 1 when a set has no sample."""
+    given = {"training_set_from": cut_from, "training_set_codec": codec}
+    settings = load_settings().model_copy(update={name: value for name, value in given.items() if value})
+    place = next(SourceWorkspace(settings, source) for source in SOURCES if source.name == source_name)
+    made: list[dict[str, Any]] = []
+    for key in set_keys:
+        report = build_training_set(place.training_set_job(key))
+        pairs = HandPairs(place.output.base_dir, key, tensors=False)
+        facts = report.index.model_dump(include={"samples", "hands", "left_out"})
+        facts |= {"folder": pairs.folder, "size_bytes": report.index.size_bytes, "cut_now": report.cut}
+        made.append({**facts, "samples_per_second": round(samples_per_second(pairs))})
+
+    def show() -> None:
+        for one in made:
+            pace, size_mb = one["samples_per_second"], one["size_bytes"] / 1e6
+            click.echo(f"{one['folder']}: {one['samples']} samples, {size_mb:.1f} MB, {pace:,} samples/s")
+            for reason, count in one["left_out"].items():
+                click.secho(f"  left out: {count} ({reason})", fg="yellow", err=True)
+
+    emit(json_wanted, made, show)
+    sys.exit(0 if all(one["samples"] for one in made) else 1)

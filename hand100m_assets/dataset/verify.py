@@ -1,0 +1,212 @@
+"""Is a training set what it claims to be: bytes, pictures, labels, pairs, counts, and pixels cut again."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from hand100m_assets.annotations.tables import read_summary
+from hand100m_assets.dataset.handpairs import HandPairs
+from hand100m_assets.dataset.records import MISSING_FILE, ShardEntry
+from hand100m_assets.dataset.storedcrop import decode, store_crop
+from hand100m_assets.errors import EmptyCropError, Hand100mError, TrainingSetError
+from hand100m_assets.render.crop import ImageBgr
+from hand100m_assets.render.jpeg import read_image
+from hand100m_assets.video.decode import pick_frames
+from hand100m_assets.video.manifest import ExtractionOptions
+from hand100m_assets.video.picture import encode_jpeg
+from hand100m_assets.video.selection import FrameSetSelection
+
+MOST_OUTSIDE: Final = 1.0
+"""Crop sides by which a keypoint may lie outside, as in the rule of the annotation tables."""
+
+JPEG_TOLERANCE: Final = 2
+"""Grey levels by which two versions of OpenCV's JPEG coder may differ."""
+
+FRAME_MISSING: Final = "neither frame nor video is here"
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One thing that is wrong; `hand_id` is None where it is not about a single hand."""
+
+    where: str
+    hand_id: int | None
+    what: str
+
+
+def shard_faults(pairs: HandPairs, threads: int = 1) -> list[Fault]:
+    """Shards whose bytes are not those that were written, and samples whose picture does not decode."""
+    shards = pairs.index.shards
+    by_shard = pairs.records["shard"]
+    with ThreadPoolExecutor(max(threads, 1)) as pool:  # hashing and decoding let other threads run
+        found = pool.map(lambda n: _faults_of(pairs, shards[n], np.flatnonzero(by_shard == n)), range(len(shards)))
+        return [fault for faults in found for fault in faults]
+
+
+def _faults_of(pairs: HandPairs, shard: ShardEntry, samples: npt.NDArray[np.int64]) -> list[Fault]:
+    found = []
+    try:
+        digest = _sha256(pairs.folder / shard.name)
+    except OSError as error:
+        return [Fault(shard.name, None, f"cannot be read ({error.strerror or error})")]
+    if digest != shard.sha256:
+        found.append(Fault(shard.name, None, "its bytes are not those that were written (sha256 differs)"))
+    for sample in samples:
+        try:
+            pairs.stored_picture(sample)
+        except TrainingSetError as error:  # noqa: PERF203 - each one is to be named
+            found.append(Fault(shard.name, int(pairs.records["hand_id"][sample]), error.what))
+    return found
+
+
+def _sha256(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while data := file.read(1 << 20):
+            digest.update(data)
+    return digest.hexdigest()
+
+
+def keypoint_faults(pairs: HandPairs) -> list[Fault]:
+    """Samples with keypoints that are no numbers, or lie far outside their crop."""
+    xyz = pairs.records["keypoints"]
+    xy = xyz[..., :2]
+    unsound = ~np.isfinite(xyz).all(axis=(1, 2)) | (np.abs(xy - 0.5) > 0.5 + MOST_OUTSIDE).any(axis=(1, 2))
+    return [_fault(pairs, int(sample), "keypoints far outside the crop") for sample in np.flatnonzero(unsound)]
+
+
+def pair_faults(pairs: HandPairs) -> list[Fault]:
+    """Samples whose positive index is out of range or leads to another hand, and those without a finite distance."""
+    records = pairs.records
+    positive = records["positive"].astype(np.int64)
+    in_range = positive < len(pairs)
+    leads = np.zeros(len(pairs), dtype=bool)
+    leads[in_range] = records["hand_id"][positive[in_range]] == records["positive_hand_id"][in_range]
+    wrong = {
+        "positive index out of range": ~in_range,
+        "positive index leads to another hand": in_range & ~leads,
+        "no distance to its positive": ~np.isfinite(records["distance"]),
+    }
+    return [_fault(pairs, int(sample), what) for what, where in wrong.items() for sample in np.flatnonzero(where)]
+
+
+def count_faults(pairs: HandPairs, tables_dir: Path) -> list[Fault]:
+    """Samples and left-out hands that do not add up to the annotation set, each of the latter with a reason."""
+    index, kept = pairs.index, read_summary(tables_dir).hands_kept
+    found = []
+    missing = pl.read_parquet(pairs.folder / MISSING_FILE)
+    if index.samples + missing.height != kept:
+        what = f"{index.samples} samples and {missing.height} left out are not the {kept} hands of the annotation set"
+        found.append(Fault(pairs.set_key, None, what))
+    if unexplained := missing["reason"].null_count():
+        found.append(Fault(pairs.set_key, None, f"{unexplained} hands are left out without a reason"))
+    if len(np.unique(pairs.records["row_index"])) != len(pairs):
+        found.append(Fault(pairs.set_key, None, "a hand is there twice"))
+    return found
+
+
+@dataclass(frozen=True)
+class PixelAudit:
+    """What comparing some crops with ones cut again showed.
+
+    Attributes:
+        compared: How many were.
+        faults: Those that differ.
+        skipped: Reason -> count of those that could not be cut again.
+    """
+
+    compared: int
+    faults: list[Fault]
+    skipped: dict[str, int]
+
+
+def audit_pixels(
+    pairs: HandPairs,
+    *,
+    count: int,
+    seed: int,
+    image_of: Callable[[str, int], ImageBgr | str],
+) -> PixelAudit:
+    """Cut some samples again and compare them with what is stored.
+
+    Args:
+        pairs: The training set.
+        count: How many are drawn.
+        seed: Of the drawing.
+        image_of: The frame of a video, or why it cannot be had.
+    """
+    drawn = np.random.default_rng(seed).permutation(len(pairs))[:count]
+    faults, skipped = [], dict[str, int]()
+    for sample in drawn:
+        outcome = _compared(pairs, int(sample), image_of)
+        if outcome is None:
+            continue
+        if isinstance(outcome, Fault):
+            faults.append(outcome)
+        else:
+            skipped[outcome] = skipped.get(outcome, 0) + 1
+    return PixelAudit(len(drawn) - sum(skipped.values()), faults, skipped)
+
+
+def _compared(pairs: HandPairs, sample: int, image_of: Callable[[str, int], ImageBgr | str]) -> Fault | str | None:
+    """None where they are the same; a text where nothing could be compared."""
+    origin = pairs.origin(sample)
+    image = image_of(origin.video_id, origin.frame_index)
+    if isinstance(image, str):
+        return image
+    options = pairs.index.order.options
+    try:
+        again = decode(store_crop(image, origin.box_px, options).data)
+        stored = pairs.stored_picture(sample).image[..., ::-1]
+    except (EmptyCropError, TrainingSetError) as error:
+        return _fault(pairs, sample, error.what)
+    assert again is not None
+    if again.shape != stored.shape:
+        return _fault(pairs, sample, f"cut again it is {again.shape[1::-1]} px, not {stored.shape[1::-1]}")
+    gap = int(np.abs(again.astype(np.int16) - stored).max())
+    if gap > (JPEG_TOLERANCE if options.codec == "jpeg" else 0):
+        return _fault(pairs, sample, f"cut again it differs by up to {gap} grey levels")
+    return None
+
+
+def frames_again(
+    frame_path: Callable[[str, int], Path], video_path: Callable[[str], Path], extraction: ExtractionOptions
+) -> Callable[[str, int], ImageBgr | str]:
+    """Frames from disk; where they are not there, decoded from the video."""
+
+    def image_of(video_id: str, frame_index: int) -> ImageBgr | str:
+        image = read_image(frame_path(video_id, frame_index))
+        if not isinstance(image, str):
+            return image
+        path = video_path(video_id)
+        if not path.exists():
+            return FRAME_MISSING
+        try:
+            picked, _ = pick_frames(path, FrameSetSelection([frame_index]))
+        except Hand100mError as error:
+            return error.what
+        decoded = decode(encode_jpeg(picked[0], extraction.jpeg_quality, extraction.colour_rule)) if picked else None
+        return "frame cannot be decoded" if decoded is None else decoded
+
+    return image_of
+
+
+def _fault(pairs: HandPairs, sample: int, what: str) -> Fault:
+    record: Any = pairs.records[sample]
+    return Fault(pairs.index.shards[record["shard"]].name, int(record["hand_id"]), what)
+
+
+def faults_table(key: str, faults: Sequence[Fault]) -> pl.DataFrame:
+    """Faults of one set as rows."""
+    rows: Iterator[tuple[str, str, int | None, str]] = ((key, f.where, f.hand_id, f.what) for f in faults)
+    schema = {"annotation_set": pl.String, "where": pl.String, "hand_id": pl.Int64, "what": pl.String}
+    return pl.DataFrame(list(rows), schema=schema, orient="row")

@@ -1,0 +1,118 @@
+"""Checks of the training sets: what a training job would otherwise find out hours later."""
+
+from collections.abc import Callable
+
+import dagster as dg
+import polars as pl
+
+from hand100m_assets.audits import seed_of_today
+from hand100m_assets.dataset.handpairs import HandPairs
+from hand100m_assets.dataset.verify import (
+    Fault,
+    PixelAudit,
+    audit_pixels,
+    count_faults,
+    faults_table,
+    frames_again,
+    keypoint_faults,
+    pair_faults,
+    shard_faults,
+)
+from hand100m_assets.defs.checks.results import ERROR, FOLLOWS, WARN, nothing_yet, offenders
+from hand100m_assets.defs.failures import fails_clearly
+from hand100m_assets.defs.resources import Workspace
+from hand100m_assets.layout import Source
+from hand100m_assets.workspace import SourceWorkspace
+
+FaultsOf = Callable[[SourceWorkspace, HandPairs], list[Fault]]
+_AGAIN = "Delete the folder of the training set and materialize it again."
+
+
+def build_training_checks(source: Source) -> list[dg.AssetChecksDefinition]:
+    """Bytes and pictures, keypoints, pairs, counts, and pixels cut again."""
+    return [
+        _check(
+            source,
+            name="training_shards_are_whole",
+            why="A damaged shard ends a training run in the middle of an epoch.",
+            faults_of=lambda place, pairs: shard_faults(pairs, place.settings.worker_count),
+            what="shards or pictures are damaged",
+            fix="Delete the shards named and materialize training_set again.",
+        ),
+        _check(
+            source,
+            name="training_keypoints_are_inside",
+            why="Keypoints off by more than a crop side belong to another box or unit.",
+            faults_of=lambda _, pairs: keypoint_faults(pairs),
+            what="samples have keypoints far outside their crop",
+            fix="Correct or drop these hands in the annotation file.",
+        ),
+        _check(
+            source,
+            name="training_positives_are_in_range",
+            why="A wrong pair index pulls unlike hands together.",
+            faults_of=lambda _, pairs: pair_faults(pairs),
+            what="samples do not lead to their positive",
+            fix=_AGAIN,
+        ),
+        _check(
+            source,
+            name="training_counts_add_up",
+            why="A hand that is neither a sample nor left out with a reason was lost.",
+            faults_of=lambda place, pairs: count_faults(pairs, place.annotation_tables(pairs.set_key)),
+            what="counts differ from the annotation set's",
+            fix="Materialize training_set again.",
+        ),
+        _pixel_check(source),
+    ]
+
+
+def _check(
+    source: Source, *, name: str, why: str, faults_of: FaultsOf, what: str, fix: str
+) -> dg.AssetChecksDefinition:
+    @dg.asset_check(asset=[source.name, "training_set"], name=name, description=why, automation_condition=FOLLOWS)
+    @fails_clearly
+    def check(workspace: Workspace) -> dg.AssetCheckResult:
+        place = workspace.source(source)
+        sets = _open_all(place)
+        if not sets:
+            return nothing_yet("training sets")
+        found = pl.concat([faults_table(pairs.set_key, faults_of(place, pairs)) for pairs in sets])
+        return offenders(found, severity=ERROR, what=what, fix=fix, checked=sum(map(len, sets)))
+
+    return check
+
+
+def _pixel_check(source: Source) -> dg.AssetChecksDefinition:
+    @dg.asset_check(
+        asset=[source.name, "training_set"],
+        description="A crop of another frame, or of an older one, teaches wrong labels unseen.",
+        automation_condition=FOLLOWS,
+    )
+    @fails_clearly
+    def training_pixels_are_those_of_the_frames(workspace: Workspace) -> dg.AssetCheckResult:
+        place = workspace.source(source)
+        sets = _open_all(place)
+        if not sets:
+            return nothing_yet("training sets")
+        audits = {pairs.set_key: _audit(place, pairs) for pairs in sets}
+        found = pl.concat([faults_table(key, audit.faults) for key, audit in audits.items()])
+        compared = sum(audit.compared for audit in audits.values())
+        if not compared and any(map(len, sets)):
+            skipped = {key: audit.skipped for key, audit in audits.items()}
+            return dg.AssetCheckResult(
+                passed=False, severity=WARN, description="No crop could be compared.", metadata={"skipped": skipped}
+            )
+        return offenders(found, severity=ERROR, what="crops are not of their frame", fix=_AGAIN, checked=compared)
+
+    return training_pixels_are_those_of_the_frames
+
+
+def _audit(place: SourceWorkspace, pairs: HandPairs) -> PixelAudit:
+    find = place.image_path()
+    image_of = frames_again(lambda video, frame: find(video, frame, None), place.video_file, place.extraction_options)
+    return audit_pixels(pairs, count=place.settings.training_set_audit, seed=seed_of_today(), image_of=image_of)
+
+
+def _open_all(place: SourceWorkspace) -> list[HandPairs]:
+    return [HandPairs(place.output.base_dir, key, tensors=False) for key in place.training_sets()]

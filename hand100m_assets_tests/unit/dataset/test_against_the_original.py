@@ -1,0 +1,120 @@
+"""Every sample of every set of the sample workspace, as the original loaders give it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from hand100m_assets.annotations.export import export_json
+from hand100m_assets.annotations.ingest import ingest_file
+from hand100m_assets.dataset.handpairs import HandPairs
+from hand100m_assets.dataset.storedcrop import CropOptions
+from hand100m_assets.layout import SOURCES
+from hand100m_assets.sample.annotation_files import annotation_files
+from hand100m_assets.sample.cast import SampleScale, cast_videos
+from hand100m_assets_tests import original_reader as original
+from hand100m_assets_tests.unit.dataset.scene import Scene
+
+PLANS = {source.name: cast_videos(source, 0, SampleScale()) for source in SOURCES}
+FILES = {(s.name, file.set_key): file for s in SOURCES for file in annotation_files(s, PLANS[s.name], 0)}
+JPEG_MAX_LEVELS, JPEG_MEAN_LEVELS = 12, 1.0
+"""How far the default's pixels may be from the original's."""
+
+
+@dataclass(frozen=True)
+class Case:
+    scene: Scene
+    loader: original.OriginalLoader
+    sizes: dict[str, tuple[int, int]]
+
+
+@pytest.fixture(scope="module", params=FILES, ids="/".join)
+def case(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Case:
+    """One set with a frame for every image, and the original loader on its export."""
+    source, _ = request.param
+    root = tmp_path_factory.mktemp("out")
+    scene = Scene(root / source)
+    file = root / FILES[request.param].truth.file_name
+    file.write_text(FILES[request.param].text)
+    ingest_file(file, scene.tables)
+    sizes = {plan.video_id: (plan.width_px, plan.height_px) for plan in PLANS[source]}
+    images = pl.read_parquet(scene.tables / "images.parquet", columns=["video_id", "frame_index"]).unique()
+    for video_id, frame_index in images.iter_rows():
+        scene.add_frame(video_id, frame_index, sizes.get(video_id, (320, 240)))
+    made = export_json(scene.tables, root / "export.json", frames_prefix=f"{source}/frames")
+    scene.build()
+    return Case(scene, original.OriginalLoader(root, made.path), sizes)
+
+
+def assert_same(pairs: HandPairs, case: Case, *, exact: bool) -> None:
+    loader, checked = case.loader, 0
+    index_there = {hand["hand_id"]: index for index, hand in enumerate(loader.hands)}
+    for sample in pairs:
+        truth = loader[index_there[str(sample["hand_id"])]]
+        positive = loader.hands[truth.pop("positive_sample_idx")]["hand_id"]
+        assert pairs.origin(sample.pop("positive_sample_idx")).hand_id == int(positive)
+        assert list(sample) == list(truth)
+        image, expected = sample.pop("image"), truth.pop("image")
+        assert (image.shape, image.dtype) == (expected.shape, expected.dtype) == ((224, 224, 3), np.uint8)
+        if exact:
+            assert np.array_equal(image, expected)
+        gaps = np.abs(image.astype(int) - expected)
+        assert gaps.max() <= JPEG_MAX_LEVELS and gaps.mean() <= JPEG_MEAN_LEVELS
+        for name, value in truth.items():
+            assert type(sample[name]) is type(value), name
+            if isinstance(value, np.ndarray):
+                assert (sample[name].shape, sample[name].dtype) == (value.shape, value.dtype), name
+            assert np.array_equal(sample[name], value), name
+        checked += 1
+    assert checked == len(pairs) > 0
+
+
+def test_every_sample_is_the_original_s_to_the_bit(case: Case) -> None:
+    assert_same(case.scene.pairs(), case, exact=True)
+
+
+def test_straight_from_frames_every_sample_is_the_original_s_to_the_bit(case: Case) -> None:
+    assert_same(case.scene.pairs(pictures="frames"), case, exact=True)
+
+
+def test_samples_are_those_of_the_original_in_its_order_less_hands_without_a_crop(case: Case) -> None:
+    pairs = case.scene.pairs()
+    missing = pl.read_parquet(pairs.folder / "missing.parquet")
+    ours = [pairs.origin(i).hand_id for i in range(len(pairs))]
+    there = [int(hand["hand_id"]) for hand in case.loader.hands]
+    gone = {hand_id for hand_id in there if hand_id not in set(ours)}
+    assert ours == [hand_id for hand_id in there if hand_id not in gone]
+    reasons = dict(missing.filter(pl.col("hand_id").is_in(gone)).select("hand_id", "reason").iter_rows())
+    assert set(reasons) == gone
+    without_crop = {i for i, reason in reasons.items() if "holds no pixel" in reason}
+    assert gone == without_crop or "positive is left out itself" in reasons.values()
+    if not gone:
+        assert [s["positive_sample_idx"] for s in pairs] == [
+            case.loader[i]["positive_sample_idx"] for i in range(len(ours))
+        ]
+    assert pairs.index.hands == len(pairs) + missing.height
+
+
+def test_both_sides_and_the_border_are_among_them(case: Case) -> None:
+    pairs = case.scene.pairs()
+    left = pairs.records["is_left"]
+    assert left.any() and not left.all()
+    at_border = 0
+    for number in range(len(pairs)):
+        origin = pairs.origin(number)
+        size = case.sizes.get(origin.video_id, (320, 240))
+        x1, y1, x2, y2 = original.crop_square(original.region_ends(origin.box_px), *size)
+        at_border += x2 - x1 != y2 - y1
+    assert at_border
+
+
+def test_the_default_is_within_a_few_grey_levels(case: Case, tmp_path: Path) -> None:
+    scene = Scene(case.scene.root)
+    scene.build(folder=tmp_path / "training_set" / "simhand-50k", options=CropOptions())
+    pairs = HandPairs(tmp_path, "simhand-50k", frames_dir=scene.frames_dir, tensors=False)
+    assert_same(pairs, case, exact=False)
+    assert pairs.index.size_bytes < case.scene.pairs().index.size_bytes

@@ -1,0 +1,141 @@
+"""Each check finds what it is there for, and nothing in a sound set."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from hand100m_assets.dataset.handpairs import HandPairs
+from hand100m_assets.dataset.verify import (
+    FRAME_MISSING,
+    audit_pixels,
+    count_faults,
+    faults_table,
+    frames_again,
+    keypoint_faults,
+    pair_faults,
+    shard_faults,
+)
+from hand100m_assets.layout import frame_file_name
+from hand100m_assets.video.manifest import ExtractionOptions
+from hand100m_assets_tests.unit.dataset.scene import Scene, picture, ring
+
+
+@pytest.fixture
+def scene(tmp_path: Path) -> Scene:
+    scene = ring(Scene(tmp_path / "ego4d"), ["video_0", "video_1", "video_2"])
+    scene.build(shard_samples=2)
+    return scene
+
+
+def image_of(scene: Scene):
+    def path(video_id: str, frame_index: int) -> Path:
+        return scene.frames_dir / video_id / frame_file_name(frame_index)
+
+    return frames_again(path, lambda video_id: scene.root / f"{video_id}.mp4", ExtractionOptions())
+
+
+def spoil(scene: Scene, sample: int, **values: object) -> HandPairs:
+    """The set with other values in one record."""
+    pairs = scene.pairs()
+    path = pairs.folder / pairs.index.samples_file
+    records = np.load(path)
+    for name, value in values.items():
+        records[name][sample] = value
+    np.save(path, records)
+    return scene.pairs()
+
+
+def test_a_sound_set_has_no_fault(scene: Scene) -> None:
+    pairs = scene.pairs()
+    assert shard_faults(pairs, 2) == keypoint_faults(pairs) == pair_faults(pairs) == []
+    assert count_faults(pairs, scene.tables) == []
+    audit = audit_pixels(pairs, count=50, seed=0, image_of=image_of(scene))
+    assert (audit.compared, audit.faults, audit.skipped) == (6, [], {})
+
+
+def test_one_flipped_bit_is_found(scene: Scene) -> None:
+    pairs = scene.pairs()
+    path = pairs.folder / pairs.index.shards[1].name
+    data = bytearray(path.read_bytes())
+    data[-1] ^= 1  # in the end mark, where no picture is
+    path.write_bytes(data)
+    (fault,) = shard_faults(scene.pairs())
+    assert fault.where == path.name and "sha256" in fault.what
+
+
+def test_a_picture_that_does_not_decode_is_named_beside_its_shard(scene: Scene) -> None:
+    pairs = scene.pairs()
+    origin = pairs.origin(3)
+    path = pairs.folder / origin.shard
+    data = bytearray(path.read_bytes())
+    data[origin.offset : origin.offset + 16] = bytes(16)
+    path.write_bytes(data)
+    assert {fault.hand_id for fault in shard_faults(scene.pairs())} == {None, origin.hand_id}
+
+
+def test_a_shard_that_is_gone_is_found(scene: Scene) -> None:
+    pairs = scene.pairs()
+    (pairs.folder / pairs.index.shards[0].name).unlink()
+    (fault,) = shard_faults(pairs)
+    assert "cannot be read" in fault.what
+
+
+def test_keypoints_that_are_no_numbers_or_far_outside_are_found(scene: Scene) -> None:
+    far = np.full((21, 3), 0.5, dtype=np.float32)
+    far[4, 0] = 2.1
+    spoil(scene, 1, keypoints=far)
+    pairs = spoil(scene, 2, keypoints=np.full((21, 3), np.nan))
+    assert [fault.hand_id for fault in keypoint_faults(pairs)] == [101, 102]
+
+
+def test_a_wrong_pair_is_found(scene: Scene) -> None:
+    spoil(scene, 0, positive=99)
+    spoil(scene, 1, positive=5)
+    pairs = spoil(scene, 2, distance=np.nan)
+    found = {fault.hand_id: fault.what for fault in pair_faults(pairs)}
+    assert found == {
+        100: "positive index out of range",
+        101: "positive index leads to another hand",
+        102: "no distance to its positive",
+    }
+
+
+def test_counts_that_do_not_add_up_are_found(scene: Scene) -> None:
+    pairs = scene.pairs()
+    table = pl.read_parquet(pairs.folder / "missing.parquet")
+    one = pl.DataFrame({"row_index": [9], "hand_id": [9], "video_id": ["x"], "frame_index": [0], "reason": [None]})
+    pl.concat([table, one.cast(table.schema)]).write_parquet(pairs.folder / "missing.parquet")
+    words = [fault.what for fault in count_faults(pairs, scene.tables)]
+    assert words == [
+        "6 samples and 1 left out are not the 6 hands of the annotation set",
+        "1 hands are left out without a reason",
+    ]
+    assert "a hand is there twice" in [f.what for f in count_faults(spoil(scene, 1, row_index=0), scene.tables)]
+
+
+def test_a_crop_of_another_frame_is_found(scene: Scene) -> None:
+    def other(video_id: str, frame_index: int) -> np.ndarray:
+        return picture(f"other {video_id}/{frame_index}")
+
+    audit = audit_pixels(scene.pairs(), count=3, seed=1, image_of=other)
+    assert audit.compared == len(audit.faults) == 3
+    assert all("grey levels" in fault.what for fault in audit.faults)
+
+
+def test_what_cannot_be_cut_again_is_counted_not_passed(scene: Scene) -> None:
+    for path in scene.frames_dir.rglob("*.jpg"):
+        path.unlink()
+    audit = audit_pixels(scene.pairs(), count=4, seed=0, image_of=image_of(scene))
+    assert (audit.compared, audit.skipped) == (0, {FRAME_MISSING: 4})
+
+
+def test_faults_are_rows_for_the_ui(scene: Scene) -> None:
+    pairs = spoil(scene, 0, positive=99)
+    assert faults_table("set", pair_faults(pairs)).rows() == [
+        ("set", pairs.origin(0).shard, 100, "positive index out of range")
+    ]
+    assert faults_table("set", []).height == 0
