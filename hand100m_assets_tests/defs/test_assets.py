@@ -9,9 +9,11 @@ from pathlib import Path
 
 import cv2
 import dagster as dg
+import polars as pl
 import pytest
 
 from hand100m_assets.annotations.lookup import HandTable
+from hand100m_assets.dataset.handpairs import HandPairs
 from hand100m_assets.errors import Hand100mError, OutputUnwritableError, VideoUnreadableError
 from hand100m_assets.pictures import CHARTS, SHEETS
 from hand100m_assets.video.failures import record_failure, stamp_of
@@ -496,3 +498,13 @@ def test_the_run_log_says_the_three_lines_with_what_was_really_read(drawn: Drawn
     lines = log_lines(tiny, result)
     first = lines.index("100DOH 50k JSON file loaded successfully.")
     assert lines[first + 1 : first + 3] == ["A total of 3 images were read.", "A total of 3 data items were read."]
+
+
+def test_a_training_set_is_made_of_the_hands_that_have_frames_and_says_what_is_not(drawn: Drawn) -> None:
+    tiny, _ = drawn
+    metadata = tiny.metadata("training_set", "simhand-50k")
+    pairs = HandPairs(tiny.place.output.base_dir, "simhand-50k", tensors=False)
+    assert metadata["dagster/row_count"] == len(pairs) > 0
+    hands = pl.read_parquet(tiny.place.output.annotation_dir("simhand-50k") / "hands.parquet").height
+    assert hands == len(pairs) + sum(metadata["hands_left_out"].values())
+    assert metadata["folder"] == str(pairs.folder)

@@ -23,6 +23,13 @@ CHECKS_OF = {
     "agreement": {"shipped_positives_are_near"},
     "grid": {"grid_cells_are_filled", "grids_have_full_size"},
     "sheets": {"sheet_cells_are_filled"},
+    "training_set": {
+        "training_counts_add_up",
+        "training_keypoints_are_inside",
+        "training_pixels_are_those_of_the_frames",
+        "training_positives_are_in_range",
+        "training_shards_are_whole",
+    },
 }
 
 
@@ -158,3 +165,16 @@ def test_a_set_that_was_never_made_does_not_silence_the_checks_of_the_others(dae
     daemon.tick()
     daemon.made("annotations", partition=OTHER_SET)
     assert daemon.tick()[1] == CHECKS_OF["annotations"]
+
+
+def test_a_training_set_follows_tables_at_once_and_frames_only_at_night(daemon: Daemon) -> None:
+    daemon.tick()
+    daemon.made("annotations", partition=SET)
+    assert ("training_set", SET) not in daemon.tick()[0]
+    daemon.made("frame_catalog")
+    assert ("training_set", SET) in daemon.tick()[0]
+    daemon.made("training_set", partition=SET)
+    daemon.made("frame_catalog")
+    assert ("training_set", SET) not in daemon.tick()[0]
+    daemon.made("annotations", partition=SET)
+    assert ("training_set", SET) in daemon.tick()[0]

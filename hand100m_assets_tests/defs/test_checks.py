@@ -20,6 +20,7 @@ import pytest
 from hand100m_assets.annotations.ingest import ingest_file
 from hand100m_assets.annotations.rules import RULES
 from hand100m_assets.audits import seed_of_today
+from hand100m_assets.dataset.build import build_training_set
 from hand100m_assets.defs.checks import audit as audit_check
 from hand100m_assets.defs.checks import build_checks
 from hand100m_assets.defs.resources import Workspace
@@ -129,6 +130,11 @@ def test_a_sound_copy_passes_and_says_how_much_was_checked(sound: TinyWorkspace)
         "grid_cells_are_filled": 8,
         "sheet_cells_are_filled": 16,
         "grids_have_full_size": 2,
+        "training_counts_add_up": 4,
+        "training_keypoints_are_inside": 4,
+        "training_pixels_are_those_of_the_frames": 4,
+        "training_positives_are_in_range": 4,
+        "training_shards_are_whole": 4,
     }
 
 
@@ -462,3 +468,49 @@ def test_a_check_that_cannot_read_its_tables_says_which(sound: TinyWorkspace) ->
     with pytest.raises(dg.Failure, match="Ingest the annotation file first") as caught:
         evaluate(sound, "box_empty")
     assert str(summary.parent) in str(caught.value.description)
+
+
+def test_a_damaged_shard_is_an_error_until_it_is_deleted_and_made_anew(sound: TinyWorkspace) -> None:
+    folder = sound.place.output.training_set_dir(SET)
+    (shard,) = folder.glob("shard-*.tar")
+    data = bytearray(shard.read_bytes())
+    data[600:640] = bytes(40)
+    shard.write_bytes(data)
+    result = evaluate(sound, "training_shards_are_whole")
+    assert (result.passed, result.severity) == (False, ERROR)
+    assert shard.name in str(result.metadata["examples"])
+    shard.unlink()
+    build_training_set(sound.place.training_set_job(SET))
+    assert evaluate(sound, "training_shards_are_whole").passed
+
+
+def test_a_training_set_of_other_frames_is_an_error(sound: TinyWorkspace) -> None:
+    for path in sound.place.output.frames_dir.glob("*/frame_*.jpg"):
+        cv2.imwrite(str(path), 255 - cv2.imread(str(path)))
+    result = evaluate(sound, "training_pixels_are_those_of_the_frames")
+    assert (result.passed, result.severity, result.metadata["at_fault"]) == (False, ERROR, 4)
+
+
+def test_crops_that_cannot_be_cut_again_are_a_warning(sound: TinyWorkspace) -> None:
+    shutil.rmtree(sound.place.output.frames_dir)
+    shutil.rmtree(sound.place.folders.videos_dir)
+    result = evaluate(sound, "training_pixels_are_those_of_the_frames")
+    assert (result.passed, result.severity) == (False, WARN)
+    assert "could be compared" in result.description
+
+
+@pytest.mark.parametrize(
+    ("name", "field", "value"),
+    [
+        ("training_positives_are_in_range", "positive", 77),
+        ("training_keypoints_are_inside", "keypoints", 3.5),
+        ("training_counts_add_up", "row_index", 0),
+    ],
+)
+def test_a_record_that_is_wrong_is_an_error(sound: TinyWorkspace, name: str, field: str, value: float) -> None:
+    (path,) = sound.place.output.training_set_dir(SET).glob("samples-*.npy")
+    records = np.load(path)
+    records[field][2] = value
+    np.save(path, records)
+    result = evaluate(sound, name)
+    assert (result.passed, result.severity) == (False, ERROR)

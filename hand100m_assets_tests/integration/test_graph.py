@@ -17,6 +17,7 @@ import pytest
 
 from hand100m_assets.annotations.ingest import ingest_file
 from hand100m_assets.annotations.lookup import HandTable
+from hand100m_assets.dataset.handpairs import HandPairs
 from hand100m_assets.layout import DOH, EGO4D, Source, annotation_set_name
 from hand100m_assets.render.grid import draw_grids
 from hand100m_assets.sample.frame_strip import read_frame_number
@@ -30,6 +31,7 @@ pytestmark = pytest.mark.integration
 
 SOURCES = pytest.mark.parametrize("source", [EGO4D, DOH], ids=lambda source: source.name)
 PSNR_MIN_DB = 35.0
+PICTURES = ("crops", "frames")
 
 
 def full_decode(path: Path) -> Iterator[np.ndarray]:
@@ -257,3 +259,33 @@ def mend_annotations(file: Path, healthy: set[str], frame_counts: dict[str, int]
     document["annotations"] = [hand for n, hand in enumerate(document["annotations"]) if n in rows]
     file.write_text(json.dumps(document))
     shutil.rmtree(out)
+
+
+@SOURCES
+def test_the_original_loader_on_the_export_and_our_training_set_give_the_same_samples(
+    finished: SampleWorkspace, source: Source
+) -> None:
+    place = SourceWorkspace(finished.settings, source)
+    keys = place.training_sets()
+    assert keys == sorted(folder.name for folder in place.annotation_dirs())
+    for key in keys:
+        summary = json.loads((tables(place, key) / "summary.json").read_text())
+        loader = original.OriginalLoader(place.settings.output_root, place.output.export_dir / summary["source_name"])
+        index_of = {int(hand["hand_id"]): index for index, hand in enumerate(loader.hands)}
+        crops, frames = (HandPairs(place.output.base_dir, key, pictures=how, tensors=False) for how in PICTURES)
+        assert len(crops) > 40
+        for number in range(len(crops)):
+            truth = loader[index_of[crops.origin(number).hand_id]]
+            positive = int(loader.hands[truth.pop("positive_sample_idx")]["hand_id"])
+            exact, near = frames[number], crops[number]
+            for sample in (exact, near):
+                assert crops.origin(sample.pop("positive_sample_idx")).hand_id == positive
+            assert np.abs(near.pop("image").astype(int) - truth["image"]).max() <= 12
+            assert all(np.array_equal(near[name], truth[name]) for name in near)
+            assert exact.keys() == truth.keys() and all(np.array_equal(exact[name], truth[name]) for name in truth)
+
+
+def test_catching_up_ends_with_the_training_sets_and_their_pace(finished: SampleWorkspace) -> None:
+    lines = (finished.folder / "catch_up.log").read_text().splitlines()
+    told = [line for line in lines if re.search(r"training_set/[\w-]+: \d+ samples, [\d.]+ MB, [\d,]+ samples/s", line)]
+    assert len(told) == sum(len(SourceWorkspace(finished.settings, s).training_sets()) for s in (EGO4D, DOH))

@@ -201,6 +201,30 @@ def test_grid_of_a_folder_without_tables_is_one_clear_line(drawable: Path) -> No
     assert error_line(run("grid", "frames", "frames", "grid.jpg")).startswith("frames: no finished tables")
 
 
+@pytest.mark.parametrize("way", ["frames", "videos"])
+def test_training_set_cuts_crops_and_says_what_it_left_out(root: Path, way: str) -> None:
+    assert run("validate", sound_set(root), "out/100doh/annotations/simhand-50k").exit_code == 0
+    if way == "frames":
+        for video_id in (ONE, TWO):
+            assert run("extract", f"100DOH/videos/{video_id}.mp4", "out/100doh/frames", "--every", "30").exit_code == 0
+    arguments = ("training-set", "simhand-50k", "--source", "100doh", "--from", way)
+    result = run(*arguments)
+    assert result.exit_code == 0, result.output
+    assert "training_set/simhand-50k: 2 samples" in result.stdout
+    (again,) = document(run(*arguments, "--json"))
+    assert (again["samples"], again["hands"], again["cut_now"], again["left_out"]) == (2, 2, 0, {})
+
+
+def test_training_set_without_a_sample_exits_with_1_and_the_reasons(root: Path) -> None:
+    assert run("validate", sound_set(root), "out/100doh/annotations/simhand-50k").exit_code == 0
+    result = run("training-set", "simhand-50k", "--source", "100doh")
+    assert result.exit_code == 1 and "left out: 2 (image not on disk)" in result.stderr
+
+
+def test_training_set_of_a_set_without_tables_is_one_clear_line(root: Path) -> None:
+    assert "no finished tables" in error_line(run("training-set", "simhand-50k", "--source", "100doh"))
+
+
 def test_mine_writes_the_table_and_an_annotation_file_that_is_read_back(root: Path) -> None:
     assert run("validate", sound_set(root), "tables").exit_code == 0
     result = run("mine", "tables", "new/mined.parquet", "--annotations", "new/mined.json", "--count", "3")

@@ -124,6 +124,18 @@ def test_frames_that_come_later_go_into_a_further_shard(scene: Scene) -> None:
     assert len(made.index.shards) == 2 and before.items() < shards(scene).items()
 
 
+def test_a_shard_that_is_deleted_or_cut_short_is_made_anew(scene: Scene) -> None:
+    scene.build(shard_samples=4)
+    truth = sorted(shards(scene).values())
+    first, second, _ = sorted(scene.pairs().folder.glob("shard-*.tar"))
+    first.unlink()
+    second.write_bytes(second.read_bytes()[:-512])
+    again = scene.build(shard_samples=4)
+    assert (again.cut, again.index.samples) == (8, 12)
+    assert sorted(shards(scene).values()) == truth
+    assert len(list(scene.pairs().folder.glob("shard-*.json"))) == 3
+
+
 def test_other_options_or_other_tables_make_all_crops_anew(scene: Scene) -> None:
     old = scene.build()
     changed = scene.build(options=CropOptions(codec="webp"))
