@@ -9,7 +9,6 @@ from pathlib import Path
 
 import cv2
 import dagster as dg
-import polars as pl
 import pytest
 
 from hand100m_assets.annotations.lookup import HandTable
@@ -500,11 +499,10 @@ def test_the_run_log_says_the_three_lines_with_what_was_really_read(drawn: Drawn
     assert lines[first + 1 : first + 3] == ["A total of 3 images were read.", "A total of 3 data items were read."]
 
 
-def test_a_training_set_is_made_of_the_hands_that_have_frames_and_says_what_is_not(drawn: Drawn) -> None:
+def test_a_training_set_counts_crops_that_wait_for_their_positive_s_frame(drawn: Drawn) -> None:
     tiny, _ = drawn
     metadata = tiny.metadata("training_set", "simhand-50k")
     pairs = HandPairs(tiny.place.output.base_dir, "simhand-50k", tensors=False)
-    assert metadata["dagster/row_count"] == len(pairs) > 0
-    hands = pl.read_parquet(tiny.place.output.annotation_dir("simhand-50k") / "hands.parquet").height
-    assert hands == len(pairs) + sum(metadata["hands_left_out"].values())
+    assert (metadata["crops_cut_now"], metadata["dagster/row_count"], len(pairs)) == (2, 0, 0)
+    assert metadata["hands_left_out"] == {"image not on disk": 1, "positive is left out itself": 2}
     assert metadata["folder"] == str(pairs.folder)
