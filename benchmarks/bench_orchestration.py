@@ -14,6 +14,7 @@ import ffmpeg
 import imageio_ffmpeg
 
 from benchmarks.measure import REPO, run_peer
+from benchmarks.partitions_page import answer_s, page_s, webserver
 from hand100m_assets.layout import DOH, EGO4D, Source
 from hand100m_assets.settings import Settings
 from hand100m_assets.video.videolist import read_video_list
@@ -60,10 +61,25 @@ def run(work: Path, rounds: int, share: float = 1.0) -> Iterator[str]:
         size_mb = sum(file.stat().st_size for file in home.rglob("*.db*")) / 1e6
         peak_mb = used.peak_rss_bytes / 1e6
         lines.append(f"| {title} | {said['cpu_s']:.2f} | {said['wall_s']:.2f} | {peak_mb:.0f} | {size_mb:.1f} |")
+    started_cpu_s = used.startup_cpu_s
     total = " + ".join(f"{count:,} {source.title}" for source, count in counts.items())
     each_ms = 1000 * (spent["batch"] - spent["alone"]) / settings.videos_per_run
     yield f"**Orchestration of {total} videos**\n\n" + "\n".join(lines)
-    yield f"A run costs {each_ms:.0f} ms CPU a video beyond extraction ({settings.videos_per_run} videos a run)."
+    start_ms = 1000 * started_cpu_s / settings.videos_per_run
+    yield (
+        f"A run of {settings.videos_per_run} videos costs {each_ms:.0f} ms CPU a video beyond extraction, "
+        f"and the start of its process {start_ms:.0f} ms."
+    )
+    os.environ["HAND100M_ENV_FILE"] = str(env_file)
+    yield _ui(DOH, min(names(DOH, counts[DOH])), counts[DOH])
+
+
+def _ui(source: Source, first: str, count: int) -> str:
+    asset = f"{source.name}/frames"
+    with webserver() as url:
+        states_s, shown_s = answer_s(url, asset), page_s(url, asset, first)
+    browser = "not measured: no Chromium" if shown_s is None else f"{shown_s:.2f} s in Chromium on the same machine"
+    return f"Partitions page of `{asset}` with {count:,} partitions: states {states_s:.2f} s, page {browser}."
 
 
 def names(source: Source, count: int) -> list[str]:

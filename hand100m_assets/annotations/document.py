@@ -102,7 +102,7 @@ class Document:
             if section is None:
                 self.other_keys[key] += 1
             else:
-                self.faults.append(_array_fault(section, opening, section in self.seen))
+                self.faults.append(_array_fault(section, opening, section in self.seen, self.window.offset))
             self._pass_over_value()
         if self.window.peek():
             raise StructureError(0, "something behind the end of the document")
@@ -112,8 +112,7 @@ class Document:
         if opening == b"{":
             self.window.pass_over(1)
             return
-        is_number = opening.isdigit() or opening == b"-"
-        if opening not in _KINDS and not is_number:
+        if opening not in _KINDS and not _begins_number(opening):
             self._refuse(opening, "nothing that JSON begins with")
         if opening != b"[":
             self._insist_on_json()
@@ -229,8 +228,13 @@ def _shown(raw: bytes) -> str:
     return json.dumps(raw[:40].decode("utf-8", "replace"))
 
 
-def _array_fault(section: Section, opening: bytes, is_second: bool) -> FileFault:
+def _array_fault(section: Section, opening: bytes, is_second: bool, offset_bytes: int) -> FileFault:
     if is_second:
-        return FileFault("array_repeated", None, f"there is a second {section!r}; only the first was read")
-    kind = _KINDS.get(opening, "a number")
-    return FileFault("array_expected", None, f"{section!r} is {kind}, not an array", value=kind)
+        words = f"there is a second {section!r}; only the first was read"
+        return FileFault("array_repeated", offset_bytes, words)
+    kind = _KINDS.get(opening) or ("a number" if _begins_number(opening) else "no JSON value")
+    return FileFault("array_expected", offset_bytes, f"{section!r} is {kind}, not an array", value=kind)
+
+
+def _begins_number(opening: bytes) -> bool:
+    return opening.isdigit() or opening == b"-"

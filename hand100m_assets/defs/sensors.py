@@ -14,6 +14,7 @@ from hand100m_assets.defs.partitions import (
     register,
     video_partitions,
 )
+from hand100m_assets.defs.provenance import version_of_file
 from hand100m_assets.defs.resources import Workspace
 from hand100m_assets.errors import FolderUnreadableError, Hand100mError
 from hand100m_assets.layout import Source
@@ -151,19 +152,28 @@ def _video_runs(instance: dg.DagsterInstance, place: SourceWorkspace, look: Look
         yield dg.RunRequest(run_key=f"catalog:{what}", job_name=catalog_job_name(source))
 
 
-def _downloads(place: SourceWorkspace, due: Sequence[str]) -> Iterator[dg.AssetMaterialization]:
+def _downloads(place: SourceWorkspace, due: Sequence[str]) -> Iterator[dg.AssetMaterialization | dg.AssetObservation]:
     """Record each readable download; an unreadable one gets its partition only, so that it shows as missing."""
     for video_id in due:
         try:
             info = probe_video(place.video_file(video_id))
         except Hand100mError:
             continue
+        asset_key, version = [place.source.name, "videos"], version_of_file(info.size_bytes, info.mtime_ns)
         yield dg.AssetMaterialization(
-            asset_key=[place.source.name, "videos"],
+            asset_key=asset_key,
             partition=video_id,
             metadata={name: str(value) for name, value in info.to_row().items() if value is not None},
-            tags={"dagster/data_version": f"{info.size_bytes}-{info.mtime_ns}"},
+            tags=version,
         )
+        if place.output.manifest_file(video_id).exists():
+            # Of an external asset only observations make what follows from it stale.
+            yield dg.AssetObservation(
+                asset_key=asset_key,
+                partition=video_id,
+                description="There is another file than the one that the frames were made of.",
+                tags=version,
+            )
 
 
 def _deletions(source: Source, vanished: Sequence[str]) -> Iterator[dg.AssetObservation]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.metadata
 from functools import cache
 from pathlib import Path
@@ -99,6 +100,11 @@ class Manifest(BaseModel):
     def stamp(self) -> FileStamp:
         """Fingerprint of the source file."""
         return FileStamp(self.size_bytes, self.mtime_ns)
+
+    @property
+    def digest(self) -> str:
+        """The same for manifests that say the same, and so for the same JPEGs."""
+        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:16]
 
     @property
     def frames_expected(self) -> int:

@@ -13,7 +13,9 @@ from pathlib import Path
 import dagster as dg
 import polars as pl
 import pytest
+from dagster._core.definitions.data_version import CachingStaleStatusResolver
 from dagster._core.definitions.sensor_definition import SensorExecutionData
+from dagster._core.loader import LoadingContextForTest
 
 from hand100m_assets.definitions import build_defs
 from hand100m_assets.defs.catch_up import evaluate_sensor
@@ -120,6 +122,13 @@ class TinyWorkspace:
         keys = partitions.get_partition_keys(dynamic_partitions_store=self.instance)
         found = self.instance.get_status_by_partition(key, keys, partitions) or {}
         return {name: status.value for name, status in found.items() if status}
+
+    def stale(self, asset: str) -> dict[str, str]:
+        """What the UI says of each materialized video partition: fresh or stale."""
+        graph = self.defs.get_repository_def().asset_graph
+        resolver = CachingStaleStatusResolver(self.instance, graph, LoadingContextForTest(self.instance))
+        key = dg.AssetKey([DOH.name, asset])
+        return {name: resolver.get_status(key, name).value for name in self.status(asset)}
 
 
 @pytest.fixture(scope="session")

@@ -77,6 +77,8 @@ def test_in_one_run_good_videos_finish_and_bad_ones_fail_by_name(batch: TinyWork
     assert lines[0] == "2 of 5 videos failed; the others are finished and recorded."
     assert [line.split(":")[0] for line in lines[1:]] == [f"- {NO_INDEX}", f"- {TEXT}"]
     assert all(f"{video_id}.mp4" in line for video_id, line in zip((NO_INDEX, TEXT), lines[1:], strict=True))
+    told = [event.asset_observation_data.asset_observation for event in result.get_asset_observation_events()]
+    assert {f"- {said.partition}: {said.metadata['reason'].value}" for said in told} == set(lines[1:])
     assert frame_indices(batch, GOOD) == frame_indices(batch, OTHER) == list(range(0, 100, 10))
 
 

@@ -135,20 +135,20 @@ def test_new_frames_redraw_coverage_and_grid_but_not_pairs(daemon: Daemon) -> No
 
 def test_sheets_and_report_are_made_at_once_and_renewed_at_most_once_a_night(daemon: Daemon) -> None:
     evening = datetime(2026, 1, 10, 20, tzinfo=timezone.utc)
-    everything = ("annotations", "pairs", "mined_pairs", "agreement", "coverage", "grid")
+    shown = {("sheets", SET), ("report", SET)}
     daemon.tick(evening)
     daemon.made(*UNPARTITIONED)
-    daemon.made(*everything, partition=SET)
-    assert {("sheets", SET), ("report", SET)} <= daemon.tick(evening)[0]
+    daemon.made("annotations", "pairs", "mined_pairs", "agreement", "coverage", "grid", partition=SET)
+    assert shown <= daemon.tick(evening)[0]
     daemon.made("sheets", "report", partition=SET)
     daemon.tick(evening)
     daemon.made("frame_catalog")
     daemon.made("coverage", "grid", partition=SET)
-    assert daemon.tick(evening + timedelta(minutes=10))[0] == set()
+    assert not shown & daemon.tick(evening + timedelta(minutes=10))[0]
     night = evening + timedelta(hours=8)
-    assert daemon.tick(night)[0] == {("sheets", SET), ("report", SET)}
+    assert shown <= daemon.tick(night)[0]
     daemon.made("sheets", "report", partition=SET)
-    assert daemon.tick(night + timedelta(days=1))[0] == set(), "nothing changed that day"
+    assert not shown & daemon.tick(night + timedelta(days=1))[0], "nothing changed that day"
 
 
 def test_checks_run_by_themselves_each_time_their_asset_changed(daemon: Daemon) -> None:

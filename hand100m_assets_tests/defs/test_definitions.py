@@ -19,7 +19,7 @@ annotations     by annotation_sets  from -
 coverage        by annotation_sets  from annotations frame_catalog inventory
 export          by annotation_sets  from annotations inventory
 frame_catalog   by -                from frames
-frames          by videos           from annotations videos
+frames          by videos           from videos
 grid            by annotation_sets  from annotations coverage frame_catalog mined_pairs pairs
 inventory       by -                from video_list videos
 mined_pairs     by annotation_sets  from annotations
@@ -87,6 +87,12 @@ def described(repository: dg.RepositoryDefinition, source: Source) -> str:
 @EACH_SOURCE
 def test_the_assets_of_each_source_are_these(repository: dg.RepositoryDefinition, source: Source) -> None:
     assert described(repository, source) == GRAPH
+
+
+def test_frames_follow_the_annotations_only_where_these_choose_them() -> None:
+    chosen = build_defs(NOWHERE.model_copy(update={"frame_selection": "annotated"})).get_repository_def()
+    by_sets = GRAPH.replace("by videos           from videos\n", "by videos           from annotations videos\n")
+    assert described(chosen, SOURCES[0]) == by_sets
 
 
 def test_no_asset_depends_on_the_other_source_and_each_source_is_a_group(repository: dg.RepositoryDefinition) -> None:

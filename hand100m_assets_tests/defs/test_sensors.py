@@ -117,11 +117,34 @@ def test_a_replaced_file_is_recorded_again_and_its_frames_are_asked_for_again(ti
     tiny.add_video("aaaaaaaaaaa", "defaults")
     assert not tiny.tick(VIDEOS).run_requests
     data = tiny.tick(VIDEOS)
-    assert [event.partition for event in data.asset_events] == ["aaaaaaaaaaa"]
+    events = [(type(e).__name__, e.partition) for e in data.asset_events]
+    assert events == [("AssetMaterialization", "aaaaaaaaaaa"), ("AssetObservation", "aaaaaaaaaaa")]
     assert [r.job_name for r in data.run_requests] == ["100doh_frames", "100doh_catalog"]
     states = frame_states(tiny.place.extraction_jobs(["aaaaaaaaaaa"]))
     assert states["state"].to_list() == ["outstanding"]
     assert not tiny.tick(VIDEOS).run_requests
+
+
+@pytest.mark.parametrize("selection", ["stride", "annotated"])
+def test_frames_are_stale_from_the_moment_their_video_is_replaced_until_they_are_made_anew(
+    tiny: TinyWorkspace, selection: str
+) -> None:
+    tiny = tiny.reconfigured(frame_selection=selection)
+    for name in ("aaaaaaaaaaa", "bbbbbbbbbbb"):
+        tiny.add_video(name)
+    tiny.add_annotations([hand(11, 1, 12), hand(12, 2, 11)], [image("aaaaaaaaaaa", 30, 1), image("bbbbbbbbbbb", 0, 2)])
+    tiny.notice()
+    assert tiny.ingest().success
+    assert tiny.extract("aaaaaaaaaaa", "bbbbbbbbbbb").success
+    assert tiny.stale("frames") == {"aaaaaaaaaaa": "FRESH", "bbbbbbbbbbb": "FRESH"}
+    for clip in ("defaults", "keyint30_no_b"):
+        tiny.add_video("aaaaaaaaaaa", clip)
+        tiny.notice()
+        assert tiny.stale("frames") == {"aaaaaaaaaaa": "STALE", "bbbbbbbbbbb": "FRESH"}
+        assert tiny.extract("aaaaaaaaaaa").success
+        assert tiny.stale("frames") == {"aaaaaaaaaaa": "FRESH", "bbbbbbbbbbb": "FRESH"}
+    assert tiny.ingest().success
+    assert set(tiny.stale("frames").values()) == {"FRESH" if selection == "stride" else "STALE"}
 
 
 def test_a_deleted_file_is_reported_once_and_its_partition_kept(tiny: TinyWorkspace) -> None:

@@ -9,6 +9,7 @@ import polars as pl
 from hand100m_assets.defs.execution import chosen_workers
 from hand100m_assets.defs.failures import fails_clearly
 from hand100m_assets.defs.partitions import video_partitions
+from hand100m_assets.defs.provenance import frames_provenance
 from hand100m_assets.defs.resources import Workspace
 from hand100m_assets.errors import SettingsError
 from hand100m_assets.layout import Source
@@ -31,26 +32,29 @@ def build_frame_assets(source: Source, settings: Settings) -> list[dg.AssetsDefi
         group_name=group,
         kinds={"jpeg"},
         partitions_def=video_partitions(source),
-        deps=[
-            dg.AssetDep([source.name, "videos"]),
-            dg.AssetDep([source.name, "annotations"], partition_mapping=dg.AllPartitionMapping()),
-        ],
+        deps=_inputs(source, settings),
         backfill_policy=dg.BackfillPolicy.multi_run(settings.videos_per_run),
         output_required=False,
         pool=f"{source.name}_frames",
     )
     @fails_clearly
-    def frames(context: dg.AssetExecutionContext, workspace: Workspace) -> Iterator[dg.AssetMaterialization]:
+    def frames(
+        context: dg.AssetExecutionContext, workspace: Workspace
+    ) -> Iterator[dg.AssetMaterialization | dg.AssetObservation]:
         """Exactly the chosen frames of each video as JPEG, with a manifest written last."""
         place = workspace.source(source)
         _insist_on_a_selection(place)
+        inputs = context.assets_def.asset_deps[context.asset_key]
+        made_of = frames_provenance(context.instance, inputs, context.partition_keys)
         failed: dict[str, str] = {}
         with closing(_work_through(context, place, context.partition_keys)) as outcomes:
             for outcome in outcomes:
                 if outcome.error is not None:
                     failed[outcome.video_id] = str(outcome.error)
+                    yield _observation(context.asset_key, outcome)
                 else:
-                    yield _materialization(context.asset_key, place, outcome)
+                    assert outcome.manifest is not None
+                    yield _materialization(context.asset_key, place, outcome, made_of(outcome.manifest))
         if failed:
             raise _failure(failed, asked=len(context.partition_keys))
 
@@ -66,6 +70,13 @@ def build_frame_assets(source: Source, settings: Settings) -> list[dg.AssetsDefi
         return table
 
     return [frames, frame_catalog]
+
+
+def _inputs(source: Source, settings: Settings) -> list[dg.AssetDep]:
+    """What frames are made of: every N-th frame asks no annotation set, so a new set makes none of them stale."""
+    videos = dg.AssetDep([source.name, "videos"])
+    sets = dg.AssetDep([source.name, "annotations"], partition_mapping=dg.AllPartitionMapping())
+    return [videos] if settings.frame_selection == "stride" else [videos, sets]
 
 
 def _insist_on_a_selection(place: SourceWorkspace) -> None:
@@ -97,7 +108,7 @@ def _work_through(
 
 
 def _materialization(
-    asset_key: dg.AssetKey, place: SourceWorkspace, outcome: ExtractionOutcome
+    asset_key: dg.AssetKey, place: SourceWorkspace, outcome: ExtractionOutcome, tags: dict[str, str]
 ) -> dg.AssetMaterialization:
     manifest = outcome.manifest
     assert manifest is not None
@@ -105,6 +116,7 @@ def _materialization(
     return dg.AssetMaterialization(
         asset_key=asset_key,
         partition=outcome.video_id,
+        tags=tags,
         metadata={
             "frames": len(manifest.frames),
             "status": manifest.status,
@@ -118,6 +130,16 @@ def _materialization(
             "folder": dg.MetadataValue.path(folder),
             "preview": dg.MetadataValue.md(frames_preview_markdown(folder, [f.frame_index for f in manifest.frames])),
         },
+    )
+
+
+def _observation(asset_key: dg.AssetKey, outcome: ExtractionOutcome) -> dg.AssetObservation:
+    """The reason on the page of the video's own partition, where a failed run shows only that it failed."""
+    return dg.AssetObservation(
+        asset_key=asset_key,
+        partition=outcome.video_id,
+        description=f"No frames: {outcome.error}",
+        metadata={"reason": str(outcome.error)},
     )
 
 

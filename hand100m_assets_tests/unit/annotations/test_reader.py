@@ -12,7 +12,7 @@ from typing import Any
 import polars as pl
 import pytest
 import zstandard
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from hand100m_assets.annotations.batches import Batch, LoneRecord
@@ -115,6 +115,8 @@ def test_a_file_cut_at_any_byte_gives_the_records_before_the_cut_and_is_never_ta
 
 
 @given(place=st.floats(0, 1), byte=st.integers(0, 255))
+@example(place=0.123046875, byte=0)  # the opening bracket of an array
+@example(place=0.123046875, byte=9)
 @same_folder
 def test_one_wrong_byte_anywhere_is_a_clear_error_or_a_record_of_other_content(
     tmp_path: Path, place: float, byte: int

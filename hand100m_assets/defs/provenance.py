@@ -1,0 +1,64 @@
+"""What frames were made of, as Dagster's own tags: a partition is shown as stale once that has changed.
+
+Dagster writes these tags itself on what a step returns. Frames are recorded one by one while the step goes on
+(docs/adr/0003), so they are written here.
+"""
+
+from collections.abc import Callable, Collection, Mapping
+from typing import Final
+
+import dagster as dg
+from dagster._core.definitions.data_version import (
+    CODE_VERSION_TAG,
+    DATA_VERSION_TAG,
+    NULL_EVENT_POINTER,
+    get_input_data_version_tag,
+    get_input_event_pointer_tag,
+)
+
+from hand100m_assets.video.manifest import MANIFEST_VERSION, Manifest
+
+_RECORDS: Final = (dg.DagsterEventType.ASSET_MATERIALIZATION, dg.DagsterEventType.ASSET_OBSERVATION)
+
+
+def version_of_file(size_bytes: int, mtime_ns: int) -> dict[str, str]:
+    """Tag of an event that records a video file in this state."""
+    return {DATA_VERSION_TAG: f"{size_bytes}-{mtime_ns}"}
+
+
+def frames_provenance(
+    instance: dg.DagsterInstance, inputs: Collection[dg.AssetKey], video_ids: Collection[str]
+) -> Callable[[Manifest], dict[str, str]]:
+    """Look up what is recorded of the inputs now, before they are read.
+
+    Args:
+        instance: Where it is recorded.
+        inputs: The videos, whose partitions are those of the frames, and what is read of as a whole.
+        video_ids: The partitions.
+
+    Returns:
+        Tags for the materialization of each manifest that is made of them.
+    """
+    latest = {key: _latest_records(instance, key, set(video_ids) if _is_videos(key) else None) for key in inputs}
+
+    def tags(manifest: Manifest) -> dict[str, str]:
+        said = {CODE_VERSION_TAG: f"manifest-{MANIFEST_VERSION}", DATA_VERSION_TAG: manifest.digest}
+        for key, records in latest.items():
+            last = records.get(manifest.video_id) if _is_videos(key) else max(records.values(), default=None)
+            said[get_input_event_pointer_tag(key)] = NULL_EVENT_POINTER if last is None else str(last)
+            said[get_input_data_version_tag(key)] = (
+                f"{manifest.size_bytes}-{manifest.mtime_ns}" if _is_videos(key) else str(last)
+            )
+        return said
+
+    return tags
+
+
+def _is_videos(key: dg.AssetKey) -> bool:
+    return key.path[-1] == "videos"
+
+
+def _latest_records(instance: dg.DagsterInstance, key: dg.AssetKey, partitions: set[str] | None) -> Mapping[str, int]:
+    """Partition -> storage id of the last event that recorded it."""
+    found = [instance.get_latest_storage_id_by_partition(key, kind, partitions) for kind in _RECORDS]
+    return {p: max(ids.get(p, 0) for ids in found) for p in set().union(*found)}
