@@ -8,7 +8,7 @@ from __future__ import annotations
 import click
 
 from hand100m_assets.cli.annotation_sets import export, grid, report, validate
-from hand100m_assets.cli.mining import mine
+from hand100m_assets.cli.mining import mine, temporal
 from hand100m_assets.cli.output import Commands
 from hand100m_assets.cli.overview import doctor, sample, status
 from hand100m_assets.cli.training import training_set
@@ -21,5 +21,5 @@ def main() -> None:
     """Hand100M data preparation: frames, tables and grids from videos and annotations."""
 
 
-for command in (sample, doctor, status, extract, audit, validate, mine, grid, report, export, training_set):
+for command in (sample, doctor, status, extract, audit, validate, mine, temporal, grid, report, export, training_set):
     main.add_command(command)

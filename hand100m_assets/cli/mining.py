@@ -1,4 +1,4 @@
-"""`mine`: the nearest hands from other videos, as a table and as an annotation file."""
+"""`mine` and `temporal`: pairs of a set's own hands, as a table and as an annotation file."""
 
 from __future__ import annotations
 
@@ -10,11 +10,14 @@ from typing import Any
 import click
 import polars as pl
 
+from hand100m_assets.annotations.export import Exported
 from hand100m_assets.annotations.ingest import read_summary
+from hand100m_assets.annotations.tables import HANDS_FILE
 from hand100m_assets.cli.output import as_json, emit
 from hand100m_assets.pairs.mine import Progress
 from hand100m_assets.pairs.mined import ENGINES, MOST_NEIGHBOURS, Engine, MiningReport, mine_pairs
-from hand100m_assets.pairs.mined_export import export_mined_json
+from hand100m_assets.pairs.positives_export import export_mined_json, export_temporal_json
+from hand100m_assets.pairs.temporal import write_temporal_pairs
 from hand100m_assets.settings import load_settings
 
 
@@ -50,7 +53,7 @@ def mine(
     read_summary(tables)
     with _bar(json_wanted) as progress:
         report = mine_pairs(
-            pl.scan_parquet(tables / "hands.parquet"),
+            pl.scan_parquet(tables / HANDS_FILE),
             out,
             count=wanted,
             options=settings.embedding,
@@ -66,13 +69,52 @@ def mine(
         click.echo(f"{out}: {report.neighbours} neighbours of {report.hands} hands, recall {report.recall:.4f}")
         for reason, number in _reasons(report).items():
             click.secho(f"  not mined: {number} ({reason})", fg="yellow", err=True)
-        if made:
-            click.echo(f"{made.path}: {made.images} images, {made.hands} hands")
-            for reason, number in made.left_out.items():
-                click.secho(f"  left out: {number} ({reason})", fg="yellow", err=True)
+        _show_export(made)
 
     facts = {**vars(report), "rejected": report.rejected.to_dicts(), "mined_pairs": out}
     emit(json_wanted, {**facts, "annotations": vars(made) if made else None}, show)
+
+
+@click.command()
+@click.argument("tables", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.argument("out", type=click.Path(dir_okay=False, path_type=Path))
+@click.option("--max-gap", type=click.IntRange(1), help="A frame further away, in frames, is no neighbour.")
+@click.option("--annotations", type=click.Path(dir_okay=False, path_type=Path), help="Also write this annotation JSON.")
+@click.option("--frames-prefix", default="", help="What comes before <video id>/frame_NNNNNN.jpg in it.")
+@as_json
+def temporal(
+    *,
+    tables: Path,
+    out: Path,
+    max_gap: int | None,
+    annotations: Path | None,
+    frames_prefix: str,
+    json_wanted: bool,
+) -> None:
+    """Pair each hand of TABLES with its side's hand in the next frame of its video, into the Parquet file OUT."""
+    read_summary(tables)
+    pairs = write_temporal_pairs(tables / HANDS_FILE, out, max_gap_frames=max_gap)
+    found, reasons = pairs["reason"].null_count(), dict(pairs["reason"].drop_nulls().value_counts().iter_rows())
+    made = None
+    if annotations:
+        made = export_temporal_json(tables, out, annotations, frames_prefix=frames_prefix)
+
+    def show() -> None:
+        click.echo(f"{out}: {found} of {pairs.height} hands have a neighbour in time")
+        for reason, number in reasons.items():
+            click.secho(f"  without: {number} ({reason})", fg="yellow", err=True)
+        _show_export(made)
+
+    facts = {"hands": pairs.height, "paired": found, "reasons": reasons, "temporal_pairs": out}
+    emit(json_wanted, {**facts, "annotations": vars(made) if made else None}, show)
+
+
+def _show_export(made: Exported | None) -> None:
+    if made is None:
+        return
+    click.echo(f"{made.path}: {made.images} images, {made.hands} hands")
+    for reason, number in made.left_out.items():
+        click.secho(f"  left out: {number} ({reason})", fg="yellow", err=True)
 
 
 def _reasons(report: MiningReport) -> dict[str, int]:

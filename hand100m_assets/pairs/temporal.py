@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Final
 
 import numpy as np
 import polars as pl
 
+from hand100m_assets.outputfiles import file_in_place_of
+from hand100m_assets.outputtables import table_output_errors
 from hand100m_assets.pairs.resolve import mirrored_xy
 
 TEMPORAL_SCHEMA: Final = pl.Schema(
@@ -60,6 +63,18 @@ def temporal_pairs(hands: pl.DataFrame | pl.LazyFrame, *, max_gap_frames: int | 
     )
     joined = lean.join(best, on="place", how="left").join(found, on="other", how="left").sort("place")
     return joined.with_columns(reason=_reason()).select(pl.col(n).cast(t) for n, t in TEMPORAL_SCHEMA.items())
+
+
+def write_temporal_pairs(hands_file: Path, out_file: Path, *, max_gap_frames: int | None = None) -> pl.DataFrame:
+    """Pair a set's hands as `temporal_pairs` does; the table is in its place at once, when it is whole.
+
+    Raises:
+        OutputUnwritableError: The output disk is full, read-only or not permitted.
+    """
+    found = temporal_pairs(pl.scan_parquet(hands_file), max_gap_frames=max_gap_frames)
+    with table_output_errors(out_file), file_in_place_of(out_file) as file:
+        found.write_parquet(file, compression="zstd")
+    return found
 
 
 def _neighbouring_frames(lean: pl.DataFrame, max_gap_frames: int | None) -> pl.DataFrame:

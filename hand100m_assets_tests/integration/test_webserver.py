@@ -88,7 +88,7 @@ def browser() -> Iterator[Browser]:
 def page(browser: Browser, webserver: str) -> Iterator[Page]:
     context = browser.new_context(viewport={"width": 1600, "height": 1000}, base_url=webserver)
     page = context.new_page()
-    page.set_default_timeout(60_000)
+    page.set_default_timeout(180_000)  # a busy machine loads the definitions slowly
     hosts: set[str] = set()
     page.on("request", lambda request: hosts.add(urlsplit(request.url).hostname or ""))
     yield page

@@ -245,6 +245,22 @@ def test_mine_refuses_a_rank_beyond_what_is_mined_and_a_folder_without_tables(ro
     assert error_line(run("mine", "empty", "x.parquet")).startswith("empty: no finished tables")
 
 
+def test_temporal_pairs_follow_a_hand_through_its_video(root: Path) -> None:
+    images = [image(1, ONE, 0, width=320, height=240), image(2, ONE, 30, width=320, height=240)]
+    boxes = "[60, 60, 160, 170]"
+    hands = [hand(11, 1, 404, boxes=boxes), hand(13, 2, 404, boxes=boxes)]
+    write(Path("set.json"), {"images": images, "annotations": hands})
+    run("validate", "set.json", "tables")
+    result = run("temporal", "tables", "new/pairs.parquet", "--annotations", "new/pairs.json")
+    assert result.exit_code == 0, result.output
+    assert "2 of 2 hands have a neighbour in time" in result.stdout and "2 images, 2 hands" in result.stdout
+    records = json.loads(Path("new/pairs.json").read_text())["annotations"]
+    assert [(r["hand_id"], r["positive_sample"]) for r in records] == [("11", ["13"]), ("13", ["11"])]
+    answer = document(run("temporal", "tables", "pairs.parquet", "--max-gap", "29", "--json"))
+    reason = "no neighbouring frame has a hand of its side"
+    assert (answer["hands"], answer["paired"], answer["reasons"]) == (2, 0, {reason: 2})
+
+
 @pytest.fixture
 def ingested(root: Path) -> Path:
     """A finished set below the output root, with images of known size."""

@@ -21,7 +21,7 @@ from hand100m_assets.pairs.approximate import ApproximateSearch
 from hand100m_assets.pairs.embed import EmbeddingOptions, embed_hands
 from hand100m_assets.pairs.mine import ExactSearch
 from hand100m_assets.pairs.mined import MINED_SCHEMA, measured_recall, mine_pairs
-from hand100m_assets.pairs.mined_export import export_mined_json
+from hand100m_assets.pairs.positives_export import export_mined_json
 from hand100m_assets.pairs.resolve import resolve_pairs
 from hand100m_assets.render.agreement_chart import agreement_chart
 from hand100m_assets.render.crop import mirror_keypoints

@@ -1,4 +1,4 @@
-"""Mined pairs as an annotation file of the original schema, which training reads unchanged."""
+"""Mined or temporal pairs as an annotation file of the original schema, which training reads unchanged."""
 
 from __future__ import annotations
 
@@ -41,16 +41,43 @@ def export_mined_json(
     """
     if first_rank < 1 or count < 1:
         raise ValueError(f"rank {first_rank} and count {count} must be at least 1")
-    read_summary(tables_dir)
     chosen = pl.scan_parquet(mined_file).select(
         "row_index",
         positives=pl.col("neighbour_hand_ids").list.slice(first_rank - 1, count),
         distances=pl.col("distances").list.slice(first_rank - 1, count),
     )
     whole = chosen.filter(pl.col("positives").list.len() == count)
+    return _export_with(whole, tables_dir, out_file, frames_prefix)
+
+
+def export_temporal_json(tables_dir: Path, temporal_file: Path, out_file: Path, *, frames_prefix: str) -> Exported:
+    """Write one set with `positive_sample` and `distance` replaced by the neighbour in time and its pose distance.
+
+    Only hands that have such a neighbour, and whose neighbours have one too, are in the file.
+
+    Args:
+        tables_dir: Folder of the finished set that was paired.
+        temporal_file: Its temporal pairs.
+        out_file: The JSON file; in its place at once, when it is whole.
+        frames_prefix: As of `export_json`.
+
+    Raises:
+        AnnotationFileError: The folder holds no finished set; ingest the annotation file first.
+        OutputUnwritableError: The output disk is full, read-only or not permitted.
+    """
+    paired = pl.scan_parquet(temporal_file).drop_nulls(["neighbour_hand_id", "pose_distance"])
+    chosen = paired.select(
+        "row_index", positives=pl.concat_list("neighbour_hand_id"), distances=pl.concat_list("pose_distance")
+    )
+    return _export_with(chosen, tables_dir, out_file, frames_prefix)
+
+
+def _export_with(positives: pl.LazyFrame, tables_dir: Path, out_file: Path, frames_prefix: str) -> Exported:
+    """The set with these `positives` and `distances` a `row_index`."""
+    read_summary(tables_dir)
     hands = pl.scan_parquet(tables_dir / HANDS_FILE)
     order = hands.collect_schema().names()
-    replaced = hands.drop("positives", "distances").join(whole, on="row_index", how="left", maintain_order="left")
+    replaced = hands.drop("positives", "distances").join(positives, on="row_index", how="left", maintain_order="left")
     empty = replaced.with_columns(pl.col("positives", "distances").fill_null([])).select(order)
     with output_errors(out_file):
         out_file.parent.mkdir(parents=True, exist_ok=True)
