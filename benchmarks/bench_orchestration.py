@@ -28,7 +28,7 @@ STEPS = (
     ("second look: all registered, a first share recorded and asked for", "look"),
     ("third look: the next share", "look"),
     ("(the other shares taken as recorded)", "settle"),
-    ("quiet look", "look"),
+    ("quiet look", "look_again"),
     ("inventory, every header", "inventory"),
     ("inventory again, nothing changed", "inventory"),
     ("nightly: what is wanted", "nightly"),

@@ -87,10 +87,15 @@ def check_video_id(video_id: str, *, where: str | Path | None = None) -> str:
     if SAFE_ID.fullmatch(video_id):
         return video_id
     raise UnsafeIdError(
-        f"video id {video_id[:80]!r} may hold only letters, digits, '_' and '-'",
+        unsafe_id_reason(video_id),
         where=where,
         fix="Correct or drop this entry: the id names a folder and must not lead out of it.",
     )
+
+
+def unsafe_id_reason(video_id: str) -> str:
+    """What is wrong with an id that does not match `SAFE_ID`."""
+    return f"video id {video_id[:80]!r} may hold only letters, digits, '_' and '-'"
 
 
 def frame_file_name(frame_index: int) -> str:

@@ -99,7 +99,7 @@ class Settings(BaseSettings):
     dask_queue_options: dict[str, Any] = Field(
         default={}, description="Arguments of dask-jobqueue's cluster class: cores, memory, walltime, queue and so on."
     )
-    videos_per_run: int = Field(50, ge=1, description="At most this many videos in one backfill run.")
+    videos_per_run: int = Field(200, ge=1, description="At most this many videos in one backfill run.")
     videos_per_tick: int = Field(500, ge=1, description="At most this many videos requested by one sensor tick.")
     nightly_videos: int = Field(2000, ge=1, description="At most this many videos asked for by one nightly tick.")
     sensor_interval_s: int = Field(60, ge=5, description="Seconds between two looks at a folder.")

@@ -23,7 +23,7 @@ from hand100m_assets.workspace import SourceWorkspace, outstanding_videos
 
 
 def main(env_file: str, step: str, facts_file: str) -> None:
-    """`look`, `settle`, `nightly`, `inventory`, `batch` (through a run) or `alone` (the same number without)."""
+    """Do one step; `look_again` looks once before the clock starts, as a daemon that runs for days has."""
     os.environ["HAND100M_ENV_FILE"] = env_file
     settings = load_settings()
     facts = Path(facts_file)
@@ -31,35 +31,41 @@ def main(env_file: str, step: str, facts_file: str) -> None:
     with dg.DagsterInstance.get() as instance:
         work = CatchUp(settings, instance, settle_s=0)
         said: dict[str, object] = {}
+        if step == "look_again":
+            for place in places:
+                _look(work, place, facts)
         before_cpu_s, before_s = cpu_s(), time.perf_counter()
         for place in places:
-            registered = known_keys(instance, video_partitions(place.source))
-            if step == "look":
-                name = f"{place.source.name}_new_videos"
-                cursors = json.loads(facts.read_text()).get("cursors", {}) if facts.exists() else {}
-                data = evaluate_sensor(work.defs, instance, settings, name, cursors.get(name))
-                said.setdefault("cursors", {})[name] = data.cursor or cursors.get(name)  # type: ignore[index]
-                said[name] = f"{len(data.asset_events)} recorded, {len(data.run_requests or [])} runs asked for"
+            if step in ("look", "look_again"):
+                said.setdefault("cursors", {}).update(_look(work, place, facts))  # type: ignore[attr-defined]
             elif step == "settle":
                 # As if all later ticks had recorded their share: each does what the one measured did.
                 known = read_known_files(place.output.known_videos_file)
                 known.looks.update(dict.fromkeys(known.stamps, 1))
                 write_known_files(known, place.output.known_videos_file)
             elif step == "nightly":
+                registered = known_keys(instance, video_partitions(place.source))
                 said[place.source.name] = len(outstanding_videos(place, registered).wanted)
             elif step == "inventory":
                 place.downloads.inventory(place.downloads.video_list()).write_parquet(
                     place.output.table_file("inventory")
                 )
             elif place.source is DOH:
-                _extract(work, place, registered, step)
+                _extract(work, place, step)
         said |= {"cpu_s": cpu_s() - before_cpu_s, "wall_s": time.perf_counter() - before_s}
         kept = json.loads(facts.read_text()) if facts.exists() else {}
         facts.write_text(json.dumps(kept | said))
 
 
-def _extract(work: CatchUp, place: SourceWorkspace, registered: list[str], step: str) -> None:
-    count = work.settings.videos_per_run
+def _look(work: CatchUp, place: SourceWorkspace, facts: Path) -> dict[str, str | None]:
+    name = f"{place.source.name}_new_videos"
+    cursors = json.loads(facts.read_text()).get("cursors", {}) if facts.exists() else {}
+    data = evaluate_sensor(work.defs, work.instance, work.settings, name, cursors.get(name))
+    return {name: data.cursor or cursors.get(name)}
+
+
+def _extract(work: CatchUp, place: SourceWorkspace, step: str) -> None:
+    registered, count = known_keys(work.instance, video_partitions(place.source)), work.settings.videos_per_run
     if step == "alone":
         for job in place.extraction_jobs(registered[count : 2 * count]):
             extract_one(job)

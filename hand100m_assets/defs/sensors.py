@@ -70,7 +70,8 @@ def build_sensors(
             )
         except Hand100mError as error:
             return dg.SkipReason(str(error))  # the cursor stays: nothing is forgotten
-        register(context.instance, partitions, look.new)
+        if look.new:
+            register(context.instance, partitions, look.new)
         return dg.SensorResult(
             run_requests=list(_video_runs(context.instance, place, look)),
             asset_events=[*_downloads(place, look.due), *_deletions(source, look.vanished)],
@@ -143,7 +144,7 @@ def build_sensors(
 def _video_runs(instance: dg.DagsterInstance, place: SourceWorkspace, look: Look) -> Iterator[dg.RunRequest]:
     """Batches for what is due, under keys that a look taken again repeats; the catalog once no more are waiting."""
     source, settings = place.source, place.settings
-    registered = known_keys(instance, video_partitions(source))
+    registered = known_keys(instance, video_partitions(source)) if look.due else []
     ranges = key_ranges(look.due, registered, batch_size=settings.videos_per_run, limit=len(look.due))
     for first, last in ranges:
         yield range_request(frames_job_name(source), first, last, run_key=f"look{look.number}:{first}:{last}")

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
-from hand100m_assets.errors import FolderUnreadableError, UnsafeIdError
-from hand100m_assets.layout import VIDEO_SUFFIX, Source, check_video_id
+from hand100m_assets.errors import FolderUnreadableError
+from hand100m_assets.layout import SAFE_ID, VIDEO_SUFFIX, Source, unsafe_id_reason
 
 _IN_PROGRESS: Final = re.compile(
     r"""(?P<stem>.+?)(?:
@@ -23,11 +24,12 @@ _IN_PROGRESS: Final = re.compile(
 )
 """Names that downloaders give to what is not finished. Source: yt-dlp, aria2, curl, browsers, the Ego4D transfer."""
 
+_ARIA2_SUFFIX: Final = f"{VIDEO_SUFFIX}.aria2"
+
 _OTHER_VIDEO_SUFFIXES: Final = (".mkv", ".webm", ".mov", ".avi", ".m4v", ".mp4")
 
 
-@dataclass(frozen=True)
-class FileStamp:
+class FileStamp(NamedTuple):
     """What tells one state of a file from another without reading it."""
 
     size_bytes: int
@@ -36,8 +38,8 @@ class FileStamp:
     @classmethod
     def of(cls, path: Path) -> FileStamp:
         """Stamp of the file as it is now; raises OSError as `Path.stat` does."""
-        stat = path.stat()
-        return cls(stat.st_size, stat.st_mtime_ns)
+        found = path.stat()
+        return cls(found.st_size, found.st_mtime_ns)
 
 
 @dataclass(frozen=True)
@@ -79,11 +81,12 @@ def list_videos(folder: Path, source: Source) -> Listing:
         FolderUnreadableError: The folder is missing, no folder or not permitted; mount it or correct the setting.
     """
     listing = Listing()
-    seen: set[str] = set()
+    control_files: set[str] = set()
     try:
         with os.scandir(folder) as entries:
             for entry in entries:
-                seen.add(entry.name)
+                if entry.name.endswith(_ARIA2_SUFFIX):
+                    control_files.add(entry.name)
                 _sort_entry(entry, listing, source)
     except OSError as error:
         raise FolderUnreadableError(
@@ -91,41 +94,41 @@ def list_videos(folder: Path, source: Source) -> Listing:
             where=folder,
             fix="Mount or create it, give read permission, or correct the setting of the folder.",
         ) from error
-    for video_id in [v for v in listing.complete_names if f"{v}{VIDEO_SUFFIX}.aria2" in seen]:
+    for name in control_files:
         # aria2 reserves the whole file under its final name and removes its control file when done.
-        del listing.complete_names[video_id]
-        listing.in_progress.append(f"{video_id}{VIDEO_SUFFIX}")
-    return Listing(
-        dict(sorted(listing.complete_names.items())), sorted(listing.in_progress), dict(sorted(listing.refused.items()))
-    )
+        video_id = name.removesuffix(_ARIA2_SUFFIX)
+        if listing.complete_names.pop(video_id, None):
+            listing.in_progress.append(f"{video_id}{VIDEO_SUFFIX}")
+    complete = {v: listing.complete_names[v] for v in sorted(listing.complete_names)}
+    return Listing(complete, sorted(listing.in_progress), dict(sorted(listing.refused.items())))
 
 
 def _sort_entry(entry: os.DirEntry[str], listing: Listing, source: Source) -> None:
     name = entry.name
-    if _IN_PROGRESS.fullmatch(name):
+    stem = name.removesuffix(VIDEO_SUFFIX)
+    # A plain id has no dot, so its name is none of an unfinished download: one look less at nearly every name.
+    if name != stem and SAFE_ID.fullmatch(stem):
+        _sort_video(entry, stem, listing, source)
+    elif _IN_PROGRESS.fullmatch(name):
         listing.in_progress.append(name)
-    elif name.endswith(VIDEO_SUFFIX):
-        _sort_video(entry, listing, source)
+    elif name != stem:
+        listing.refused[name] = f"{unsafe_id_reason(stem)}; rename or remove the file"
     elif name.lower().endswith(_OTHER_VIDEO_SUFFIXES):
         listing.refused[name] = f"a video by its name, but not {VIDEO_SUFFIX}: convert or rename it to be taken"
 
 
-def _sort_video(entry: os.DirEntry[str], listing: Listing, source: Source) -> None:
-    name = entry.name
-    video_id = name.removesuffix(VIDEO_SUFFIX)
+def _sort_video(entry: os.DirEntry[str], video_id: str, listing: Listing, source: Source) -> None:
     try:
-        check_video_id(video_id)
-        stat = entry.stat()
-        if not entry.is_file():
-            listing.refused[name] = "not a file"
-        elif stat.st_size == 0:
-            listing.refused[name] = f"zero bytes: the download of this {source.title} video failed, download it again"
-        else:
-            listing.complete_names[video_id] = FileStamp(stat.st_size, stat.st_mtime_ns)
-    except UnsafeIdError as error:
-        listing.refused[name] = f"{error.what}; rename or remove the file"
+        found = entry.stat()
     except OSError as error:
-        listing.refused[name] = f"cannot be read ({error.strerror or error})"
+        listing.refused[entry.name] = f"cannot be read ({error.strerror or error})"
+        return
+    if not stat.S_ISREG(found.st_mode):
+        listing.refused[entry.name] = "not a file"
+    elif found.st_size == 0:
+        listing.refused[entry.name] = f"zero bytes: the download of this {source.title} video failed, download it again"
+    else:
+        listing.complete_names[video_id] = FileStamp(found.st_size, found.st_mtime_ns)
 
 
 def partial_video_id(file_name: str) -> str:
@@ -150,7 +153,8 @@ def find_changes(
     ready: list[str] = []
     replaced: list[str] = []
     waiting: dict[str, FileStamp] = {}
-    for name, stamp in sorted(look.complete_names.items()):
+    for name in sorted(look.complete_names):
+        stamp = look.complete_names[name]
         if name in known and known[name] in (None, stamp):
             continue
         if pending.get(name) != stamp:

@@ -102,7 +102,8 @@ def take_look(
         )
     adopted = {v: whole[v] for v in registered & whole.keys() - known.stamps.keys()}
     stamps = {v: stamp for v, stamp in known.stamps.items() if v in registered} | adopted
-    changes = find_changes(here, {**dict.fromkeys(registered), **stamps}, known.pending)
+    every = stamps if len(stamps) == len(registered) else {**dict.fromkeys(registered), **stamps}
+    changes = find_changes(here, every, known.pending)
     before = max(known.looks.values(), default=0) if concluded is None else concluded
     looks = {v: n for v, n in known.looks.items() if v in stamps and n <= before} | dict.fromkeys(adopted, 0)
     for video_id in (*changes.ready, *changes.replaced):

@@ -116,6 +116,14 @@ def test_the_truncated_video_is_shown_as_failed(page: Page, finished: SampleWork
     page.get_by_text("Failed").first.wait_for()
 
 
+def test_the_reason_of_a_failed_video_is_one_click_away(page: Page, finished: SampleWorkspace) -> None:
+    page.goto("/assets/100doh/frames?view=partitions")
+    truncated = finished.report.sources["100doh"].truncated[0]
+    page.get_by_text(truncated).first.click()
+    page.get_by_text("View logs").click()
+    page.get_by_text(f"{truncated}.mp4: the index (moov) is missing: the download was cut").first.wait_for()
+
+
 def test_the_checks_show_what_is_wrong(page: Page) -> None:
     page.goto("/assets/ego4d/annotations?view=checks")
     page.get_by_text("positive_missing").first.wait_for()

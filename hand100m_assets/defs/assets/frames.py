@@ -134,7 +134,7 @@ def _materialization(
 
 
 def _observation(asset_key: dg.AssetKey, outcome: ExtractionOutcome) -> dg.AssetObservation:
-    """The reason on the page of the video's own partition, where a failed run shows only that it failed."""
+    """The reason among the events of the video's own partition, where it is found after later runs, too."""
     return dg.AssetObservation(
         asset_key=asset_key,
         partition=outcome.video_id,
