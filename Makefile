@@ -40,8 +40,8 @@ dev: $(STAMP) $(DAGSTER_HOME)/dagster.yaml ## the Dagster UI and daemon, on your
 	$(IN_USE) VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/dg dev --port $(PORT)
 
 test: $(STAMP) ## all tests
-	$(BIN)/python -m pytest -n auto --maxprocesses 4 hand100m_assets_tests/unit
-	$(BIN)/python -m pytest hand100m_assets_tests/defs hand100m_assets_tests/integration
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 hand100m_assets_tests/unit hand100m_assets_tests/defs
+	$(BIN)/python -m pytest -n 2 --dist loadfile hand100m_assets_tests/integration
 
 test-quick: $(STAMP) ## unit tests only, in seconds
 	$(BIN)/python -m pytest -n auto --maxprocesses 4 hand100m_assets_tests/unit
