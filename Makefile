@@ -10,9 +10,10 @@ DAGSTER_HOME ?= $(if $(wildcard .env),$(CURDIR)/.dagster_home,$(DEMO)/dagster_ho
 IN_USE = HAND100M_ENV_FILE=$(ENV_FILE) DAGSTER_HOME=$(DAGSTER_HOME)
 IN_DEMO = HAND100M_ENV_FILE=$(DEMO)/.env DAGSTER_HOME=$(DEMO)/dagster_home
 PORT ?= 3000
+TEST_PROCESSES ?= 3   # tests of daemons and servers mostly wait: 3 keep 2 cores busy
 
 .DEFAULT_GOAL := help
-.PHONY: help demo dev test test-quick check check-data format bench bench-video bench-annotations bench-mining bench-orchestration bench-grid bench-training lock clean
+.PHONY: help demo dev test test-quick explore check check-data format bench bench-video bench-annotations bench-mining bench-orchestration bench-grid bench-training lock clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,11 +41,14 @@ dev: $(STAMP) $(DAGSTER_HOME)/dagster.yaml ## the Dagster UI and daemon, on your
 	$(IN_USE) VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/dg dev --port $(PORT)
 
 test: $(STAMP) ## all tests
-	$(BIN)/python -m pytest -n auto --maxprocesses 4 hand100m_assets_tests/unit hand100m_assets_tests/defs
-	$(BIN)/python -m pytest -n 2 --dist loadfile hand100m_assets_tests/integration
+	$(BIN)/python -m pytest -n $(TEST_PROCESSES) hand100m_assets_tests/unit hand100m_assets_tests/defs
+	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder hand100m_assets_tests/integration
 
-test-quick: $(STAMP) ## unit tests only, in seconds
-	$(BIN)/python -m pytest -n auto --maxprocesses 4 hand100m_assets_tests/unit
+test-quick: $(STAMP) ## unit tests only, a few minutes
+	$(BIN)/python -m pytest -n $(TEST_PROCESSES) hand100m_assets_tests/unit
+
+explore: $(STAMP) ## property tests on new examples, a thousand each, and ten minutes of random streams (an hour)
+	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --hypothesis-profile explore --fuzz-seconds 600 --fuzz-seed $$$$ hand100m_assets_tests/unit
 
 check: $(STAMP) ## lint, types, definitions
 	$(BIN)/ruff check .

@@ -1,4 +1,4 @@
-"""The sample workspace and the finished graph on it, made once a session."""
+"""The sample workspace and the finished graph on it, made once, whatever the number of test processes."""
 
 from __future__ import annotations
 
@@ -9,12 +9,20 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+import hypothesis
 import pytest
+from filelock import FileLock
 
 from hand100m_assets.sample.workspace import SampleReport, make_sample
 from hand100m_assets.settings import Settings
 
 REPO = Path(__file__).parent.parent
+
+# The same commit gets the same verdict on a busy machine too: no example is timed, and `make test` tries the same
+# ones each time. `make explore` tries new ones.
+hypothesis.settings.register_profile("steady", deadline=None, derandomize=True)
+hypothesis.settings.register_profile("explore", deadline=None, max_examples=1000, print_blob=True)
+hypothesis.settings.load_profile("steady")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -60,16 +68,27 @@ class SampleWorkspace:
 
 
 @pytest.fixture(scope="session")
-def sample(tmp_path_factory: pytest.TempPathFactory) -> SampleWorkspace:
-    """A fresh sample workspace; treat `data/` as read-only."""
-    folder = tmp_path_factory.mktemp("sample") / "workspace"
-    return SampleWorkspace(folder, make_sample(folder))
+def for_all_processes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder that every process of this test session shares."""
+    own = tmp_path_factory.getbasetemp()
+    return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
 
 
 @pytest.fixture(scope="session")
-def finished(sample: SampleWorkspace) -> SampleWorkspace:
+def sample(for_all_processes: Path) -> SampleWorkspace:
+    """A fresh sample workspace; treat `data/` as read-only."""
+    folder = for_all_processes / "sample" / "workspace"
+    with FileLock(for_all_processes / "sample.lock"):
+        return SampleWorkspace(folder, make_sample(folder))
+
+
+@pytest.fixture(scope="session")
+def finished(sample: SampleWorkspace, for_all_processes: Path) -> SampleWorkspace:
     """The sample after the whole graph ran on it."""
-    done = sample.catch_up()
-    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
-    (sample.folder / "catch_up.log").write_text(done.stdout + done.stderr)
+    log = sample.folder / "catch_up.log"
+    with FileLock(for_all_processes / "finished.lock"):
+        if not log.exists():
+            done = sample.catch_up()
+            assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
+            log.write_text(done.stdout + done.stderr)
     return sample
