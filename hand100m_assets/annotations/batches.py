@@ -10,6 +10,7 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
+from hand100m_assets.annotations.posetext import lift_poses
 from hand100m_assets.annotations.window import ValueScan, Window
 
 Section = Literal["images", "annotations"]
@@ -42,7 +43,8 @@ class Batch(NamedTuple):
         first: Position of the first of them there.
         offset: First byte of `text` in the unpacked file.
         text: Their bytes, with what is between them.
-        values: What they hold; of equal keys in a record the last, as in Python's own reader.
+        values: What they hold; of equal keys in a record the last, as in Python's own reader. Poses may be arrays.
+        lean: The text without the poses that became arrays, and else the same.
     """
 
     section: Section
@@ -50,6 +52,7 @@ class Batch(NamedTuple):
     offset: int
     text: bytes
     values: list[Any]
+    lean: bytes
 
     def spans(self) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
         """First byte of each record in `text`, and the byte behind its last."""
@@ -73,23 +76,51 @@ class Batch(NamedTuple):
             window.pass_over(1)
 
 
-def parse_together(text: bytes) -> tuple[list[Any], int]:
+class Parsed(NamedTuple):
+    """Records that parsed together.
+
+    Attributes:
+        values: What they hold.
+        length: How many bytes they take.
+        lean: As in `Batch`, where all of the text parsed.
+    """
+
+    values: list[Any]
+    length: int
+    lean: bytes
+
+
+_NOTHING: Final = Parsed([], 0, b"")
+
+
+def parse_together(text: bytes) -> Parsed:
     """Parse as much of a text as is proved to be records, from a place where a record begins.
 
     Returns:
-        Their values, and how many bytes they take: all of the text; or up to the comma before a record that is no
-        JSON; or up to the end of the array; or 0 where none of these can be proved.
+        All of the text; or up to the comma before a record that is no JSON; or up to the end of the array; or nothing
+        where none of these can be proved.
     """
     place = _place_of_no_number(text)
     if place is None:
         try:
-            return _parsed(text), len(text)
+            return Parsed(_parsed(text), len(text), text)
         except orjson.JSONDecodeError as error:
             place = _place_in_bytes(text, error)
     for end in _possible_ends(text, place):
         with suppress(orjson.JSONDecodeError):
-            return _parsed(text[:end]), end
-    return [], 0
+            return Parsed(_parsed(text[:end]), end, text[:end])
+    return _NOTHING
+
+
+def parse_hands_together(text: bytes) -> Parsed:
+    """The same for hands, whose poses become arrays where all of the text is plain JSON."""
+    lifted = lift_poses(text)
+    if lifted is not None and _place_of_no_number(lifted.text) is None:
+        with suppress(orjson.JSONDecodeError):
+            values = lifted.values()
+            if values is not None:
+                return Parsed(values, len(text), lifted.text)
+    return parse_together(text)
 
 
 def _place_of_no_number(text: bytes) -> int | None:

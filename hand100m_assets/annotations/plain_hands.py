@@ -39,18 +39,22 @@ _BOX: Final = rf"^ *\[{_NUMBER},{_NUMBER},{_NUMBER},{_NUMBER}\] *$"
 
 _POSE_NUMBERS: Final = 3 * KEYPOINT_COUNT
 _PACK_POSE: Final = struct.Struct(f"{_POSE_NUMBERS}d").pack
-Numbers: TypeAlias = NDArray[np.float64]
+Numbers: TypeAlias = NDArray[np.floating[Any]]
 
 _NO_BOX: Final = "[0,0,0,0]"
 _BLOCK_RECORDS: Final = 16
 _SIDES: Final = {side: name for name in ("Left", "Right") for side in (name, name.lower(), name.upper())}
 
 
+Keypoints: TypeAlias = Literal["array", "flat", "nested"]
+"""An array is what the reader made of a plain pose (`posetext.py`)."""
+
+
 class Form(NamedTuple):
     """How hands are written."""
 
     boxes: Literal["text", "list"]
-    keypoints: Literal["flat", "nested"]
+    keypoints: Keypoints
 
 
 class _Columns(NamedTuple):
@@ -141,9 +145,12 @@ def _form_of_boxes(boxes: Sequence[Any]) -> Literal["text", "list"] | None:
     return "list" if is_list and types_of(chain.from_iterable(boxes)) <= NUMBER_TYPES else None
 
 
-def _poses(keypoints: Sequence[Any]) -> tuple[Literal["flat", "nested"], Numbers] | None:
+def _poses(keypoints: Sequence[Any]) -> tuple[Keypoints, Numbers] | None:
     """How they are written, and all their numbers, 63 a hand."""
-    if types_of(keypoints) != {list}:
+    types = types_of(keypoints)
+    if types == {np.ndarray}:
+        return "array", np.concatenate(keypoints).reshape(len(keypoints), _POSE_NUMBERS)
+    if types != {list}:
         return None
     lengths = set(map(len, keypoints))
     if lengths == {_POSE_NUMBERS}:
@@ -158,7 +165,7 @@ def _poses(keypoints: Sequence[Any]) -> tuple[Literal["flat", "nested"], Numbers
     return "nested", numbers.reshape(len(keypoints), _POSE_NUMBERS)
 
 
-def _flat_poses(keypoints: Sequence[list[Any]]) -> tuple[Literal["flat"], Numbers] | None:
+def _flat_poses(keypoints: Sequence[list[Any]]) -> tuple[Keypoints, Numbers] | None:
     try:
         # Takes numbers and booleans only, and a fifth of the time that looking at every type takes.
         packed = b"".join([_PACK_POSE(*pose) for pose in keypoints])
@@ -178,7 +185,7 @@ def _rows(c: _Columns, form: Form, poses: Numbers, places: NDArray[np.intp]) -> 
     boxes, is_box = _boxes(c.boxes, form)
     is_pose = all_within(poses, MAX_KEYPOINT)
     with np.errstate(over="ignore"):  # only in what is not taken
-        keypoints = poses.astype(np.float32).reshape(-1, KEYPOINT_COUNT, 3)
+        keypoints = poses.astype(np.float32, copy=False).reshape(-1, KEYPOINT_COUNT, 3)
     handedness = [_SIDES.get(side) for side in c.handedness]
     positives, are_ids = _positives(c.positives)
     distances, are_distances = _distances(c.distances)

@@ -57,13 +57,13 @@ def hand_ids(ids: Sequence[str | int]) -> tuple[pl.Series, Mask]:
     return texts.cast(pl.Int64, strict=False).fill_null(0), is_good.to_numpy()
 
 
-def within(numbers: NDArray[np.float64], limit: float) -> Mask:
+def within(numbers: NDArray[np.floating[Any]], limit: float) -> Mask:
     """Which are finite and in [-limit, limit]."""
     found: Mask = np.asarray(np.abs(numbers) <= limit)  # false for NaN
     return found
 
 
-def all_within(rows: NDArray[np.float64], limit: float) -> Mask:
+def all_within(rows: NDArray[np.floating[Any]], limit: float) -> Mask:
     """Which rows have only such numbers."""
     found: Mask = np.asarray(within(rows, limit).all(axis=1))
     return found

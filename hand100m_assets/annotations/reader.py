@@ -19,6 +19,9 @@ __all__ = ["CHUNK_BYTES", "SECTIONS", "Batch", "FileFault", "LoneRecord", "Recor
 CHUNK_BYTES: Final = 4 << 20
 """Chunks of 16 MB took 100 MB more and were no faster."""
 
+LONG_FILE_BYTES: Final = 128 << 20
+"""Loading the compiled loop that reads poses costs as much as it saves in a file a little shorter than this."""
+
 _WRONG_FILE: Final = "Put the original annotation file here, or move this one elsewhere."
 _DOWNLOAD: Final = "Download the file again; a copy cut short looks like this."
 
@@ -47,7 +50,7 @@ class RecordReader:
             RetryableError: The disk or the share fails.
         """
         window = Window(read_chunks(self.path, self.chunk_bytes))
-        document = Document(window, self.chunk_bytes)
+        document = Document(window, self.chunk_bytes, is_long=self._is_long())
         self.faults, self._sections_seen, self.other_keys = document.faults, document.seen, document.other_keys
         is_empty = not window.peek() and window.broken is None
         try:
@@ -68,6 +71,12 @@ class RecordReader:
             self.faults.append(FileFault("cut_short", end, words, breaks_off=True))
         self._heed_broken_archive(window)
         self._judge()
+
+    def _is_long(self) -> bool:
+        try:
+            return self.path.stat().st_size >= LONG_FILE_BYTES
+        except OSError:
+            return False  # opening it says what is wrong
 
     def _heed_broken_archive(self, window: Window) -> None:
         if window.broken is not None:

@@ -11,28 +11,12 @@ same bit for bit on every processor and for any number of workers.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Final, cast
+from typing import Final
 
-import numba
 import numpy as np
 
+from hand100m_assets.compiled import compiled, kept_on_disk
 from hand100m_assets.pairs.leaves import NOBODY, Floats, Integers, Leaves
-
-_compiled = numba.njit(nogil=True, error_model="numpy")
-
-
-def _kept_on_disk(function: Callable[..., None]) -> Callable[..., None]:
-    """Compiled as the others, and kept for the next process where numba finds a folder that it may write.
-
-    numba tries the folder of this file, then the user's cache folder; where it can write neither it raises, and the
-    few seconds of compiling are spent anew in each process. Only this outermost function is kept: it contains the rest.
-    """
-    try:
-        return cast("Callable[..., None]", numba.njit(nogil=True, error_model="numpy", cache=True)(function))
-    except RuntimeError:
-        return cast("Callable[..., None]", _compiled(function))
-
 
 _NO_PLACE: Final = np.int32(2**31 - 1)
 _FIRST_DIMENSIONS: Final = 6
@@ -41,7 +25,7 @@ _ZERO: Final = np.float32(0)
 _FAR: Final = np.float32(np.inf)
 
 
-@_kept_on_disk
+@kept_on_disk
 def search(
     vectors: Floats,
     videos: Integers,
@@ -104,7 +88,7 @@ def search(
             found[slots[turn], rank] = NOBODY if near[rank] == _NO_PLACE else near[rank]
 
 
-@_compiled
+@compiled
 def _reach(vectors: Floats, videos: Integers, query: int, others: Integers) -> np.float32:
     """A distance within which k allowed hands are known: the previous query's neighbours, if all are allowed here."""
     reach = _ZERO
@@ -119,7 +103,7 @@ def _reach(vectors: Floats, videos: Integers, query: int, others: Integers) -> n
     return reach
 
 
-@_compiled
+@compiled
 def _await(
     only_video: Integers,
     video: int,
@@ -138,7 +122,7 @@ def _await(
     return waiting
 
 
-@_compiled
+@compiled
 def _bound(point: Floats, low: Floats, high: Floats, start: int, stop: int, bounds: Floats) -> None:
     """Squared distance to each box, in the order of the distances to points."""
     bounds[start:stop] = _ZERO
@@ -149,7 +133,7 @@ def _bound(point: Floats, low: Floats, high: Floats, start: int, stop: int, boun
             bounds[box] += gap * gap
 
 
-@_compiled
+@compiled
 def _sift_down(heap: Integers, bounds: Floats, top: int, size: int) -> None:
     """Leaves by (bound, number): of equal bounds the first leaf, which holds the first of equal vectors."""
     while 2 * top + 1 < size:
@@ -162,12 +146,12 @@ def _sift_down(heap: Integers, bounds: Floats, top: int, size: int) -> None:
         top = child
 
 
-@_compiled
+@compiled
 def _is_before(bounds: Floats, leaf: int, other: int) -> bool:
     return bounds[leaf] < bounds[other] or (bounds[leaf] == bounds[other] and leaf < other)
 
 
-@_compiled
+@compiled
 def _adds_up_within(point: Floats, points: Floats, reach: np.float32, sums: Floats) -> bool:
     """Add each slot's squared distance to `sums`; stop early and say no if all are out of reach."""
     first = min(_FIRST_DIMENSIONS, len(point))
@@ -178,7 +162,7 @@ def _adds_up_within(point: Floats, points: Floats, reach: np.float32, sums: Floa
     return _any_within(sums, reach)
 
 
-@_compiled
+@compiled
 def _take_up(
     sums: Floats,
     places: Integers,
@@ -200,7 +184,7 @@ def _take_up(
     return reach
 
 
-@_compiled
+@compiled
 def _add_squares(point: Floats, points: Floats, start: int, stop: int, sums: Floats) -> None:
     """Two dimensions a round, added one after the other."""
     for dimension in range(start, stop, 2):
@@ -211,7 +195,7 @@ def _add_squares(point: Floats, points: Floats, start: int, stop: int, sums: Flo
             sums[slot] = (sums[slot] + gap * gap) + gap_next * gap_next
 
 
-@_compiled
+@compiled
 def _any_within(sums: Floats, reach: np.float32) -> bool:
     # Counted, not returned at the first: this way the loop is vectorised.
     within = 0
@@ -220,7 +204,7 @@ def _any_within(sums: Floats, reach: np.float32) -> bool:
     return within > 0
 
 
-@_compiled
+@compiled
 def _insert(near: Integers, near_squares: Floats, place: int, square: np.float32) -> None:
     rank = len(near) - 1
     while rank > 0 and (

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hand100m_assets.compiled import kept_on_disk
 from hand100m_assets.pairs import kernels
 from hand100m_assets.pairs.leaves import LEAF_HANDS, pack_leaves
 from hand100m_assets.pairs.mine import CHUNK_HANDS, ExactSearch, squared_distances
@@ -131,8 +132,7 @@ def test_where_numba_can_keep_no_compiled_code_the_search_is_compiled_anew(monke
         return lambda function: function
 
     monkeypatch.setattr(numba, "njit", no_place)
-    monkeypatch.setattr(kernels, "_compiled", lambda function: function)
-    assert kernels._kept_on_disk(brute_force) is brute_force
+    assert kept_on_disk(brute_force) is brute_force
 
 
 def test_a_full_disk_under_the_compiled_code_stops_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
