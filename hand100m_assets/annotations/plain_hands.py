@@ -7,7 +7,7 @@ or integers in any of them.
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from operator import itemgetter
 from typing import Any, Final, Literal, NamedTuple, TypeAlias
@@ -76,40 +76,59 @@ def plain_hands(values: Sequence[Any]) -> Rows:
     Args:
         values: Raw records, anything that JSON holds.
     """
-    columns = _columns(values)
-    found = columns and _form(columns)
-    if columns and found:
-        return _rows(columns, *found, np.arange(len(values)))
-    by_form = _places_by_form(values)
-    taken = [_rows_of_one_form([values[place] for place in places], places) for places in by_form.values()]
+    rows = _rows_of_one_form(values, range(len(values)))
+    taken = [rows] if rows else list(_rows_by_form(values))
     if not taken:
         return Rows(np.empty(0, np.intp), pl.DataFrame())
+    if len(taken) == 1:
+        return taken[0]
     places_taken = np.concatenate([rows.places for rows in taken])
     order = np.argsort(places_taken)
     return Rows(places_taken[order], pl.concat([rows.frame for rows in taken])[order])
 
 
-def _places_by_form(values: Sequence[Any]) -> dict[Form, list[int]]:
-    """Places of hands of each form. Block by block first: what is odd is rare."""
+def _rows_by_form(values: Sequence[Any]) -> Iterator[Rows]:
+    """Rows of each form that there is. What is odd is rare, and most often its pose is."""
+    for places in _places_by_look(values):
+        rows = _rows_of_one_form(values, places)
+        if rows:
+            yield rows
+            continue
+        for places_of_form in _places_by_form(values, places).values():
+            rows = _rows_of_one_form(values, places_of_form)
+            assert rows
+            yield rows
+
+
+def _places_by_look(values: Sequence[Any]) -> Iterable[list[int]]:
+    """Places of hands whose poses are of one type, and of one length where they are lists."""
+    by_look: dict[object, list[int]] = {}
+    for place, value in enumerate(values):
+        pose = value.get("keypoint_25d") if type(value) is dict else None
+        by_look.setdefault(len(pose) if type(pose) is list else type(pose), []).append(place)
+    return by_look.values()
+
+
+def _places_by_form(values: Sequence[Any], places: Sequence[int]) -> dict[Form, list[int]]:
+    """Of these places, those of hands of each form. Block by block first."""
     by_form: dict[Form, list[int]] = {}
-    blocks = [range(start, start + _BLOCK_RECORDS) for start in range(0, len(values), _BLOCK_RECORDS)]
+    blocks = [places[start : start + _BLOCK_RECORDS] for start in range(0, len(places), _BLOCK_RECORDS)]
     while blocks:
         block = blocks.pop()
-        columns = _columns(values[block.start : block.stop])
+        columns = _columns([values[place] for place in block])
         found = columns and _form(columns)
         if found:
-            by_form.setdefault(found[0], []).extend(block[: len(values) - block.start])
+            by_form.setdefault(found[0], []).extend(block)
         elif len(block) > 1:
-            blocks += [range(place, place + 1) for place in block[: len(values) - block.start]]
+            blocks += [[place] for place in block]
     return by_form
 
 
-def _rows_of_one_form(values: Sequence[Any], places: list[int]) -> Rows:
-    columns = _columns(values)
+def _rows_of_one_form(values: Sequence[Any], places: Sequence[int]) -> Rows | None:
+    """Rows of the hands at these places; None where they differ in form, or have none."""
+    columns = _columns([values[place] for place in places])
     found = columns and _form(columns)
-    assert columns
-    assert found
-    return _rows(columns, *found, np.array(places))
+    return _rows(columns, *found, np.array(places, np.intp)) if columns and found else None
 
 
 def _columns(values: Sequence[Any]) -> _Columns | None:
