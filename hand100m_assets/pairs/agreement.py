@@ -13,6 +13,7 @@ import polars as pl
 from hand100m_assets.pairs.embed import Embedding, EmbeddingOptions, embed_hands
 from hand100m_assets.pairs.leaves import Floats, Integers
 from hand100m_assets.pairs.mine import squared_distances
+from hand100m_assets.pairs.mined import Engine, exact_neighbours
 
 AGREEMENT_SCHEMA: Final = pl.Schema(
     {
@@ -27,12 +28,15 @@ AGREEMENT_SCHEMA: Final = pl.Schema(
     }
 )
 """One row a hand of the pairs table. `rank` is the positive's exact place among the hands of other videos, 1 the
-nearest, equal distances by row; null where there is a `reason`, and where the positive is beyond the mined neighbours
-and the hand is not among those counted: `rank_at_least` is then one more than the mined ones. Distances are those of
-`mined_pairs`."""
+nearest, equal distances by row; null where there is a `reason`, and where the positive is beyond the nearest hands that
+are known (the mined ones, at least ten) and the hand is not among those counted: `rank_at_least` is then one more than
+those. Distances are those of `mined_pairs`."""
+
+SURE_RANKS: Final = 10
+"""Ranks up to this are known of every hand: where the mined neighbours do not tell them, they are searched for."""
 
 COUNTED_HANDS: Final = 1000
-"""So many positives beyond the mined neighbours are ranked by counting all nearer hands: 30 ms each in a million."""
+"""So many positives beyond the known neighbours are ranked by counting all nearer hands: 30 ms each in a million."""
 
 
 def measure_agreement(
@@ -41,6 +45,7 @@ def measure_agreement(
     hands: pl.DataFrame | pl.LazyFrame,
     options: EmbeddingOptions | None = None,
     *,
+    engine: Engine = "exact",
     counted_hands: int = COUNTED_HANDS,
     workers: int = 1,
 ) -> pl.DataFrame:
@@ -51,13 +56,17 @@ def measure_agreement(
         mined: The mined pairs, made of the same hands with the same options.
         hands: The hands table.
         options: How keypoints become vectors.
-        counted_hands: At most so many ranks beyond the mined ones are counted, of hands spread evenly.
-        workers: Threads that count.
+        engine: What found the mined pairs. Lists that are not exact, or all shorter than ten, tell no rank: the ten
+            nearest of every hand are then searched for, which takes as long as mining them exactly.
+        counted_hands: At most so many ranks beyond the known ones are counted, of hands spread evenly.
+        workers: Threads that search and count.
 
     Returns:
         Columns of `AGREEMENT_SCHEMA`, in the order of `pairs`.
     """
     embedding = embed_hands(hands, options)
+    if engine != "exact" or (mined["neighbour_rows"].list.len() < SURE_RANKS).all():
+        mined = exact_neighbours(embedding, SURE_RANKS, workers=workers)
     table = _with_places(pairs, embedding).join(_nearest(mined), on="row_index", how="left", maintain_order="left")
     table = table.with_columns(reason=_reason()).with_columns(comparable=pl.col("reason").is_null())
     rows, others = (table.filter("comparable")[name].to_numpy() for name in ("place", "positive_place"))
@@ -107,7 +116,7 @@ def summarise_agreement(agreement: pl.DataFrame) -> AgreementSummary:
         hands=agreement.height,
         comparable=agreement["reason"].null_count(),
         nearest=int((agreement["rank"] == 1).sum()),
-        within_10=int((agreement["rank"] <= 10).sum()),
+        within_10=int((agreement["rank"] <= SURE_RANKS).sum()),
         ranked=agreement["rank"].len() - agreement["rank"].null_count(),
         reasons=dict(reasons.iter_rows()),
     )
@@ -143,7 +152,7 @@ def _reason() -> pl.Expr:
 
 
 def _mined_ranks(table: pl.DataFrame, mined: pl.DataFrame) -> npt.NDArray[np.uint32]:
-    """Place of the positive in the mined list, from 1; 0 where it is not in it."""
+    """Place of the positive in the list of neighbours, from 1; 0 where it is not in it."""
     lists = table.select("row_index", "positive_row_index").join(
         mined.select("row_index", "neighbour_rows"), on="row_index", how="left", maintain_order="left"
     )

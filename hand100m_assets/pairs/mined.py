@@ -116,6 +116,13 @@ def mine_pairs(
     )
 
 
+def exact_neighbours(embedding: Embedding, count: int, *, workers: int = 1) -> pl.DataFrame:
+    """What `mine_pairs` would write with the exact engine, in memory: `MINED_SCHEMA`."""
+    search = ExactSearch(embedding.vectors, embedding.videos)
+    every = np.arange(len(embedding.vectors), dtype=np.int32)
+    return _table(embedding, 0, search.nearest(every, count, workers=workers))
+
+
 def measured_recall(
     search: ExactSearch | ApproximateSearch, embedding: Embedding, count: int, *, workers: int = 1
 ) -> float:

@@ -10,7 +10,7 @@ from hand100m_assets.defs.failures import fails_clearly
 from hand100m_assets.defs.partitions import annotation_set_partitions
 from hand100m_assets.defs.resources import Workspace
 from hand100m_assets.layout import Source
-from hand100m_assets.pairs.agreement import COUNTED_HANDS, measure_agreement, summarise_agreement
+from hand100m_assets.pairs.agreement import COUNTED_HANDS, SURE_RANKS, measure_agreement, summarise_agreement
 from hand100m_assets.pairs.mined import MINED_SCHEMA, MiningReport, mine_pairs
 from hand100m_assets.render.agreement_chart import agreement_chart
 from hand100m_assets.render.charts import png_markdown
@@ -68,10 +68,18 @@ def build_mining_assets(source: Source) -> list[dg.AssetsDefinition]:
         place, key = workspace.source(source), context.partition_key
         hands = pl.scan_parquet(place.annotation_tables(key) / "hands.parquet")
         settings = place.settings
-        table = measure_agreement(pairs, mined_pairs, hands, settings.embedding, workers=max(1, settings.worker_count))
+        table = measure_agreement(
+            pairs,
+            mined_pairs,
+            hands,
+            settings.embedding,
+            engine=settings.mine_engine,
+            workers=max(1, settings.worker_count),
+        )
         title = f"{source.title} {key}: where the shipped positives stand"
         chart = dg.MetadataValue.md(png_markdown(agreement_chart(table, title=title), title))
-        limit = f"at most {COUNTED_HANDS}, spread evenly, of the hands whose positive is beyond the mined neighbours"
+        known = max(SURE_RANKS, settings.mine_neighbours if settings.mine_engine == "exact" else 0)
+        limit = f"all up to {known}, and at most {COUNTED_HANDS} beyond, of hands spread evenly"
         counts = vars(summarise_agreement(table))
         context.add_output_metadata({**counts, "chart": chart, "ranks_counted": limit})
         return table

@@ -15,11 +15,12 @@ from hand100m_assets.defs.checks.results import (
 from hand100m_assets.defs.failures import fails_clearly
 from hand100m_assets.defs.resources import Workspace
 from hand100m_assets.layout import Source
+from hand100m_assets.pairs.agreement import SURE_RANKS
 from hand100m_assets.pairs.embed import reasons_against
 from hand100m_assets.workspace import SourceWorkspace
 
 MOST_UNLIKE_SHARE = 0.5
-"""A set is suspect when more of its positives are beyond our nearest ten, or beyond the mined ones if fewer."""
+"""A set is suspect when more of its positives are beyond our nearest ten."""
 
 
 def build_mining_checks(source: Source) -> list[dg.AssetChecksDefinition]:
@@ -101,5 +102,5 @@ def _sound_rows(place: SourceWorkspace, key: str) -> pl.DataFrame:
 
 def _far_share(key: str, table: pl.DataFrame) -> dict[str, object]:
     comparable = table.filter(pl.col("reason").is_null())
-    far = (comparable["rank_at_least"] > 10).sum() if comparable.height else 0
+    far = (comparable["rank_at_least"] > SURE_RANKS).sum() if comparable.height else 0
     return {"annotation_set": key, "far_share": far / max(comparable.height, 1), "comparable": comparable.height}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import builtins
 import errno
 import json
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -28,7 +29,7 @@ from hand100m_assets.render.crop import mirror_keypoints
 from hand100m_assets.sample.annotation_files import annotation_files
 from hand100m_assets.sample.cast import SampleScale, cast_videos
 from hand100m_assets.sample.truth import HandTruth, hands_of
-from hand100m_assets_tests.unit.pairs.hands import brute_force, hands_table
+from hand100m_assets_tests.unit.pairs.hands import Array, brute_force, hands_table
 
 CLEAN_SET = {EGO4D: "simhand-50k", DOH: "simhand-100k"}
 RAW = EmbeddingOptions(centre="crop", remove_scale=False, components=0)
@@ -101,7 +102,7 @@ def test_impossible_counts_are_refused(tmp_path: Path, count: int) -> None:
 
 
 @settings(deadline=None, max_examples=25)
-@given(st.integers(2, 40), st.integers(1, 5), st.integers(1, 6), st.integers(0, 99))
+@given(st.integers(2, 40), st.integers(1, 5), st.integers(1, 14), st.integers(0, 99))
 def test_the_rank_of_a_positive_is_its_place_among_all_hands_of_other_videos(
     tmp_path_factory: pytest.TempPathFactory, count: int, videos: int, asked: int, seed: int
 ) -> None:
@@ -123,9 +124,45 @@ def test_the_rank_of_a_positive_is_its_place_among_all_hands_of_other_videos(
         else:
             assert row["rank"] == row["rank_at_least"] == 1 + every[place].tolist().index(positive)
     uncounted = measure_agreement(pairs, table, hands, counted_hands=0)
-    beyond = found.filter(pl.col("rank") > asked)["row_index"]
+    known = max(asked, 10)
+    beyond = found.filter(pl.col("rank") > known)["row_index"]
     assert uncounted.filter(pl.col("row_index").is_in(beyond.implode()))["rank"].null_count() == len(beyond)
-    assert set(uncounted.filter(pl.col("row_index").is_in(beyond.implode()))["rank_at_least"]) <= {asked + 1}
+    assert set(uncounted.filter(pl.col("row_index").is_in(beyond.implode()))["rank_at_least"]) <= {known + 1}
+    near = found.filter(pl.col("rank") <= known)
+    assert uncounted.filter(pl.col("row_index").is_in(near["row_index"].implode())).equals(near)
+
+
+def with_positives_of_rank(hands: pl.DataFrame, ranks: Array) -> pl.DataFrame:
+    """The same hands, each with the positive that has this rank among the hands of other videos."""
+    made = embed_hands(hands)
+    nearest = ExactSearch(made.vectors, made.videos).nearest(np.arange(hands.height), int(ranks.max())).rows
+    positives = made.hand_ids[nearest[np.arange(hands.height), ranks - 1]]
+    return hands.with_columns(positives=pl.Series(positives[:, None].tolist(), dtype=pl.List(pl.Int64)))
+
+
+@pytest.mark.parametrize("asked", [1, 5])
+def test_the_nearest_ten_are_known_of_every_hand_though_fewer_were_mined(tmp_path: Path, asked: int) -> None:
+    ranks = np.arange(300) % 20 + 1
+    hands = with_positives_of_rank(some_hands(300, videos=30), ranks)
+    found = measure_agreement(resolve_pairs(hands), mined(hands, tmp_path, count=asked), hands, counted_hands=0)
+    assert found["rank"].to_list() == [int(rank) if rank <= 10 else None for rank in ranks]
+    assert found["rank_at_least"].to_list() == np.minimum(ranks, 11).tolist()
+    assert summarise_agreement(found).within_10 == (ranks <= 10).sum() == 150
+
+
+def test_ranks_are_exact_though_the_mined_neighbours_are_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("faiss")
+    monkeypatch.setattr("hand100m_assets.pairs.approximate._SMALLEST_LISTED", 1000)
+    monkeypatch.setattr("hand100m_assets.pairs.mined.ApproximateSearch", partial(ApproximateSearch, probed_lists=1))
+    ranks = np.arange(2_000) % 14 + 1
+    hands = with_positives_of_rank(some_hands(2_000, videos=50), ranks)
+    near, exact = mined(hands, tmp_path, count=12, engine="faiss"), mined(hands, tmp_path)
+    wrong = near["neighbour_rows"].list.head(10) != exact["neighbour_rows"]
+    assert wrong.sum() > 500, "so that it matters"
+    found = measure_agreement(resolve_pairs(hands), near, hands, engine="faiss", counted_hands=0)
+    assert found["rank_at_least"].to_list() == np.minimum(ranks, 11).tolist()
+    assert found["rank"].drop_nulls().to_list() == ranks[ranks <= 10].tolist()
+    assert found["nearest_distance"].to_list() == exact["distances"].list.first().to_list()
 
 
 def test_the_summary_counts_and_the_chart_is_a_picture_even_of_nothing(tmp_path: Path) -> None:
@@ -134,6 +171,8 @@ def test_the_summary_counts_and_the_chart_is_a_picture_even_of_nothing(tmp_path:
     summary = summarise_agreement(table)
     assert summary.hands == 30 == summary.comparable + sum(summary.reasons.values())
     assert summary.nearest <= summary.within_10 <= summary.ranked == summary.comparable
+    nobody = some_hands(0)
+    assert measure_agreement(resolve_pairs(nobody), mined(nobody, tmp_path), nobody).schema == AGREEMENT_SCHEMA
     for shown in (table, table.head(0)):
         assert agreement_chart(shown).startswith(b"\x89PNG")
     assert agreement_chart(table) == agreement_chart(table)
