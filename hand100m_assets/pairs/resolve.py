@@ -17,6 +17,7 @@ PAIRS_SCHEMA: Final = pl.Schema(
         "frame_index": pl.Int32(),
         "positive_hand_id": pl.Int64(),
         "positive_row_index": pl.UInt32(),
+        "positive_image_id": pl.String(),
         "positive_video_id": pl.String(),
         "positive_frame_index": pl.Int32(),
         "distance": pl.Float32(),
@@ -28,6 +29,7 @@ PAIRS_SCHEMA: Final = pl.Schema(
 """One row a hand. `reason` is null where the positive is resolved; where it is not, the `positive_*` columns and both
 derived ones are null. `distance` is the file's own; `pose_distance` is ours, in crop sides."""
 
+_OF_THE_POSITIVE: Final = ("positive_row_index", "positive_image_id", "positive_video_id", "positive_frame_index")
 _CHUNK_ROWS: Final = 100_000
 
 
@@ -62,6 +64,7 @@ def resolve_pairs(hands: pl.DataFrame | pl.LazyFrame) -> pl.DataFrame:
             count=pl.len(),
             place=pl.col("place").first(),
             positive_row_index=pl.col("row_index").first(),
+            positive_image_id=pl.col("image_id").first(),
             positive_video_id=pl.col("video_id").first(),
             positive_frame_index=pl.col("frame_index").first(),
         )
@@ -70,8 +73,7 @@ def resolve_pairs(hands: pl.DataFrame | pl.LazyFrame) -> pl.DataFrame:
     joined = joined.with_columns(reason=_reason())
     resolved = pl.col("reason").is_null()
     joined = joined.with_columns(
-        pl.when(resolved).then(name).alias(name)
-        for name in ("positive_row_index", "positive_video_id", "positive_frame_index", "place")
+        pl.when(resolved).then(name).alias(name) for name in (*_OF_THE_POSITIVE, "place")
     ).with_columns(same_video=pl.col("video_id") == pl.col("positive_video_id"))
     return joined.with_columns(pose_distance=_pose_distances(hands.lazy(), joined["place"])).select(
         pl.col(name).cast(dtype) for name, dtype in PAIRS_SCHEMA.items()

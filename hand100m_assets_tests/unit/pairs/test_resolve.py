@@ -15,6 +15,7 @@ from hand100m_assets.annotations.tables import HANDS_SCHEMA
 from hand100m_assets.pairs.resolve import PAIRS_SCHEMA, console_lines, mirrored_xy, resolve_pairs
 
 Row = dict[str, Any]
+OF_THE_POSITIVE = ("row_index", "image_id", "video_id", "frame_index")
 ids = st.integers(0, 6)
 
 
@@ -89,14 +90,10 @@ def test_every_hand_gets_the_positive_or_the_reason_that_a_loop_finds(rows: list
         assert pair["positive_hand_id"] == next(iter(row["positives"]), None)
         assert pair["distance"] == next(iter(row["distances"]), None)
         if positive is None:
-            derived = ("positive_row_index", "positive_video_id", "positive_frame_index", "pose_distance", "same_video")
-            assert [pair[name] for name in derived] == [None] * 5
+            derived = (*(f"positive_{name}" for name in OF_THE_POSITIVE), "pose_distance", "same_video")
+            assert [pair[name] for name in derived] == [None] * 6
             continue
-        assert pair["positive_row_index"] == positive["row_index"]
-        assert (pair["positive_video_id"], pair["positive_frame_index"]) == (
-            positive["video_id"],
-            positive["frame_index"],
-        )
+        assert [pair[f"positive_{name}"] for name in OF_THE_POSITIVE] == [positive[name] for name in OF_THE_POSITIVE]
         assert pair["pose_distance"] == pytest.approx(pose_distance(row, positive), rel=1e-4, abs=1e-5)
         videos = (row["video_id"], positive["video_id"])
         assert pair["same_video"] == (None if None in videos else videos[0] == videos[1])
