@@ -190,20 +190,55 @@ def sample_set(
     return folder / "tables", [hand for plan in plans for hand in hands_of(plan)]
 
 
+def true_hands(hands: pl.DataFrame, truths: list[HandTruth]) -> list[HandTruth]:
+    box_of = {(t.video.video_id, t.frame_index, t.box_px): t for t in truths}
+    return [box_of[row["video_id"], row["frame_index"], tuple(row["box_px"])] for row in hands.iter_rows(named=True)]
+
+
 def test_on_the_sample_the_mined_nearest_is_the_true_nearest_of_every_hand(
     sample_set: tuple[Path, list[HandTruth]], tmp_path: Path
 ) -> None:
     tables, truths = sample_set
     hands = pl.read_parquet(tables / "hands.parquet")
     table = mined(hands, tmp_path, options=RAW, count=1)
-    box_of = {(t.video.video_id, t.frame_index, t.box_px): t for t in truths}
-    true = [box_of[row["video_id"], row["frame_index"], tuple(row["box_px"])] for row in hands.iter_rows(named=True)]
+    true = true_hands(hands, truths)
     poses = np.array([mirror_keypoints(t.keypoints, t.side)[:, :2].ravel() for t in true])
     distances = np.linalg.norm(poses[:, None] - poses[None], axis=2)
     same = np.array([[a.video.video_id == b.video.video_id for a in true] for b in true])
     nearest = np.where(same, np.inf, distances).argmin(axis=1)
     assert table.height == hands.height > 60
     assert table["neighbour_rows"].list.first().to_list() == hands["row_index"].gather(nearest).to_list()
+
+
+def embedded_by_the_book(truths: list[HandTruth]) -> Array:
+    """The default embedding, one documented step after the other in float64: (n, 14)."""
+    flat = np.empty((len(truths), 42))
+    for row, truth in enumerate(truths):
+        pose = truth.keypoints[:, :2].astype(float)
+        if truth.side == "Left":
+            pose[:, 0] = 1 - pose[:, 0]
+        from_mean = pose - pose.mean(axis=0)
+        flat[row] = ((pose - 0.5) / np.sqrt((from_mean**2).sum() / 21)).ravel()
+    flat -= flat.mean(axis=0)
+    return flat @ np.linalg.svd(flat, full_matrices=False)[2][:14].T
+
+
+def test_on_the_sample_the_defaults_mine_what_their_documented_steps_say_of_every_hand(
+    sample_set: tuple[Path, list[HandTruth]], tmp_path: Path
+) -> None:
+    tables, truths = sample_set
+    hands = pl.read_parquet(tables / "hands.parquet")
+    true = true_hands(hands, truths)
+    vectors = embedded_by_the_book(true)
+    distances = np.linalg.norm(vectors[:, None] - vectors[None], axis=2)
+    distances[[[a.video.video_id == b.video.video_id for a in true] for b in true]] = np.inf
+    nearest = distances.argsort(axis=1, kind="stable")[:, :10]
+    table = mined(hands, tmp_path)
+    assert table["row_index"].to_list() == hands["row_index"].to_list()
+    assert table["neighbour_rows"].to_list() == hands["row_index"].to_numpy()[nearest].tolist()
+    np.testing.assert_allclose(
+        np.array(table["distances"].to_list()), np.take_along_axis(distances, nearest, 1), rtol=1e-4
+    )
 
 
 def test_on_the_sample_the_shipped_positives_are_nearly_all_among_our_ten(
