@@ -22,6 +22,7 @@ SCALES = {"50k": 50_000, "200k": 200_000, "1m": 1_000_000}
 _PEER_QUERIES = 2_000
 _ADVERSARIAL_QUERIES = 20_000
 _COUNT = 10
+_CHUNK_HANDS = 50_000
 
 
 @dataclass(frozen=True)
@@ -33,12 +34,14 @@ class Way:
     queries: int = 0
 
 
+OURS = Way("ours, other videos only, exact", "mining_ours")
 WAYS = (
     Way("faiss Flat, 50 fetched, filtered", "mining_faiss", _PEER_QUERIES),
     Way("scipy cKDTree, 50 fetched, filtered", "mining_scipy", _PEER_QUERIES),
     Way("scikit-learn, 50 fetched, filtered", "mining_sklearn", _PEER_QUERIES),
-    Way("ours, other videos only, exact", "mining_ours"),
+    OURS,
 )
+FROM_TABLE = Way("ours, from `hands.parquet` to mined pairs as Parquet", "mining_pairs")
 
 
 @dataclass
@@ -53,11 +56,11 @@ class Figures:
 
 
 def run(work: Path, rounds: int, *, scales: Sequence[str] = ("50k",)) -> Iterator[str]:
-    """One table a size for moving hands, and one for points without any structure."""
+    """One table a size for moving hands, where all that the asset does comes last, and one for structureless points."""
     for scale in scales:
         write_moving_hands(work, SCALES[scale])
         title = f"{scale} moving hands, 14 components, K = {_COUNT}"
-        yield _table(work, "moving", WAYS, rounds, title=title)
+        yield _table(work, "moving", (*WAYS, FROM_TABLE), rounds, title=title)
         write_gaussian(work, SCALES[scale])
         ways = [Way(way.name, way.peer, way.queries or min(_ADVERSARIAL_QUERIES, SCALES[scale])) for way in WAYS]
         title = f"{scale} points of 14 independent normals, the worst case, K = {_COUNT}"
@@ -65,9 +68,10 @@ def run(work: Path, rounds: int, *, scales: Sequence[str] = ("50k",)) -> Iterato
 
 
 def write_moving_hands(work: Path, count: int) -> None:
-    """Vectors and videos of hands that move, embedded as the asset embeds them."""
-    keypoints, videos = moving_hands(count)
-    made = embed_hands(hands_of(keypoints, videos))
+    """A table of hands that move, and their vectors and videos, embedded as the asset embeds them."""
+    file = work / "moving_hands.parquet"
+    write_table(file, *moving_hands(count))
+    made = embed_hands(pl.scan_parquet(file))
     np.save(work / "moving_vectors.npy", made.vectors)
     np.save(work / "moving_videos.npy", made.videos)
 
@@ -78,12 +82,25 @@ def write_gaussian(work: Path, count: int) -> None:
     np.save(work / "gaussian_videos.npy", np.load(work / "moving_videos.npy"))
 
 
-def hands_of(keypoints: npt.NDArray[np.float32], videos: npt.NDArray[np.int32]) -> pl.DataFrame:
-    """What the embedding reads of a hands table."""
+def write_table(file: Path, keypoints: npt.NDArray[np.float32], videos: npt.NDArray[np.int32]) -> None:
+    """What the embedding reads of a hands table, a part after the other."""
+    parts = []
+    for start in range(0, len(videos), _CHUNK_HANDS):
+        parts.append(file.with_name(f"{file.stem}_{start:09d}.parquet"))
+        part = slice(start, start + _CHUNK_HANDS)
+        hands_of(keypoints[part], videos[part], first_row=start).write_parquet(parts[-1])
+    pl.scan_parquet(parts).sink_parquet(file, maintain_order=True)
+    for path in parts:
+        path.unlink()
+
+
+def hands_of(keypoints: npt.NDArray[np.float32], videos: npt.NDArray[np.int32], *, first_row: int = 0) -> pl.DataFrame:
+    """Rows of a hands table; video ids are as long as those of Ego4D."""
+    rows = np.arange(first_row, first_row + len(videos))
     columns = {
-        "row_index": np.arange(len(videos), dtype=np.uint32),
-        "hand_id": np.arange(len(videos)),
-        "video_id": pl.Series(videos).cast(pl.String),
+        "row_index": rows.astype(np.uint32),
+        "hand_id": rows,
+        "video_id": pl.Series(videos).cast(pl.String).str.zfill(36),
         "keypoints": pl.Series(keypoints, dtype=HANDS_SCHEMA["keypoints"]),
         "handedness": pl.repeat("Right", len(videos), eager=True),
     }
@@ -99,7 +116,7 @@ def _table(work: Path, kind: str, ways: Sequence[Way], rounds: int, *, title: st
             answers[way.name] = _measure(work, kind, count, way, figures[way.name])
     vectors = np.load(work / f"{kind}_vectors.npy")
     for way in ways:
-        figures[way.name].exact_share = _exact_share(vectors, answers[way.name], answers[ways[-1].name])
+        figures[way.name].exact_share = _exact_share(vectors, answers[way.name], answers[OURS.name])
     first = figures[ways[0].name]
     lines = [
         f"**{title}** ({rounds} rounds)",
@@ -135,7 +152,17 @@ def _measure(
     own.cpu_s.append(times["build_cpu_s"] + times["search_cpu_s"] / share)
     own.wall_s.append(times["build_wall_s"] + times["search_wall_s"] / share)
     own.peak_bytes.append(used.peak_rss_bytes)
+    if way.peer == FROM_TABLE.peer:
+        return _mined(out / "mined.parquet")
     return np.load(out / "asked.npy"), np.load(out / "rows.npy")
+
+
+def _mined(file: Path) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
+    """Rows asked for and their neighbours, -1 where there are fewer."""
+    padded = pl.col("neighbour_rows").list.gather(list(range(_COUNT)), null_on_oob=True)
+    flat = pl.scan_parquet(file).select(padded.explode().fill_null(-1).cast(pl.Int32)).collect()
+    asked = pl.read_parquet(file, columns=["row_index"])["row_index"].cast(pl.Int32)
+    return asked.to_numpy(), flat.to_series().to_numpy().reshape(-1, _COUNT)
 
 
 def _exact_share(
@@ -144,10 +171,14 @@ def _exact_share(
     right: tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]],
 ) -> float:
     """Share of neighbours that are as near as ours of the same rank, of the hands that both were asked for."""
-    _, own, other = np.intersect1d(these[0], right[0], return_indices=True)
-    asked = these[0][own]
-    far = [_distances(vectors, asked, rows[places]) for rows, places in ((these[1], own), (right[1], other))]
-    return float((far[0] <= far[1] * (1 + 1e-5)).mean())
+    asked, own, other = np.intersect1d(these[0], right[0], return_indices=True)
+    near = 0
+    for start in range(0, len(asked), _CHUNK_HANDS):
+        part = slice(start, start + _CHUNK_HANDS)
+        both = ((these[1], own[part]), (right[1], other[part]))
+        far = [_distances(vectors, asked[part], rows[places]) for rows, places in both]
+        near += int((far[0] <= far[1] * (1 + 1e-5)).sum())
+    return near / (len(asked) * _COUNT)
 
 
 def _distances(
