@@ -42,7 +42,9 @@ class PickedFrame:
     def to_bgr(self, colour_rule: ColourRule) -> npt.NDArray[np.uint8]:
         """The same by either version's rule for colours."""
         source = "ITU601" if colour_rule == "opencv4" else None
-        picture = self._frame.reformat(format="bgr24", src_colorspace=source, interpolation="BICUBIC").to_ndarray()
+        # Left to itself each frame starts a thread a core, which live as long as the frame and cost time.
+        converted = self._frame.reformat(format="bgr24", src_colorspace=source, interpolation="BICUBIC", threads=1)
+        picture = converted.to_ndarray()
         rotation = _ROTATIONS.get(rotation_of(self._frame))
         turned = picture if rotation is None else cv2.rotate(picture, rotation)
         return np.asarray(turned, dtype=np.uint8)

@@ -43,6 +43,15 @@ def test_real_footage_is_decoded_as_opencv_does(real_clip: Path) -> None:
     assert not report.is_damaged
 
 
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="counts threads in /proc")
+def test_converting_pictures_starts_no_threads(clip) -> None:
+    frames, _ = pick_frames(clip("keyint15"), StrideSelection(15))
+    assert frames[0].image_bgr.shape == (240, 320, 3)
+    before = len(list(Path("/proc/self/task").iterdir()))
+    assert [frame.image_bgr.shape for frame in frames] == [(240, 320, 3)] * 7
+    assert len(list(Path("/proc/self/task").iterdir())) <= before
+
+
 def whole_version(name: str, folder: Path) -> Path:
     """The same clip before it was damaged."""
     options = {"cut_with_index": {"movflags": "+faststart", "g": 30}}.get(name, {"g": 30, "bf": 0})
