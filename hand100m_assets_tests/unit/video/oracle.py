@@ -14,6 +14,16 @@ import numpy.typing as npt
 from hand100m_assets.layout import MANIFEST_FILE
 from hand100m_assets.video.picture import PickedFrame
 from hand100m_assets.video.probe import open_video
+from hand100m_assets_tests import media
+
+OPENCV_HAS_NO_DECODER = ["av1", "av1.mkv", "av1_libaom.webm"]
+OPENCV_CANNOT_CONVERT = ["interlaced", "interlaced_top_first.mkv"]
+"""Interlaced H.264: OpenCV 5.0 counts its frames right, and shows whatever was in the memory."""
+
+OPENCV_DECODES = [
+    name for name in (*media.HEALTHY, *media.STREAMS) if name not in (*OPENCV_HAS_NO_DECODER, *OPENCV_CANNOT_CONVERT)
+]
+"""Every undamaged progressive kind of clip that OpenCV decodes at all."""
 
 
 def opencv_frames(path: Path) -> list[npt.NDArray[np.uint8]]:

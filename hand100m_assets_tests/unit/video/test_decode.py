@@ -11,20 +11,26 @@ from hand100m_assets.errors import VideoUnreadableError
 from hand100m_assets.video.decode import DecodeReport, decode_frames, pick_frames
 from hand100m_assets.video.selection import FrameSetSelection, StrideSelection
 from hand100m_assets_tests import media
-from hand100m_assets_tests.unit.video.oracle import opencv_frames, planes_of
+from hand100m_assets_tests.unit.video.oracle import (
+    OPENCV_CANNOT_CONVERT,
+    OPENCV_DECODES,
+    OPENCV_HAS_NO_DECODER,
+    opencv_frames,
+    planes_of,
+)
 
 ALL = StrideSelection(1)
 
 
-def decode(path: Path, selection=ALL):
-    frames, report = pick_frames(path, selection)
+def decode(path: Path, selection=ALL, **kwargs):
+    frames, report = pick_frames(path, selection, **kwargs)
     return {f.frame_index: f.image_bgr for f in frames}, report
 
 
-@pytest.mark.parametrize("name", media.HEALTHY)
+@pytest.mark.parametrize("name", OPENCV_DECODES)
 def test_every_frame_is_the_one_that_opencv_counts_and_shows(clip, name: str) -> None:
     expected = opencv_frames(clip(name))
-    frames, report = decode(clip(name))
+    frames, report = decode(clip(name), why_full="to compare with OpenCV")
     assert list(frames) == list(range(len(expected)))
     assert all(np.array_equal(frames[i], expected[i]) for i in frames)
     assert report.frame_count == report.frame_count_decoded == len(expected)
@@ -32,6 +38,25 @@ def test_every_frame_is_the_one_that_opencv_counts_and_shows(clip, name: str) ->
     assert report.distrust is None
     if report.expected_from_header is not None:
         assert report.expected_from_header - report.discarded_count == len(expected)
+
+
+def test_most_kinds_of_clip_meet_opencv() -> None:
+    assert len(OPENCV_DECODES) >= 65
+
+
+@pytest.mark.parametrize("name", OPENCV_HAS_NO_DECODER)
+def test_frames_of_a_codec_that_opencv_lacks_come_out_all_the_same(clip, name: str) -> None:
+    assert opencv_frames(clip(name)) == [], "now it is an oracle for this kind, too"
+    frames, report = decode(clip(name), why_full="to compare with OpenCV")
+    assert list(frames) == list(range(media.FRAME_COUNT))
+    assert not report.is_damaged
+
+
+@pytest.mark.parametrize("name", OPENCV_CANNOT_CONVERT)
+def test_interlaced_frames_are_counted_as_opencv_does(clip, name: str) -> None:
+    frames, report = decode(clip(name))
+    assert list(frames) == list(range(len(opencv_frames(clip(name)))))
+    assert not report.is_damaged
 
 
 def test_real_footage_is_decoded_as_opencv_does(real_clip: Path) -> None:
