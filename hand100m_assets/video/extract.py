@@ -25,6 +25,7 @@ from hand100m_assets.video.manifest import (
     Manifest,
     ManifestError,
     decoding_facts,
+    file_sizes,
     is_done,
     library_versions,
     read_manifest,
@@ -149,13 +150,12 @@ class _Extraction:
 
     def _whole_frames(self, before: Manifest | None) -> dict[int, FrameRecord]:
         """Records of an earlier manifest whose files are there with the size it says."""
-        folder = self.frames_dir / self.video_id
-        sizes: dict[str, int] = {}
-        if before is not None:
-            sizes = {entry.name: entry.stat().st_size for entry in folder.iterdir()}
+        if before is None:
+            return {}
+        sizes = file_sizes(self.frames_dir / self.video_id)
         return {
             frame.frame_index: frame
-            for frame in (before.frames if before else ())
+            for frame in before.frames
             if sizes.get(frame_file_name(frame.frame_index)) == frame.size_bytes
         }
 

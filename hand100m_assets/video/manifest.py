@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.metadata
+import os
 from functools import cache
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -171,16 +172,25 @@ def read_manifest(path: Path) -> Manifest:
     raise ManifestError(what, where=path, fix="Extract this video's frames again.")
 
 
+def file_sizes(folder: Path) -> dict[str, int]:
+    """Bytes of each file of a frame folder but its manifest, by name. Raises OSError as listing does."""
+    with os.scandir(folder) as entries:
+        return {entry.name: entry.stat().st_size for entry in entries if entry.name != MANIFEST_FILE}
+
+
 def finished_manifest(frames_dir: Path, video_id: str) -> Manifest | None:
-    """Manifest of a folder whose JPEGs are all there and no others; None when it is not finished."""
+    """Manifest of a folder whose JPEGs are all there, in full, and no others; None when it is not finished.
+
+    A power failure can leave the names and not the bytes: asking for sizes costs less than syncing every file.
+    """
     folder = frames_dir / check_video_id(video_id)
     try:
         manifest = read_manifest(folder / MANIFEST_FILE)
-        names = {entry.name for entry in folder.iterdir()}
+        found = file_sizes(folder)
     except (ManifestError, OSError):
         return None
-    listed = {frame_file_name(frame.frame_index) for frame in manifest.frames}
-    return manifest if manifest.video_id == video_id and names == listed | {MANIFEST_FILE} else None
+    listed = {frame_file_name(frame.frame_index): frame.size_bytes for frame in manifest.frames}
+    return manifest if manifest.video_id == video_id and found == listed else None
 
 
 def is_done(

@@ -130,7 +130,10 @@ def test_a_narrower_selection_is_done_too(clip, tmp_path: Path) -> None:
         assert is_done(tmp_path, clip("defaults"), wider, OPTIONS) is None
 
 
-@pytest.mark.parametrize("spoil", ["jpeg", "foreign", "manifest", "cut manifest", "fingerprint", "options", "other id"])
+SPOILS = ["jpeg", "emptied", "foreign", "manifest", "cut manifest", "fingerprint", "options", "other id"]
+
+
+@pytest.mark.parametrize("spoil", SPOILS)
 def test_a_folder_at_odds_with_its_manifest_is_not_done_and_is_mended(clip, tmp_path: Path, spoil: str) -> None:
     video = media.copy_clip(clip("defaults"), tmp_path / "videos", "vid")
     out, options = tmp_path / "out", OPTIONS
@@ -138,6 +141,8 @@ def test_a_folder_at_odds_with_its_manifest_is_not_done_and_is_mended(clip, tmp_
     folder = out / "vid"
     if spoil == "jpeg":
         (folder / frame_file_name(30)).unlink()
+    elif spoil == "emptied":
+        os.truncate(folder / frame_file_name(30), 0)
     elif spoil == "foreign":
         (folder / frame_file_name(31)).write_bytes(b"\xff\xd8\xff\xd9")
     elif spoil == "manifest":
