@@ -19,7 +19,7 @@ from hand100m_assets.annotations.paths import image_path
 from hand100m_assets.dataset.job import TrainingSetJob
 from hand100m_assets.dataset.records import INDEX_FILE
 from hand100m_assets.downloads import Downloads
-from hand100m_assets.errors import SettingsError
+from hand100m_assets.errors import AnnotationFileError, SettingsError
 from hand100m_assets.layout import (
     AnnotationSetName,
     ExportFormat,
@@ -33,7 +33,7 @@ from hand100m_assets.settings import Settings, SourceFolders
 from hand100m_assets.video.batch import ExtractionJob
 from hand100m_assets.video.completeness import frame_states
 from hand100m_assets.video.failures import read_failures, stamp_of
-from hand100m_assets.video.inbox import FileStamp
+from hand100m_assets.video.inbox import NO_FILE, FileStamp
 from hand100m_assets.video.inventory import video_sizes
 from hand100m_assets.video.manifest import ExtractionOptions
 from hand100m_assets.video.selection import FrameSetSelection, StrideSelection
@@ -104,12 +104,12 @@ class SourceWorkspace:
         read_summary(tables)
         return tables
 
-    def ingested_stamp(self, set_key: str) -> FileStamp | None:
-        """State of the annotation file that a set's tables were made from; None when there are none."""
-        tables = self.output.annotation_dir(set_key)
-        if not (tables / "summary.json").exists():
-            return None
-        summary = read_summary(tables)
+    def ingested_stamp(self, set_key: str) -> FileStamp:
+        """State of the annotation file that a set's tables were made from; `NO_FILE` when there are none."""
+        try:
+            summary = read_summary(self.output.annotation_dir(set_key))
+        except AnnotationFileError:
+            return NO_FILE
         return FileStamp(summary.source_size_bytes, summary.source_mtime_ns)
 
     def extraction_failures(self) -> dict[str, bool]:

@@ -42,6 +42,10 @@ class FileStamp(NamedTuple):
         return cls(found.st_size, found.st_mtime_ns)
 
 
+NO_FILE: Final = FileStamp(-1, -1)
+"""Differs from the stamp of every file."""
+
+
 @dataclass(frozen=True)
 class Listing:
     """One look at a folder.

@@ -215,3 +215,38 @@ def test_a_replaced_annotation_file_asks_for_its_tables_again(tiny: TinyWorkspac
     path.write_text(path.read_text() + " ")
     tiny.tick(SETS)
     assert [request.partition_key for request in tiny.tick(SETS).run_requests] == ["simhand-50k"]
+
+
+def test_a_set_that_failed_is_asked_for_again_once_its_file_is_replaced(tiny: TinyWorkspace) -> None:
+    path = tiny.add_annotations([], [])
+    whole = path.read_text()
+    path.write_text("<html>404</html>")
+    tiny.tick(SETS)
+    (first,) = tiny.tick(SETS).run_requests
+    assert not tiny.ingest().success
+    path.write_text(whole)
+    tiny.tick(SETS)
+    (second,) = tiny.tick(SETS).run_requests
+    assert (second.partition_key, second.run_key == first.run_key) == ("simhand-50k", False)
+
+
+def test_a_request_for_a_set_that_was_lost_in_a_killed_tick_is_made_again_under_its_run_key(
+    tiny: TinyWorkspace,
+) -> None:
+    tiny.add_annotations([], [])
+    tiny.tick(SETS)
+    before = tiny.cursors[SETS]
+    (lost,) = tiny.tick(SETS).run_requests
+    tiny.cursors[SETS] = before  # killed before the daemon took over what was asked for
+    assert [request.run_key for request in tiny.tick(SETS).run_requests] == [lost.run_key]
+
+
+def test_a_spoilt_summary_of_one_set_does_not_keep_the_others_from_being_noticed(tiny: TinyWorkspace) -> None:
+    tiny.add_annotations([], [])
+    tiny.notice()
+    summary = tiny.place.output.annotation_dir("simhand-50k") / "summary.json"
+    summary.parent.mkdir(parents=True)
+    summary.write_text("{")
+    tiny.add_annotations([], [], "Hand100M_100DOH_100k_v1-1.json")
+    tiny.tick(SETS)
+    assert "simhand-100k" in {request.partition_key for request in tiny.tick(SETS).run_requests}
