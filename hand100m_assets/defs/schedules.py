@@ -8,9 +8,10 @@ from hand100m_assets.defs.jobs import frames_job_name
 from hand100m_assets.defs.partitions import key_ranges, known_keys, video_partitions
 from hand100m_assets.defs.resources import Workspace
 from hand100m_assets.defs.sensors import range_request
+from hand100m_assets.defs.underway import videos_under_way
 from hand100m_assets.errors import Hand100mError
 from hand100m_assets.layout import Source
-from hand100m_assets.workspace import SourceWorkspace, outstanding_videos
+from hand100m_assets.workspace import Outstanding, SourceWorkspace, outstanding_videos
 
 
 def build_schedules(source: Source) -> list[dg.ScheduleDefinition]:
@@ -32,9 +33,11 @@ def build_schedules(source: Source) -> list[dg.ScheduleDefinition]:
             outstanding = outstanding_videos(place, registered)
         except Hand100mError as error:
             return dg.SkipReason(str(error))
+        under_way = videos_under_way(context.instance, source, registered)
+        wanted = [video_id for video_id in outstanding.wanted if video_id not in under_way]
         night = context.scheduled_execution_time.strftime("%Y-%m-%d")
-        return _requests(place, outstanding.wanted, outstanding.done, registered, night) or dg.SkipReason(
-            f"nothing to do: {len(outstanding.done)} videos done, {len(outstanding.failed_for_good)} failed for good"
+        return _requests(place, wanted, outstanding.done, registered, night) or dg.SkipReason(
+            _why_nothing(outstanding, under_way=len(outstanding.wanted))
         )
 
     return [nightly_backfill]
@@ -51,3 +54,9 @@ def _requests(
         range_request(frames_job_name(place.source), first, last, run_key=f"{night}:{first}:{last}")
         for first, last in ranges
     ]
+
+
+def _why_nothing(outstanding: Outstanding, *, under_way: int) -> str:
+    parts = [f"{len(outstanding.done)} videos done", f"{len(outstanding.failed_for_good)} failed for good"]
+    parts += [f"{under_way} asked for already"] if under_way else []
+    return f"nothing to do: {', '.join(parts)}"

@@ -16,6 +16,7 @@ from hand100m_assets.defs.partitions import (
 )
 from hand100m_assets.defs.provenance import version_of_file
 from hand100m_assets.defs.resources import Workspace
+from hand100m_assets.defs.underway import unfinished_frames_runs
 from hand100m_assets.errors import FolderUnreadableError, Hand100mError
 from hand100m_assets.layout import Source
 from hand100m_assets.settings import Settings
@@ -123,11 +124,7 @@ def build_sensors(
         stamp = "" if latest is None else f"{latest.timestamp:.6f}"
         if stamp in ("", context.cursor):
             return dg.SkipReason("no new frames")
-        active = dg.RunsFilter(
-            job_name=frames_job_name(source),
-            statuses=[dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED],
-        )
-        if context.instance.get_runs_count(active):
+        if unfinished_frames_runs(context.instance, source):
             return dg.SkipReason("batches are still running")
         return dg.SensorResult(run_requests=[dg.RunRequest(run_key=f"frames:{stamp}")], cursor=stamp)
 

@@ -132,3 +132,22 @@ def test_a_new_annotation_set_makes_videos_wanted_again(six: TinyWorkspace) -> N
     chosen.notice()
     assert chosen.ingest("simhand-100k").success
     assert ranges(chosen) == [("d", "d")]
+
+
+def a_run(tiny: TinyWorkspace, first: str, last: str, status: dg.DagsterRunStatus, **how: object) -> None:
+    tags = {RANGE_START_TAG: first, RANGE_END_TAG: last} if first != last else {"dagster/partition": first}
+    tiny.instance.add_run(dg.DagsterRun(**{"job_name": "100doh_frames", **how}, status=status, tags=tags))
+
+
+def test_what_a_waiting_or_running_batch_covers_is_not_asked_for_again(six: TinyWorkspace) -> None:
+    a_run(six, IDS[0], IDS[1], dg.DagsterRunStatus.NOT_STARTED)
+    a_run(six, IDS[4], IDS[4], dg.DagsterRunStatus.STARTED)
+    a_run(six, IDS[0], IDS[5], dg.DagsterRunStatus.FAILURE)
+    a_run(six, IDS[0], IDS[5], dg.DagsterRunStatus.STARTED, job_name="ego4d_frames")
+    assert ranges(six) == [("c", "d"), ("f", "f")]
+
+
+def test_nor_is_what_a_backfill_of_the_ui_covers(six: TinyWorkspace) -> None:
+    frames = frozenset({dg.AssetKey(["100doh", "frames"])})
+    a_run(six, IDS[0], IDS[5], dg.DagsterRunStatus.NOT_STARTED, job_name="__ASSET_JOB", asset_selection=frames)
+    assert ask(six).skip_message == "nothing to do: 0 videos done, 0 failed for good, 6 asked for already"

@@ -192,6 +192,15 @@ def test_finished_frames_refresh_the_catalog_once(tiny: TinyWorkspace) -> None:
     assert not tiny.tick(name).run_requests
 
 
+def test_the_catalog_waits_for_batches_that_a_backfill_of_the_ui_still_runs(tiny: TinyWorkspace) -> None:
+    frames = dg.AssetKey(["100doh", "frames"])
+    tiny.instance.report_runless_asset_event(dg.AssetMaterialization(frames, partition="aaaaaaaaaaa"))
+    tiny.instance.add_run(
+        dg.DagsterRun("__ASSET_JOB", asset_selection=frozenset({frames}), status=dg.DagsterRunStatus.STARTED)
+    )
+    assert tiny.tick("100doh_frames_finished").skip_message == "batches are still running"
+
+
 def test_sensors_and_schedules_are_off_until_switched_on(tiny: TinyWorkspace) -> None:
     repository = tiny.defs.get_repository_def()
     assert {sensor.default_status.value for sensor in repository.sensor_defs} == {"STOPPED"}
