@@ -15,7 +15,7 @@ from hand100m_assets.settings import Settings, SourceFolders
 from hand100m_assets.video.failures import stamp_of
 from hand100m_assets.video.inbox import FileStamp, list_videos
 from hand100m_assets.video.inventory import build_inventory, remembered_probes
-from hand100m_assets.video.knownfiles import Look, read_known_files, take_look, write_known_files
+from hand100m_assets.video.knownfiles import Look, read_known_files, short_files, take_look, write_known_files
 from hand100m_assets.video.officialmetadata import read_official_metadata
 from hand100m_assets.video.probe import VideoInfo, probe_video
 from hand100m_assets.video.videolist import read_video_list
@@ -76,6 +76,15 @@ class Downloads:
         if known_now != known:
             write_known_files(known_now, file)
         return look
+
+    def whole_videos(self) -> set[str]:
+        """Videos whose file is here under its final name and not below its official size; no file is opened.
+
+        Raises:
+            FolderUnreadableError: The video folder is missing, unmounted or not permitted.
+        """
+        listing = list_videos(self.folders.videos_dir, self.source)
+        return listing.complete_names.keys() - short_files(listing, self.official_bytes()).keys()
 
     def official_bytes(self) -> Mapping[str, int]:
         """Video id -> size in `manifest.csv`, else in the official list, where one is here and tells sizes."""

@@ -230,24 +230,32 @@ def image_finder(frames_dir: Path, prefixes: Mapping[str, Path]) -> ImagePath:
 
 @dataclass(frozen=True)
 class Outstanding:
-    """Which videos' frames are still wanted, finished, or known not to come until the file changes."""
+    """Which videos' frames are still wanted, finished, or known not to come until there is another file."""
 
     wanted: list[str]
     done: list[str]
     failed_for_good: list[str]
+    not_here: list[str]
 
 
 def outstanding_videos(workspace: SourceWorkspace, video_ids: Sequence[str]) -> Outstanding:
-    """Sort videos by what a nightly backfill should do; damaged videos count as done until the file changes."""
+    """Sort videos by what a nightly backfill should do; damaged videos count as done until the file changes.
+
+    Raises:
+        FolderUnreadableError: The video folder is missing, unmounted or not permitted.
+    """
+    here = workspace.downloads.whole_videos()
     states = frame_states(workspace.extraction_jobs(video_ids), workspace.output.frame_states_file)
 
     def having(*names: str) -> list[str]:
         return states.filter(pl.col("state").is_in(names))["video_id"].to_list()
 
+    unfinished = having("outstanding", "failed")
     return Outstanding(
-        wanted=having("outstanding", "failed"),
+        wanted=[video_id for video_id in unfinished if video_id in here],
         done=having("done", "damaged"),
         failed_for_good=having("failed for good"),
+        not_here=[video_id for video_id in unfinished if video_id not in here],
     )
 
 

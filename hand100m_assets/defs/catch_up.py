@@ -22,7 +22,7 @@ from hand100m_assets.defs.partitions import annotation_set_partitions, key_range
 from hand100m_assets.defs.plain_log import PLAIN
 from hand100m_assets.defs.resources import Workspace
 from hand100m_assets.defs.sensors import RANGE_END_TAG, RANGE_START_TAG
-from hand100m_assets.errors import Hand100mError
+from hand100m_assets.errors import FolderUnreadableError, Hand100mError
 from hand100m_assets.layout import SOURCES, Source
 from hand100m_assets.settings import Settings, load_settings
 from hand100m_assets.workspace import SourceWorkspace, outstanding_videos
@@ -83,7 +83,10 @@ class CatchUp:
 
     def _outstanding_ranges(self, place: SourceWorkspace) -> list[tuple[str, str]]:
         registered = known_keys(self.instance, video_partitions(place.source))
-        videos = outstanding_videos(place, registered)
+        try:
+            videos = outstanding_videos(place, registered)
+        except FolderUnreadableError:  # the look at it said so; the other source may be there
+            return []
         batch = self.settings.videos_per_run
         return key_ranges(videos.wanted, registered, may_span=videos.done, batch_size=batch, limit=len(videos.wanted))
 

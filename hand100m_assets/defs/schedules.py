@@ -59,4 +59,5 @@ def _requests(
 def _why_nothing(outstanding: Outstanding, *, under_way: int) -> str:
     parts = [f"{len(outstanding.done)} videos done", f"{len(outstanding.failed_for_good)} failed for good"]
     parts += [f"{under_way} asked for already"] if under_way else []
+    parts += [f"{len(outstanding.not_here)} not here, or not whole"] if outstanding.not_here else []
     return f"nothing to do: {', '.join(parts)}"

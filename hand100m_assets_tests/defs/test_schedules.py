@@ -151,3 +151,19 @@ def test_nor_is_what_a_backfill_of_the_ui_covers(six: TinyWorkspace) -> None:
     frames = frozenset({dg.AssetKey(["100doh", "frames"])})
     a_run(six, IDS[0], IDS[5], dg.DagsterRunStatus.NOT_STARTED, job_name="__ASSET_JOB", asset_selection=frames)
     assert ask(six).skip_message == "nothing to do: 0 videos done, 0 failed for good, 6 asked for already"
+
+
+def test_an_unmounted_folder_skips_the_night_with_a_reason_and_spoils_no_failure_record(six: TinyWorkspace) -> None:
+    extract(six, *IDS)
+    videos_dir = six.place.folders.videos_dir
+    videos_dir.rename(videos_dir.with_name("elsewhere"))
+    assert f"{videos_dir}: the 100DOH video folder cannot be read" in (ask(six).skip_message or "")
+    videos_dir.mkdir()
+    assert ask(six).skip_message == "nothing to do: 5 videos done, 0 failed for good, 1 not here, or not whole"
+
+
+def test_a_deleted_video_and_one_below_its_official_size_are_not_asked_for(six: TinyWorkspace) -> None:
+    six.place.video_file(IDS[0]).unlink()
+    (six.place.folders.videos_dir / "manifest.csv").write_text(f"video_uid,size_bytes\n{IDS[4]},999999999\n")
+    assert ranges(six) == [("b", "d"), ("f", "f")]
+    assert ranges(six.reconfigured(nightly_videos=1)) == [("b", "b")]
