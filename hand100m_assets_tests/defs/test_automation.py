@@ -31,6 +31,8 @@ CHECKS_OF = {
         "training_shards_are_whole",
     },
 }
+for _asset, _checks in CHECKS_OF.items():
+    _checks.add(f"every_set_has_{_asset}")
 
 
 class Daemon:

@@ -23,6 +23,8 @@ from hand100m_assets.audits import seed_of_today
 from hand100m_assets.dataset.build import build_training_set
 from hand100m_assets.defs.checks import audit as audit_check
 from hand100m_assets.defs.checks import build_checks
+from hand100m_assets.defs.checks.sets import MADE_OF_EACH_SET
+from hand100m_assets.defs.partitions import annotation_set_partitions, register
 from hand100m_assets.defs.resources import Workspace
 from hand100m_assets.layout import DOH
 from hand100m_assets.pairs.resolve import resolve_pairs
@@ -69,6 +71,7 @@ def sound(sound_tree: Path, tmp_path: Path, clips: Path) -> Iterator[TinyWorkspa
     shutil.copytree(sound_tree, tmp_path, dirs_exist_ok=True)
     with tiny_workspace(tmp_path, clips) as tiny:
         tiny.register(ONE, TWO)
+        register(tiny.instance, annotation_set_partitions(DOH), [SET])
         yield tiny
 
 
@@ -135,6 +138,7 @@ def test_a_sound_copy_passes_and_says_how_much_was_checked(sound: TinyWorkspace)
         "training_pixels_are_those_of_the_frames": 4,
         "training_positives_are_in_range": 4,
         "training_shards_are_whole": 4,
+        **{f"every_set_has_{asset}": 1 for asset in MADE_OF_EACH_SET},
     }
 
 
@@ -289,6 +293,17 @@ def test_an_audit_that_is_switched_off_or_compares_nothing_does_not_pass(sound: 
 def test_a_deleted_frame_makes_its_video_wait_for_extraction(sound: TinyWorkspace) -> None:
     sound.place.output.frame_file(ONE, 50).unlink()
     assert not evaluate(sound, "frames_are_extracted").passed
+
+
+@pytest.mark.parametrize("asset", MADE_OF_EACH_SET)
+def test_a_registered_set_of_which_something_was_not_made_is_an_error_that_names_it(
+    sound: TinyWorkspace, asset: str
+) -> None:
+    register(sound.instance, annotation_set_partitions(DOH), ["topk-1m"])
+    result = evaluate(sound, f"every_set_has_{asset}")
+    assert (result.passed, result.severity, result.metadata["at_fault"]) == (False, ERROR, 1)
+    assert examples(result).splitlines()[2:] == ["| topk-1m |"]
+    assert f"1 sets have no {asset}. Materialize {asset} of topk-1m" in result.description
 
 
 def changed(records: list[dict], index: int, **fields: object) -> list[dict]:

@@ -55,6 +55,8 @@ CHECKS = {
     "video_list": {"list_is_here"},
     "videos": {"downloads_are_whole", "listed_videos_are_here", "videos_match_the_list"},
 }
+for _asset in ("agreement", "annotations", "coverage", "grid", "mined_pairs", "pairs", "sheets", "training_set"):
+    CHECKS[_asset].add(f"every_set_has_{_asset}")
 JOBS = {
     "annotations": ["agreement", "annotations", "mined_pairs", "pairs"],
     "catalog": ["frame_catalog", "inventory", "missing_videos", "video_list"],

@@ -10,6 +10,7 @@ from hand100m_assets.defs.checks.audit import build_audit_check
 from hand100m_assets.defs.checks.frames import build_frame_checks
 from hand100m_assets.defs.checks.mining import build_mining_checks
 from hand100m_assets.defs.checks.pairs import build_grid_checks, build_pair_checks
+from hand100m_assets.defs.checks.sets import build_set_checks
 from hand100m_assets.defs.checks.training import build_training_checks
 from hand100m_assets.defs.checks.videos import build_video_checks
 from hand100m_assets.layout import Source
@@ -23,6 +24,7 @@ def build_checks(source: Source) -> list[dg.AssetChecksDefinition]:
         *build_video_checks(source),
         *build_frame_checks(source),
         build_audit_check(source),
+        *build_set_checks(source),
         *build_annotation_checks(source),
         *build_pair_checks(source),
         *build_mining_checks(source),
