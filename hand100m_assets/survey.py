@@ -6,6 +6,7 @@ import os
 import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Final, Literal
 
 import polars as pl
@@ -38,6 +39,7 @@ class SourceSurvey:
     annotation_files: int
     annotation_sets_ingested: int
     frames_expected_bytes: int
+    frames_outstanding_bytes: int
 
     def to_row(self) -> dict[str, str | int | None]:
         """The same as a flat mapping, for JSON and tables."""
@@ -56,7 +58,9 @@ def survey(place: SourceWorkspace) -> SourceSurvey:
     states = _counts(inventory, "state")
     on_disk = inventory.filter(pl.col("state").is_in(["complete", "unreadable"]))
     jobs = place.extraction_jobs(on_disk["video_id"].to_list())
-    frames = _counts(frame_states(jobs, place.output.frame_states_file), "state")
+    states_of_frames = frame_states(jobs, place.output.frame_states_file)
+    frames = _counts(states_of_frames, "state")
+    to_come = set(states_of_frames.filter(pl.col("state").is_in(["outstanding", "failed"]))["video_id"])
     return SourceSurvey(
         source=place.source.name,
         videos_listed=None if listed is None else listed.height,
@@ -72,14 +76,16 @@ def survey(place: SourceWorkspace) -> SourceSurvey:
         annotation_files=_annotation_file_count(place),
         annotation_sets_ingested=len(place.annotation_dirs()),
         frames_expected_bytes=_expected_bytes(jobs, inventory),
+        frames_outstanding_bytes=_expected_bytes([job for job in jobs if job.video_id in to_come], inventory),
     )
 
 
 def _expected_bytes(jobs: Sequence[ExtractionJob], inventory: pl.DataFrame) -> int:
-    """Disk space that the chosen frames of all whole videos would take, estimated from their headers."""
+    """Disk space that the chosen frames of those videos which are whole would take, estimated from their headers."""
     selections = {job.video_id: job.selection for job in jobs}
     pixels = 0
-    for row in inventory.filter(pl.col("state") == "complete").iter_rows(named=True):
+    whole = inventory.filter((pl.col("state") == "complete") & pl.col("video_id").is_in(list(selections)))
+    for row in whole.iter_rows(named=True):
         frames = len(selections[row["video_id"]].expected(row["frame_count_from_header"] or 0))
         pixels += frames * row["width_px"] * row["height_px"]
     return int(pixels * JPEG_BYTES_PER_PIXEL)
@@ -106,23 +112,30 @@ class Finding:
     fix: str
 
 
-def findings(place: SourceWorkspace) -> Iterator[Finding]:
+def findings(*places: SourceWorkspace) -> Iterator[Finding]:
     """Everything worth knowing before a long run, worst things as errors, each with what to do."""
+    surveys: list[tuple[SourceWorkspace, SourceSurvey]] = []
+    for place in places:
+        yield from _about_annotation_files(place)
+        try:
+            now = survey(place)
+        except Hand100mError as error:
+            yield _as_finding("error", place.source.name, error)
+            continue
+        surveys.append((place, now))
+        yield from _about_videos(place, now)
+    yield from _about_output(surveys)
+
+
+def _about_annotation_files(place: SourceWorkspace) -> Iterator[Finding]:
     name = place.source.name
     try:
         refused = place.annotation_files().refused
     except Hand100mError as error:
         yield _as_finding("warning", name, error)
-    else:
-        for file, reason in refused.items():
-            yield Finding("error", name, f"{place.folders.annotations_dir / file}: {reason}", "")
-    try:
-        now = survey(place)
-    except Hand100mError as error:
-        yield _as_finding("error", name, error)
         return
-    yield from _about_videos(place, now)
-    yield from _about_output(place, now)
+    for file, reason in refused.items():
+        yield Finding("error", name, f"{place.folders.annotations_dir / file}: {reason}", "")
 
 
 def _as_finding(severity: Literal["error", "warning"], source: str, error: Hand100mError) -> Finding:
@@ -148,13 +161,28 @@ def _about_videos(place: SourceWorkspace, now: SourceSurvey) -> Iterator[Finding
         yield Finding("warning", name, f"{absent} listed videos are not here yet", fix)
 
 
-def _about_output(place: SourceWorkspace, now: SourceSurvey) -> Iterator[Finding]:
-    name, root = place.source.name, place.settings.output_root
-    nearest = next(folder for folder in (root, *root.absolute().parents) if folder.exists())
-    if not os.access(nearest, os.W_OK):
-        yield Finding("error", name, f"{nearest}: not writable", "Correct HAND100M_OUTPUT_ROOT or its permissions.")
-        return
-    free, needed = shutil.disk_usage(nearest).free, now.frames_expected_bytes
-    what = f"{root}: {free / GIB:,.1f} GiB free, about {needed / GIB:,.1f} GiB needed for all chosen frames"
-    fix = "Free some space, choose another disk, or HAND100M_FRAME_SELECTION=annotated."
-    yield Finding("error" if free < needed else "fine", name, what, fix if free < needed else "")
+def _about_output(surveys: Sequence[tuple[SourceWorkspace, SourceSurvey]]) -> Iterator[Finding]:
+    """Whether frames that are still to come fit on the disk, with those of every source that goes there too."""
+    folders = {place.source.name: _nearest_folder(place.output.base_dir) for place, _ in surveys}
+    disks = {name: folder.stat().st_dev for name, folder in folders.items()}
+    for place, now in surveys:
+        name, root = now.source, place.settings.output_root
+        if not os.access(folders[name], os.W_OK):
+            fix = "Correct HAND100M_OUTPUT_ROOT or its permissions."
+            yield Finding("error", name, f"{folders[name]}: not writable", fix)
+            continue
+        sharing = [other for _, other in surveys if disks[other.source] == disks[name]]
+        free, needed = shutil.disk_usage(folders[name]).free, sum(each.frames_outstanding_bytes for each in sharing)
+        what = f"{root}: {_gib(free)} free, about {_gib(now.frames_outstanding_bytes)} needed for frames still to come"
+        if needed > now.frames_outstanding_bytes:
+            what += f", {_gib(needed)} with those of {', '.join(o.source for o in sharing if o is not now)}"
+        fix = "Free some space, choose another disk, or HAND100M_FRAME_SELECTION=annotated."
+        yield Finding("error", name, what, fix) if free < needed else Finding("fine", name, what, "")
+
+
+def _nearest_folder(path: Path) -> Path:
+    return next(folder for folder in (path, *path.absolute().parents) if folder.exists())
+
+
+def _gib(size_bytes: int) -> str:
+    return f"{size_bytes / GIB:,.1f} GiB"

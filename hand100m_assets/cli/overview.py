@@ -34,7 +34,7 @@ def sample(folder: Path, seed: int, json_wanted: bool) -> None:
 def doctor(json_wanted: bool) -> None:
     """Say what is readable, complete, missing, and whether the disk will do; exit 1 when something must be fixed."""
     settings = load_settings()
-    found = [finding for source in SOURCES for finding in findings(SourceWorkspace(settings, source))]
+    found = list(findings(*(SourceWorkspace(settings, source) for source in SOURCES)))
 
     def show() -> None:
         colours = {"error": "red", "warning": "yellow", "fine": "green"}

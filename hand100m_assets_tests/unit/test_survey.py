@@ -11,7 +11,7 @@ import pytest
 
 from hand100m_assets.annotations.ingest import ingest_file
 from hand100m_assets.errors import FolderUnreadableError
-from hand100m_assets.layout import DOH
+from hand100m_assets.layout import DOH, EGO4D
 from hand100m_assets.settings import Settings
 from hand100m_assets.survey import JPEG_BYTES_PER_PIXEL, findings, survey
 from hand100m_assets.video.batch import extract_one
@@ -56,6 +56,8 @@ def test_everything_is_counted_once(place: SourceWorkspace) -> None:
     row = survey(place).to_row()
     expected_frames = 30  # ten of each of the three videos whose headers can be read
     assert row.pop("frames_expected_bytes") == int(expected_frames * 320 * 240 * JPEG_BYTES_PER_PIXEL)
+    waiting_frames = 10  # done and damaged videos have theirs, and the cut one will give none
+    assert row.pop("frames_outstanding_bytes") == int(waiting_frames * 320 * 240 * JPEG_BYTES_PER_PIXEL)
     assert row == {
         "source": "100doh",
         "videos_listed": 6,
@@ -126,9 +128,46 @@ def test_an_empty_root_is_an_error_and_an_absent_list_a_warning(tmp_path: Path) 
 
 
 def test_too_small_a_disk_is_an_error(place: SourceWorkspace, monkeypatch: pytest.MonkeyPatch) -> None:
-    usage = namedtuple("usage", "total used free")
-    monkeypatch.setattr("shutil.disk_usage", lambda _: usage(10**6, 10**6, 1000))
+    free_disk(monkeypatch, 1000)
     assert any("GiB free" in line and "annotated" in line for line in said(place)["error"])
+
+
+def free_disk(monkeypatch: pytest.MonkeyPatch, free_bytes: int) -> None:
+    usage = namedtuple("usage", "total used free")
+    monkeypatch.setattr("shutil.disk_usage", lambda _: usage(10**12, 10**12, free_bytes))
+
+
+def test_frames_that_are_there_need_no_space_again(place: SourceWorkspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    needed = survey(place).frames_outstanding_bytes
+    free_disk(monkeypatch, needed - 1)
+    assert any("GiB free" in line for line in said(place)["error"])
+    free_disk(monkeypatch, needed)
+    assert any("GiB free" in line for line in said(place)["fine"])
+    extract_one(place.extraction_jobs([WAITING])[0])
+    free_disk(monkeypatch, 0)
+    assert any("GiB free" in line for line in said(place)["fine"])
+
+
+@pytest.mark.parametrize(("own_disk", "severity"), [(False, "error"), (True, "fine")])
+def test_sources_that_share_a_disk_must_fit_on_it_together(
+    place: SourceWorkspace, monkeypatch: pytest.MonkeyPatch, own_disk: bool, severity: str
+) -> None:
+    other = SourceWorkspace(place.settings, EGO4D)
+    copy_clip(place.video_file(WAITING), other.folders.videos_dir, "1" * 8 + "-0000-0000-0000-000000000000")
+    needed = [survey(each).frames_outstanding_bytes for each in (place, other)]
+    assert needed[0] == needed[1] > 0
+    free_disk(monkeypatch, sum(needed) - 1)
+    if own_disk:
+        stat, mounted = Path.stat, place.output.base_dir
+
+        def on_another_disk(path: Path, **how: bool) -> os.stat_result:
+            found = stat(path, **how)
+            return os.stat_result((*found[:2], -1, *found[3:])) if path == mounted else found
+
+        monkeypatch.setattr(Path, "stat", on_another_disk)
+    about_disk = [finding for finding in findings(place, other) if "GiB free" in finding.what]
+    assert [(finding.source, finding.severity) for finding in about_disk] == [("100doh", severity), ("ego4d", severity)]
+    assert ("with those of ego4d" in about_disk[0].what) is not own_disk
 
 
 def test_an_output_folder_that_may_not_be_written_is_an_error(
