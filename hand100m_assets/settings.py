@@ -20,6 +20,7 @@ from hand100m_assets.layout import (
     DOH,
     EGO4D,
     EXPORT_FORMATS,
+    SOURCES,
     OutputLayout,
     Source,
     name_pattern,
@@ -63,7 +64,7 @@ class Settings(BaseSettings):
     frame_stride: int = Field(30, ge=1, description="Every how many frames one is taken.")
     annotated_sets: list[str] = Field(
         default=[],
-        description="Annotation set keys that `annotated` draws on; empty means all that are here.",
+        description="Sets that `annotated` draws on, `<source>/<set>` or `<set>`; a source not named draws on all.",
     )
     jpeg_quality: int = Field(95, ge=1, le=100, description="OpenCV JPEG quality; the original uses 95.")
     colour_rule: Literal["opencv5", "opencv4"] = Field(
@@ -142,6 +143,16 @@ class Settings(BaseSettings):
         description="`<source>/<set>` -> (images, hands) its file must hold.",
     )
 
+    @field_validator("annotated_sets")
+    @classmethod
+    def _names_known_sources(cls, sets: list[str]) -> list[str]:
+        known = [source.name for source in SOURCES]
+        for name in sets:
+            owner, _, key = name.rpartition("/")
+            if not key or (owner and owner not in known):
+                raise ValueError(f"{name!r} is neither <set> nor <source>/<set>; sources are {', '.join(known)}")
+        return sets
+
     @field_validator("annotation_name_pattern")
     @classmethod
     def _names_sets(cls, text: str) -> str:
@@ -175,6 +186,11 @@ class Settings(BaseSettings):
             for name in ("videos_dir", "list_file", "annotations_dir")
         }
         return self.model_copy(update=folders)
+
+    def annotated_sets_of(self, source: Source) -> list[str]:
+        """Keys of one source's sets that frames are chosen by; empty means all that are here."""
+        named = (name.rpartition("/") for name in self.annotated_sets)
+        return [key for owner, _, key in named if owner in ("", source.name)]
 
     def output(self, source: Source) -> OutputLayout:
         """Where this source's outputs go."""

@@ -90,7 +90,8 @@ class SourceWorkspace:
             raise SettingsError(
                 f"no tables yet for annotation sets {', '.join(absent)}",
                 where="HAND100M_ANNOTATED_SETS",
-                fix=f"Materialize {self.source.name}/annotations for them first, or correct the setting.",
+                fix=f"Materialize {self.source.name}/annotations for them first, or correct the setting; "
+                "a set that only one source has is named <source>/<set>.",
             )
         return folders
 
@@ -121,7 +122,7 @@ class SourceWorkspace:
         """Whether a frame that a set names is asked for by the present settings; None where other sets decide."""
         if self.settings.frame_selection == "stride":
             return pl.col("frame_index") % self.settings.frame_stride == 0
-        chosen = self.settings.annotated_sets
+        chosen = self.settings.annotated_sets_of(self.source)
         return pl.lit(True) if not chosen or set_key in chosen else None
 
     def export(
@@ -194,7 +195,8 @@ class SourceWorkspace:
         """Which frames to take of each video: every N-th, or those that the chosen annotation sets name."""
         if self.settings.frame_selection == "stride":
             return dict.fromkeys(video_ids, StrideSelection(self.settings.frame_stride))
-        tables = [folder / "images.parquet" for folder in self.annotation_dirs(self.settings.annotated_sets)]
+        chosen = self.settings.annotated_sets_of(self.source)
+        tables = [folder / "images.parquet" for folder in self.annotation_dirs(chosen)]
         named = frames_named(tables, video_ids)
         return {video_id: FrameSetSelection(named.get(video_id, ())) for video_id in video_ids}
 

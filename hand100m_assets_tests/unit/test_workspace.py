@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
+from hand100m_assets.annotations.ingest import ingest_file
+from hand100m_assets.errors import SettingsError
 from hand100m_assets.layout import DOH, EGO4D
 from hand100m_assets.settings import Settings
 from hand100m_assets.video.batch import extract_one
@@ -52,6 +55,28 @@ def test_the_limits_of_the_settings_go_with_every_job(place: SourceWorkspace) ->
     settings = place.settings.model_copy(update={"max_video_hours": 2.5, "max_seconds_per_video": 60.0})
     jobs = SourceWorkspace(settings, DOH).extraction_jobs([PLAIN])
     assert [job.limits for job in jobs] == [Limits(max_video_hours=2.5, max_seconds=60.0)]
+
+
+def ingested(place: SourceWorkspace, key: str, video_id: str, frame_index: int) -> None:
+    document = {"images": [{"id": 1, "file_name": f"x/{video_id}/frame_{frame_index:06d}.jpg"}], "annotations": []}
+    file = place.output.root / f"{key}.json"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps(document))
+    ingest_file(file, place.output.annotation_dir(key))
+
+
+def test_a_set_that_only_one_source_has_chooses_frames_of_that_source_alone(tmp_path: Path) -> None:
+    chosen = {"frame_selection": "annotated", "annotated_sets": ["ego4d/topk-5-50k"]}
+    settings = Settings(_env_file=None, data_root=tmp_path, output_root=tmp_path / "out", **chosen)
+    ego4d, doh = SourceWorkspace(settings, EGO4D), SourceWorkspace(settings, DOH)
+    for place, key, frame_index in ((ego4d, "topk-5-50k", 3), (ego4d, "simhand-50k", 60), (doh, "simhand-50k", 7)):
+        ingested(place, key, PLAIN, frame_index)
+    assert ego4d.selections([PLAIN])[PLAIN].expected(100) == [3]
+    assert doh.selections([PLAIN])[PLAIN].expected(100) == [7], "no entry names a set of this source: all of its sets"
+    assert [place.is_selected("simhand-50k") is None for place in (ego4d, doh)] == [True, False]
+    both = SourceWorkspace(settings.model_copy(update={"annotated_sets": ["topk-5-50k"]}), DOH)
+    with pytest.raises(SettingsError, match=r"no tables yet for annotation sets topk-5-50k.* is named <source>/<set>"):
+        both.selections([PLAIN])
 
 
 def test_a_spoilt_list_or_manifest_keeps_no_download_from_being_noticed(tmp_path: Path) -> None:
