@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Final, Literal
 from urllib.parse import quote
 
 from pydantic import Field, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, DotEnvSettingsSource, EnvSettingsSource, SettingsConfigDict
 from pydantic_settings.exceptions import SettingsError as SettingsSourceError
 
 from hand100m_assets.dataset.storedcrop import CropOptions
@@ -31,6 +33,11 @@ from hand100m_assets.video.limits import Limits
 
 ENV_FILE_VARIABLE: Final = "HAND100M_ENV_FILE"
 """Names the settings file; `.env` in the working directory when unset."""
+
+OTHER_VARIABLES: Final = frozenset(
+    {"env_file", "postgres_url", "broker_url", "results_url", "reference_dir", "bench_torchcodec_python"}
+)
+"""Of the same prefix, but read by deploy/, the benchmarks and the tests."""
 
 
 @dataclass(frozen=True)
@@ -249,7 +256,7 @@ def load_settings() -> Settings:
     """Read the settings file and the environment; variables win over the file.
 
     Raises:
-        SettingsError: A value is malformed; the message names each variable at fault.
+        SettingsError: A value is malformed, or a name is no setting's; the message names each variable at fault.
     """
     env_file = os.environ.get(ENV_FILE_VARIABLE)
     if env_file and not Path(env_file).is_file():
@@ -259,6 +266,8 @@ def load_settings() -> Settings:
             fix=f"Correct {ENV_FILE_VARIABLE} or copy .env.example there.",
         )
     where, fix = env_file or ".env / environment", "See .env.example."
+    if unknown := list(_unknown_names(Path(env_file or ".env"))):
+        raise SettingsError("; ".join(unknown), where=where, fix=fix)
     try:
         return Settings(_env_file=env_file or ".env")
     except ValidationError as error:
@@ -271,3 +280,19 @@ def load_settings() -> Settings:
         named = re.search(r'field "(\w+)"', str(error))
         variable = f"HAND100M_{named[1].upper()}" if named else str(error)
         raise SettingsError(f"{variable}: must be JSON ({error.__cause__})", where=where, fix=fix) from error
+
+
+def _unknown_names(env_file: Path) -> Iterator[str]:
+    """Lines of the settings file that would do nothing, and variables that can only be meant for a setting.
+
+    Others may use the prefix in the environment, but the file is ours alone.
+    """
+    prefix, known = "hand100m_", {*Settings.model_fields, *OTHER_VARIABLES}
+    in_file = DotEnvSettingsSource(Settings, env_file=env_file).env_vars
+    for variable in {**in_file, **EnvSettingsSource(Settings).env_vars}:
+        name = variable.removeprefix(prefix)
+        if name != variable and name not in known:
+            nearest = get_close_matches(name, known, n=1, cutoff=0.6 if variable in in_file else 0.85)
+            hint = f"; did you mean {prefix.upper()}{nearest[0].upper()}?" if nearest else ""
+            if hint or variable in in_file:
+                yield f"{variable.upper()} is no setting{hint}"

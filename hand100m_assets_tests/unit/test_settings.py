@@ -10,7 +10,7 @@ import pytest
 
 from hand100m_assets.errors import SettingsError
 from hand100m_assets.layout import DOH, EGO4D
-from hand100m_assets.settings import ENV_FILE_VARIABLE, Settings, load_settings
+from hand100m_assets.settings import ENV_FILE_VARIABLE, OTHER_VARIABLES, Settings, load_settings
 
 EXAMPLE = Path(__file__).parents[2] / ".env.example"
 
@@ -67,6 +67,8 @@ def test_a_settings_file_that_is_not_there_is_an_error_that_names_it(monkeypatch
         ("MAX_MISSING_SHARE", "1.5"),
         ("SENSOR_INTERVAL_S", "1"),
         ("ANNOTATED_SETS", "simhand-50k"),
+        ("ANNOTATED_SETS", '["ego5d/simhand-50k"]'),
+        ("ANNOTATED_SETS", '["ego4d/"]'),
         ("IMAGE_PREFIXES", "{not json"),
         ("ANNOTATION_NAME_PATTERN", "(?P<name>"),
         ("ANNOTATION_NAME_PATTERN", "(?P<source>.*)"),
@@ -90,6 +92,40 @@ def test_several_malformed_values_are_all_named() -> None:
     Path(".env").write_text("HAND100M_FRAME_STRIDE=0\nHAND100M_WORKERS=many\n")
     with pytest.raises(SettingsError, match=r"HAND100M_FRAME_STRIDE.*HAND100M_WORKERS"):
         load_settings()
+
+
+def test_a_line_that_is_no_setting_is_refused_with_the_nearest_name() -> None:
+    Path(".env").write_text("HAND100M_FRAMES_STRIDE=15\nHAND100M_XYZ=1\nOTHER_TOOL=1\nhand100m_workers=3\n")
+    with pytest.raises(SettingsError) as caught:
+        load_settings()
+    assert str(caught.value) == (
+        ".env / environment: HAND100M_FRAMES_STRIDE is no setting; did you mean HAND100M_FRAME_STRIDE?; "
+        "HAND100M_XYZ is no setting. See .env.example."
+    )
+
+
+def test_a_misspelt_variable_is_refused_too_but_others_may_share_the_prefix(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in (*OTHER_VARIABLES - {"env_file"}, "backup_host"):
+        monkeypatch.setenv(f"HAND100M_{name.upper()}", "x")
+    assert load_settings().frame_stride == 30
+    monkeypatch.setenv("HAND100M_COLOR_RULE", "opencv4")
+    with pytest.raises(SettingsError, match=r"HAND100M_COLOR_RULE is no setting; did you mean HAND100M_COLOUR_RULE\?"):
+        load_settings()
+
+
+def test_no_variable_that_the_repository_reads_is_refused() -> None:
+    """Each `HAND100M_...` of the project is a setting or one of the few others."""
+    root = EXAMPLE.parent
+    files = [*root.glob("deploy/**/*"), *root.glob("benchmarks/**/*.py"), root / "Makefile", *root.glob(".ci/*")]
+    text = "".join(file.read_text() for file in files if file.is_file())
+    named = {name.lower() for name in re.findall(r"HAND100M_([A-Z][A-Z0-9_]+)", text)}
+    assert named - Settings.model_fields.keys() <= OTHER_VARIABLES
+
+
+def test_annotated_sets_may_differ_by_source() -> None:
+    settings = Settings(_env_file=None, annotated_sets=["ego4d/topk-5-50k", "simhand-50k"])
+    assert settings.annotated_sets_of(EGO4D) == ["topk-5-50k", "simhand-50k"]
+    assert settings.annotated_sets_of(DOH) == ["simhand-50k"]
 
 
 def test_folders_follow_the_data_root_unless_set() -> None:
