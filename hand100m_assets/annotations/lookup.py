@@ -157,7 +157,7 @@ class HandTable(Sequence[HandRow]):
             self._keypoints[row].copy(),
             SIDES[side],
             struct.unpack_from(f"<{positive_count}q", self._map, positives),
-            struct.unpack_from(f"<{distance_count}f", self._map, distances),
+            struct.unpack_from(f"<{distance_count}d", self._map, distances),
         )
 
     def close(self) -> None:

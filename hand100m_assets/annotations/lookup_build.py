@@ -174,7 +174,7 @@ def _records(hands: pl.DataFrame, heap: _Heap) -> npt.NDArray[Any]:
         ("image_at", "image_bytes", heap.add_texts(hands["image_id"])),
         ("video_at", "video_bytes", heap.add_videos(hands["video_id"])),
         ("positives_at", "positive_count", heap.add_lists(hands["positives"], "<i8")),
-        ("distances_at", "distance_count", heap.add_lists(hands["distances"], "<f4")),
+        ("distances_at", "distance_count", heap.add_lists(hands["distances"], "<f8")),
     ):
         records[at], records[length] = starts, counts
     return records

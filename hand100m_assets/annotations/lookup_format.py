@@ -15,7 +15,7 @@ from hand100m_assets.annotations.tables import HANDS_FILE, SUMMARY_FILE, read_su
 from hand100m_assets.errors import AnnotationFileError
 
 MAGIC: Final = b"HANDROWS"
-VERSION: Final = 1
+VERSION: Final = 2
 HEADER_BYTES: Final = 4096
 """Room for magic and header, one page, so that records begin at an aligned place."""
 
@@ -43,7 +43,7 @@ RECORD: Final = np.dtype(
         ("unused_end", "V4"),
     ]
 )
-"""One hand. `..._at` are offsets in the file; positives are int64, distances float32, texts UTF-8."""
+"""One hand. `..._at` are offsets in the file; positives are int64, distances float64, texts UTF-8."""
 
 HEAD: Final = struct.Struct("<qqqqqIiiiIIB")
 """The part of a record before the box, as Python numbers."""

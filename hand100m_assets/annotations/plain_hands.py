@@ -251,6 +251,4 @@ def _distances(distances: Sequence[Any]) -> tuple[pl.Series, Mask]:
     lengths = _lengths(distances)
     numbers = np.fromiter(chain.from_iterable(distances), np.float64, int(lengths.sum()))
     are_distances = within(numbers, MAX_DISTANCE)
-    with np.errstate(over="ignore"):
-        items = pl.Series(numbers.astype(np.float32), dtype=pl.Float32)
-    return list_column(items, lengths), all_of_each(are_distances, lengths)
+    return list_column(pl.Series(numbers, dtype=pl.Float64), lengths), all_of_each(are_distances, lengths)

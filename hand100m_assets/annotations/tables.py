@@ -45,12 +45,12 @@ HANDS_SCHEMA: Final = pl.Schema(
         "keypoints": pl.Array(pl.Float32(), (KEYPOINT_COUNT, 3)),
         "handedness": HANDEDNESS,
         "positives": pl.List(pl.Int64()),
-        "distances": pl.List(pl.Float32()),
+        "distances": pl.List(pl.Float64()),
     }
 )
 """`row_index` is the position in the file's `annotations`, rejected records counted; `video_id` and `frame_index`
 are null where the image is missing or was rejected; `box_px` is x1, y1, x2, y2 in image pixels; `keypoints` are
-x, y in [0, 1] of the unmirrored crop and relative z."""
+x, y in [0, 1] of the unmirrored crop and relative z; `distances` are the file's own to the last digit."""
 
 REJECTS_SCHEMA: Final = pl.Schema(
     {
@@ -205,7 +205,7 @@ def hands_frame(records: Sequence[tuple[int, HandRecord]]) -> pl.DataFrame:
             "keypoints": pl.Series(keypoints, dtype=HANDS_SCHEMA["keypoints"]),
             "handedness": pl.Series([r.handedness for _, r in records], dtype=HANDEDNESS),
             "positives": _lists([r.positives for _, r in records], pl.Int64()),
-            "distances": _lists([r.distances for _, r in records], pl.Float32()),
+            "distances": _lists([r.distances for _, r in records], pl.Float64()),
         }
     )
 

@@ -9,8 +9,6 @@ from itertools import groupby
 from pathlib import Path
 from typing import Final
 
-import numpy as np
-
 from hand100m_assets.annotations.lookup import HandRow, HandTable
 from hand100m_assets.annotations.paths import image_path
 from hand100m_assets.dataset.records import CutFrom, CutOrder, Member, VideoCut
@@ -220,6 +218,6 @@ def _facts(hand: HandRow, stored: StoredCrop) -> dict[str, object]:
         "box_px": hand.box_px.tolist(),
         "keypoints": [float(str(value)) for value in hand.keypoints.ravel()],
         "positives": hand.positives,
-        "distances": [float(str(np.float32(value))) for value in hand.distances],
+        "distances": hand.distances,
         "region_px": list(stored.region),
     }

@@ -115,9 +115,7 @@ def _records(hands: pl.DataFrame, places: npt.NDArray[Any], dtype: np.dtype[Any]
     for name in ("hand_id", "row_index", "frame_index", "box_px", "keypoints"):
         records[name] = hands[name].to_numpy()
     records["positive_hand_id"] = hands["positives"].list.first().to_numpy()
-    # By way of text: 0.0123 as the file says it, not the nearest float32 written out.
-    distance = hands["distances"].list.first().cast(pl.String).cast(pl.Float64)
-    records["distance"] = distance.fill_null(float("nan")).to_numpy()
+    records["distance"] = hands["distances"].list.first().fill_null(float("nan")).to_numpy()
     records["is_left"] = (hands["handedness"].cast(pl.String) == "Left").to_numpy()
     records["video_id"] = hands["video_id"].to_numpy().astype("S")
     return records

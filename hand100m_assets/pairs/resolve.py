@@ -20,7 +20,7 @@ PAIRS_SCHEMA: Final = pl.Schema(
         "positive_image_id": pl.String(),
         "positive_video_id": pl.String(),
         "positive_frame_index": pl.Int32(),
-        "distance": pl.Float32(),
+        "distance": pl.Float64(),
         "pose_distance": pl.Float32(),
         "same_video": pl.Boolean(),
         "reason": pl.String(),

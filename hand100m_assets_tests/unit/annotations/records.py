@@ -83,7 +83,7 @@ def sound_hands(draw: st.DrawFn) -> Raw:
         "keypoint_25d": draw(st.sampled_from([joints, flat])),
         "left_right": draw(st.sampled_from(["Left", "Right", "left", "RIGHT"])),
         "positive_sample": [draw(st.sampled_from([n, str(n)])) for n in positives],
-        "distance": draw(st.lists(st.floats(-10, 10, width=32), max_size=3)),
+        "distance": draw(st.lists(st.floats(-10, 10), max_size=3)),
     }
 
 

@@ -52,7 +52,7 @@ def original_samples(path: Path) -> list[dict[str, Any]]:
                 "keypoints": keypoints.tolist(),
                 "side": record["left_right"],
                 "positive_row": row_of[int(record["positive_sample"][0])],
-                "distance": float(np.float32(record["distance"][0])),
+                "distance": record["distance"][0],
             }
         )
     return samples

@@ -98,7 +98,7 @@ def test_the_samples_are_those_of_the_original_file_that_can_be_used(case: Case)
     for sample in found:
         truth = expected[sample.hand_id]
         assert (sample.frame, sample.box, sample.side) == (truth.frame, truth.box, truth.side)
-        assert (sample.positive_id, np.float32(sample.distance)) == (truth.positive_id, np.float32(truth.distance))
+        assert (sample.positive_id, sample.distance) == (truth.positive_id, truth.distance)
         assert np.array_equal(sample.keypoints, truth.keypoints)
         assert sample.file_name == f"{case.prefix}/{truth.frame}"
 
@@ -141,7 +141,7 @@ def test_the_pairs_are_ours(case: Case) -> None:
         truth = ours[anchor.hand_id]
         assert positive.hand_id == truth["positive_hand_id"]
         assert positive.frame == f"{truth['positive_video_id']}/{frame_file_name(truth['positive_frame_index'])}"
-        assert np.float32(sample.distance) == np.float32(truth["distance"])
+        assert sample.distance == truth["distance"]
         two = [original.crop_keypoints(each)[:, :2].astype(np.float64) for each in (anchor, positive)]
         assert np.linalg.norm(two[0] - two[1], axis=1).mean() == pytest.approx(truth["pose_distance"], abs=1e-5)
 

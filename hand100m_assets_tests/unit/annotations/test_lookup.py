@@ -153,7 +153,7 @@ def test_a_lookup_that_is_not_whole_is_refused_and_built_anew(tmp_path: Path, ha
     data = whole = (folder / LOOKUP_FILE).read_bytes()
     data = {
         "cut": data[:-1],
-        "other version": data.replace(b'"version":1', b'"version":2'),
+        "other version": data.replace(b'"version":2', b'"version":3'),
         "not ours": b"x" * len(data),
         "empty": b"",
         "grown": data + b"x",

@@ -93,7 +93,7 @@ def original_hand(raw: Raw) -> dict[str, Any]:
         "keypoints": np.array(raw["keypoint_25d"], dtype=np.float32).reshape(21, 3).tolist(),
         "handedness": {"Left": "Left", "Right": "Right"}[raw["left_right"]],
         "positives": [int(positive) for positive in raw["positive_sample"]],
-        "distances": [float(np.float32(distance)) for distance in raw["distance"]],
+        "distances": [float(distance) for distance in raw["distance"]],
     }
 
 

@@ -29,7 +29,7 @@ def hands(draw: st.DrawFn) -> list[Row]:
                     "video_id": st.sampled_from(["a", "b", None]),
                     "handedness": st.sampled_from(["Left", "Right"]),
                     "positives": st.lists(ids, max_size=3),
-                    "distances": st.lists(st.floats(0, 1, width=32), max_size=2),
+                    "distances": st.lists(st.floats(0, 1), max_size=2),
                 }
             ),
             max_size=9,
