@@ -154,9 +154,9 @@ class SourceWorkspace:
         file = (out_dir or self.output.export_dir) / name
         prefix = self.settings.export_prefix.replace("{source}", self.source.name)
         prefix = prefix if frames_prefix is None else frames_prefix
-        if export_format == "original":
-            return export_json(tables, file, frames_prefix=prefix, all_hands=all_hands)
         sizes = None if inventory is None else video_sizes(inventory)
+        if export_format == "original":
+            return export_json(tables, file, frames_prefix=prefix, all_hands=all_hands, video_sizes=sizes)
         order = self.settings.joint_order
         return export_coco(tables, file, frames_prefix=prefix, video_sizes=sizes, joint_order=order)
 

@@ -18,15 +18,10 @@ from typing import Any, Final
 import numpy as np
 import polars as pl
 
-from hand100m_assets.annotations.coco_images import NumberedImages
 from hand100m_assets.annotations.contract import KEYPOINT_COUNT
-from hand100m_assets.annotations.export import (
-    Exported,
-    batches,
-    file_names,
-    json_lines,
-    write_records,
-)
+from hand100m_assets.annotations.export import Exported, file_names, json_lines, write_records
+from hand100m_assets.annotations.numbered_images import NumberedImages
+from hand100m_assets.annotations.tablerows import batches
 from hand100m_assets.annotations.tables import HANDS_FILE, IMAGES_FILE, read_summary
 from hand100m_assets.errors import EmptyCropError
 from hand100m_assets.outputfiles import file_in_place_of

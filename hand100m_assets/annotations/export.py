@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import BinaryIO
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 
-from hand100m_assets.annotations.pairable import pairable_hands
+from hand100m_assets.annotations.numbered_images import NumberedImages
+from hand100m_assets.annotations.pairable import PairableHands, pairable_hands
+from hand100m_assets.annotations.tablerows import Kept, batches, have_plain_ids
 from hand100m_assets.annotations.tables import HANDS_FILE, IMAGES_FILE, read_summary
 from hand100m_assets.outputfiles import file_in_place_of
-
-_BATCH_ROWS: Final = 10_000
-PLAIN_INTEGER: Final = r"^(?:0|[1-9][0-9]{0,17})$"
-
-Kept = npt.NDArray[np.bool_]
+from hand100m_assets.render.crop import have_crops
 
 
 @dataclass(frozen=True)
@@ -40,14 +37,20 @@ class Exported:
 
 
 def export_json(
-    tables_dir: Path, out_file: Path, *, frames_prefix: str, all_hands: bool = False, hands_file: Path | None = None
+    tables_dir: Path,
+    out_file: Path,
+    *,
+    frames_prefix: str,
+    all_hands: bool = False,
+    hands_file: Path | None = None,
+    video_sizes: pl.DataFrame | None = None,
 ) -> Exported:
     """Write one set in the original schema, `file_name` pointing at our frames.
 
     Values are those of the tables: rejected records are left out, so that row indices close up; boxes are JSON strings
     and hand ids strings, as in the original files; keypoints are flat; image ids are integers if all of them can be.
-    Hands that the original loaders stumble over (no image, an id taken before, no positive that is itself in the file)
-    are left out too, as are images whose id was taken before.
+    Hands that the original loaders stumble over (no image, an id taken before, no distance, a box without a crop, no
+    positive that is itself in the file) are left out too, as are images whose id was taken before.
 
     Args:
         tables_dir: Folder of a finished set.
@@ -55,17 +58,18 @@ def export_json(
         frames_prefix: What the original loader's data root needs before `<video id>/frame_NNNNNN.jpg`; may be empty.
         all_hands: Leave out nothing that is in the tables, whether or not the original loaders can use it.
         hands_file: A hands table that takes the place of the set's own, such as one with other positives.
+        video_sizes: `video_id`, `width_px`, `height_px`, for images whose size the file does not give: a box that
+            misses its image has no crop. Where no size is known, a box counts as lying in the image.
 
     Raises:
         AnnotationFileError: The folder holds no finished set; ingest the annotation file first.
         OutputUnwritableError: The output disk is full, read-only or not permitted.
     """
     read_summary(tables_dir)
-    images, hands = _with_natural_ids(
-        pl.scan_parquet(tables_dir / IMAGES_FILE), pl.scan_parquet(hands_file or tables_dir / HANDS_FILE)
-    )
-    kept_images = None if all_hands else first_of_each_id(images)
-    pairable = None if all_hands else pairable_hands(hands)
+    images = pl.scan_parquet(tables_dir / IMAGES_FILE)
+    hands = pl.scan_parquet(hands_file or tables_dir / HANDS_FILE)
+    kept_images, pairable = (None, None) if all_hands else _usable(images, hands, video_sizes)
+    images, hands = _with_natural_ids(images, hands)
     with file_in_place_of(out_file) as file:
         file.write(b'{"images": [')
         image_records = (_image_records(batch, frames_prefix) for batch in batches(images, kept_images))
@@ -77,30 +81,25 @@ def export_json(
     return Exported(out_file, images_written, hands_written, pairable.left_out if pairable else {})
 
 
+def _usable(images: pl.LazyFrame, hands: pl.LazyFrame, video_sizes: pl.DataFrame | None) -> tuple[Kept, PairableHands]:
+    """Images and hands that the original loaders can use."""
+    numbered = NumberedImages(images, video_sizes)
+    boxes = hands.select("image_id", "box_px")
+    has_crop = [_have_crops(numbered.of_hands(batch)) for batch in batches(boxes)]
+    return numbered.kept, pairable_hands(hands, np.concatenate(has_crop) if has_crop else None)
+
+
+def _have_crops(hands: pl.DataFrame) -> Kept:
+    sizes_px = hands.select(pl.col("width_px", "height_px").cast(pl.Float64).fill_null(np.inf))
+    return have_crops(hands["box_px"].to_numpy(), sizes_px.to_numpy())
+
+
 def _with_natural_ids(images: pl.LazyFrame, hands: pl.LazyFrame) -> tuple[pl.LazyFrame, pl.LazyFrame]:
     """Both tables with integer image ids, if every id is the plain notation of one; the tables keep ids as text."""
     if not all(have_plain_ids(table) for table in (images, hands)):
         return images, hands
     as_integer = pl.col("image_id").cast(pl.Int64)
     return images.with_columns(as_integer), hands.with_columns(as_integer)
-
-
-def have_plain_ids(table: pl.LazyFrame) -> bool:
-    """Whether every image id is the plain notation of an integer."""
-    return bool(table.select(pl.col("image_id").str.contains(PLAIN_INTEGER).all()).collect().item())
-
-
-def first_of_each_id(images: pl.LazyFrame) -> Kept:
-    """Which images have an id that no image before them has."""
-    return images.select(pl.col("image_id").is_first_distinct()).collect().to_series().to_numpy()
-
-
-def batches(table: pl.LazyFrame, kept: Kept | None = None) -> Iterator[pl.DataFrame]:
-    """Rows of a table, or those that are kept, so many at a time that memory stays small."""
-    rows = table.select(pl.len()).collect().item()
-    for start in range(0, rows, _BATCH_ROWS):
-        batch = table.slice(start, _BATCH_ROWS).collect()
-        yield batch if kept is None else batch.filter(pl.Series(kept[start : start + _BATCH_ROWS]))
 
 
 def write_records(file: BinaryIO, batches_of_lines: Iterable[Iterable[bytes]]) -> int:

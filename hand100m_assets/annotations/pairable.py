@@ -29,18 +29,21 @@ class PairableHands:
     left_out: dict[str, int]
 
 
-def pairable_hands(hands: pl.LazyFrame) -> PairableHands:
-    """The largest part of a set in which every hand has an image, an id of its own, and a positive in that part.
+def pairable_hands(hands: pl.LazyFrame, has_crop: Booleans | None = None) -> PairableHands:
+    """The largest part of a set in which all hands have an image, an id of their own, and a positive in that part.
 
-    Of hands with the same id the first is kept. Takes 50 bytes of memory a hand.
+    A hand without a distance to its positive is not in it, as the original loaders stop there. Of hands with the same
+    id the first is kept. Takes 50 bytes of memory a hand.
 
     Args:
-        hands: The hands table; `hand_id`, `video_id` and `positives` are read.
+        hands: The hands table; `hand_id`, `video_id`, `positives` and `distances` are read.
+        has_crop: A truth value a row: whether its box holds anything of its image; None where pictures will show it.
     """
     table = hands.select(
         "hand_id",
         first_positive=pl.col("positives").list.first().fill_null(_NO_POSITIVE),
         has_image=pl.col("video_id").is_not_null(),
+        has_distance=pl.col("distances").list.len() > 0,
     ).collect()
     ids, positives = table["hand_id"].to_numpy(), table["first_positive"].to_numpy()
     places, is_first = _places(ids, positives)
@@ -50,6 +53,8 @@ def pairable_hands(hands: pl.LazyFrame) -> PairableHands:
         "no positive": positives == _NO_POSITIVE,
         "positive is the hand itself": positives == ids,
         "positive not in this set": places < 0,
+        "no distance": ~table["has_distance"].to_numpy(),
+        "no crop": np.zeros(len(ids), dtype=np.bool_) if has_crop is None else ~has_crop,
     }
     kept = ~np.logical_or.reduce(list(faults.values()))
     faults["positive is left out itself"] = kept & _leads_to(~kept, places)

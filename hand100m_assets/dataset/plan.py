@@ -133,7 +133,8 @@ def missing_hands(hands: pl.LazyFrame, kept: Booleans, reasons: Mapping[int, str
     """
     rows = np.flatnonzero(~kept)
     columns = ["row_index", "hand_id", "video_id", "frame_index"]
-    table = hands.select(*columns, positive=pl.col("positives").list.first()).collect()
+    first = {"positive": pl.col("positives").list.first(), "distance": pl.col("distances").list.first()}
+    table = hands.select(*columns, **first).collect()
     ids = table["hand_id"]
     of_crop = pl.Series([reasons.get(int(row)) for row in rows], dtype=pl.String)
     facts = table.with_columns(
@@ -153,6 +154,8 @@ def missing_hands(hands: pl.LazyFrame, kept: Booleans, reasons: Mapping[int, str
         .then(pl.lit("positive is the hand itself"))
         .when(~pl.col("is_known"))
         .then(pl.lit("positive not in this set"))
+        .when(pl.col("distance").is_null())
+        .then(pl.lit("no distance"))
         .otherwise(pl.lit("positive is left out itself"))
     )
     return facts.with_columns(reason=reason).select(*columns, "reason")

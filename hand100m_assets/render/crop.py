@@ -82,6 +82,22 @@ def _grown(start: int, end: int, scale: float) -> tuple[int, int]:
     return start - margin, end + margin
 
 
+def have_crops(boxes_px: npt.NDArray[np.float64], sizes_px: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
+    """Which of many boxes hold a pixel of their image: those for which `crop_region` gives a region.
+
+    Args:
+        boxes_px: (n, 4) x1 y1 x2 y2 in image pixels.
+        sizes_px: (n, 2) width and height of the image; infinite where it is not known.
+    """
+    boxes = np.trunc(boxes_px)
+    starts, ends = boxes[:, :2], boxes[:, 2:]
+    lengths = ends - starts
+    grown = lengths + 2 * np.trunc((np.trunc(lengths * CROP_SCALE) - lengths) / 2)
+    centers, half = (starts + ends) / 2, grown.max(axis=1, keepdims=True) // 2
+    has_pixel = np.minimum(np.trunc(centers + half), sizes_px) > np.maximum(np.trunc(centers - half), 0)
+    return np.asarray(has_pixel.all(axis=1))
+
+
 def _empty(box_px: Box, image_width_px: int, image_height_px: int) -> EmptyCropError:
     numbers = ", ".join(f"{float(value):g}" for value in box_px)
     return EmptyCropError(

@@ -109,7 +109,7 @@ def test_sizes_are_kept(tmp_path: Path) -> None:
 
 
 def test_more_rows_than_one_batch_are_written_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("hand100m_assets.annotations.export._BATCH_ROWS", 7)
+    monkeypatch.setattr("hand100m_assets.annotations.tablerows._BATCH_ROWS", 7)
     made = export_json(ingested(tmp_path, sound_set(50)), tmp_path / "x.json", frames_prefix="p")
     assert (made.images, made.hands, made.left_out) == (50, 50, {})
     assert [record["hand_id"] for record in json.loads((tmp_path / "x.json").read_text())["annotations"]] == [
@@ -126,10 +126,11 @@ def test_nothing_is_exported_from_an_unfinished_set_and_a_failed_export_leaves_t
     assert sorted(entry.name for entry in tmp_path.iterdir()) == ["file", "in", "in.json"]
 
 
-def naive_pairable(hands: pl.DataFrame) -> list[bool]:
+def naive_pairable(hands: pl.DataFrame, has_crop: list[bool]) -> list[bool]:
     """The same by trying again until nothing changes."""
     rows = hands.rows(named=True)
-    kept = [row["video_id"] is not None for row in rows]
+    usable = zip(rows, has_crop, strict=True)
+    kept = [row["video_id"] is not None and row["distances"] != [] and crop for row, crop in usable]
     for number, row in enumerate(rows):
         kept[number] &= row["hand_id"] not in {other["hand_id"] for other in rows[:number]}
     while True:
@@ -146,22 +147,35 @@ def naive_pairable(hands: pl.DataFrame) -> list[bool]:
 
 @given(
     st.lists(
-        st.tuples(st.integers(0, 9), st.sampled_from(["v", "w", None]), st.lists(st.integers(0, 9), max_size=2)),
+        st.tuples(
+            st.integers(0, 9),
+            st.sampled_from(["v", "w", None]),
+            st.lists(st.integers(0, 9), max_size=2),
+            st.sampled_from([[0.5], [0.5, 1.0], [0.0], []]),
+            st.sampled_from([True, True, True, False]),
+        ),
         max_size=14,
     )
 )
 def test_what_is_pairable_is_what_trying_again_until_nothing_changes_leaves(rows: list[Any]) -> None:
-    schema = {"hand_id": pl.Int64, "video_id": pl.String, "positives": pl.List(pl.Int64)}
-    hands = pl.DataFrame(rows, schema=schema, orient="row")
-    found = pairable_hands(hands.lazy())
-    assert found.kept.tolist() == naive_pairable(hands)
+    schema = {
+        "hand_id": pl.Int64,
+        "video_id": pl.String,
+        "positives": pl.List(pl.Int64),
+        "distances": pl.List(pl.Float64),
+    }
+    hands = pl.DataFrame([row[:-1] for row in rows], schema=schema, orient="row")
+    has_crop = [row[-1] for row in rows]
+    found = pairable_hands(hands.lazy(), np.array(has_crop, dtype=bool))
+    assert found.kept.tolist() == naive_pairable(hands, has_crop)
     assert sum(found.left_out.values()) == hands.height - found.kept.sum()
 
 
 def test_a_long_chain_that_ends_nowhere_is_left_out_to_its_beginning() -> None:
     count = 5000
     positives = [[n + 1] for n in range(count)]
-    hands = pl.DataFrame({"hand_id": range(count), "video_id": ["v"] * count, "positives": positives})
+    always = {"video_id": ["v"] * count, "distances": [[0.1]] * count}
+    hands = pl.DataFrame({"hand_id": range(count), "positives": positives, **always})
     assert pairable_hands(hands.lazy()).left_out == {
         "positive not in this set": 1,
         "positive is left out itself": count - 1,
@@ -173,7 +187,8 @@ def test_what_the_original_loaders_stumble_over_is_left_out_and_counted(tmp_path
         "images": [image(0), image(1, "video_b"), image(0, "video_c")],
         "annotations": [
             hand(10, 0, 11), hand(11, 1, 10), hand(12, 404, 10), hand(11, 0, 10), hand(13, 0), hand(14, 0, 14),
-            hand(15, 0, 99), hand(16, 1, 15), hand(17, 1, 16), hand(18, 1, 11),
+            hand(15, 0, 99), hand(16, 1, 15), hand(17, 1, 16), hand(18, 1, 11), hand(19, 0, 10, distance=[]),
+            hand(20, 0, 10, boxes="[20, 20, 20, 20]"), hand(21, 0, 10, boxes="[-90, 5, -50, 45]"), hand(22, 0, 20),
         ],
     }  # fmt: skip
     tables = ingested(tmp_path, document)
@@ -191,9 +206,27 @@ def test_what_the_original_loaders_stumble_over_is_left_out_and_counted(tmp_path
         "no positive": 1,
         "positive is the hand itself": 1,
         "positive not in this set": 1,
-        "positive is left out itself": 2,
+        "no distance": 1,
+        "no crop": 2,
+        "positive is left out itself": 3,
     }
-    assert export_json(tables, tmp_path / "x.json", frames_prefix="", all_hands=True).hands == 10
+    assert export_json(tables, tmp_path / "x.json", frames_prefix="", all_hands=True).hands == 14
+
+
+@pytest.mark.parametrize("ids", [(0, 1), ("a", "b")], ids=["integers", "texts"])
+@pytest.mark.parametrize("stated", [True, False], ids=["size stated", "size of the video"])
+def test_a_box_beyond_its_image_is_left_out_where_the_size_is_known(
+    tmp_path: Path, ids: tuple[Any, Any], stated: bool
+) -> None:
+    size = {"width": 320, "height": 240} if stated else {}
+    small, other = (image(n, f"video_{n}", **(size if n == 0 else {})) | {"id": ids[n]} for n in range(2))
+    hands = [hand(n, ids[0], 3, boxes=box) for n, box in enumerate(["[300, 5, 360, 45]", "[400, 5, 440, 45]"])]
+    hands += [hand(2, ids[1], 3, boxes="[400, 5, 440, 45]"), hand(3, ids[1], 2)]
+    tables = ingested(tmp_path, {"images": [small, other], "annotations": hands})
+    sizes = None if stated else pl.DataFrame({"video_id": ["video_0"], "width_px": [320], "height_px": [240]})
+    made = export_json(tables, tmp_path / "x.json", frames_prefix="", video_sizes=sizes)
+    written = [record["hand_id"] for record in json.loads((tmp_path / "x.json").read_text())["annotations"]]
+    assert (written, made.left_out) == (["0", "2", "3"], {"no crop": 1})
 
 
 def coco_of(tmp_path: Path, document: Any, **how: Any) -> tuple[Any, Exported]:
@@ -232,7 +265,7 @@ def test_coco_takes_sizes_of_the_videos_where_the_file_has_none(tmp_path: Path) 
 def test_coco_finds_each_hands_image_whatever_the_batches_are(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ids: tuple[Any, ...]
 ) -> None:
-    monkeypatch.setattr("hand100m_assets.annotations.export._BATCH_ROWS", 2)
+    monkeypatch.setattr("hand100m_assets.annotations.tablerows._BATCH_ROWS", 2)
     images = [image(n, f"v{n}", width=640 + n, height=480) | {"id": name} for n, name in enumerate(ids)]
     hands = [hand(n, name) for n, name in enumerate((*ids, *reversed(ids), "07", "x", 4))]
     content, made = coco_of(tmp_path, {"images": images, "annotations": hands})

@@ -112,6 +112,15 @@ def test_a_missing_frame_costs_its_hand_and_whoever_needs_it(scene: Scene) -> No
     assert len(scene.pairs()) == 0
 
 
+def test_a_hand_without_a_distance_is_no_sample_as_the_original_loaders_stop_there(tmp_path: Path) -> None:
+    scene = Scene(tmp_path)
+    scene.add_set([hand(1, 0, 2), hand(2, 1, 1), hand(3, 1, 1, distance=[])], [image(0), image(1)])
+    for frame in (0, 30):
+        scene.add_frame("video_a", frame)
+    assert scene.build().index.samples == 2
+    assert reasons(scene) == {3: "no distance"}
+
+
 def test_frames_that_come_later_go_into_a_further_shard(scene: Scene) -> None:
     late = scene.frames_dir / "video_3" / "frame_000030.jpg"
     data = late.read_bytes()

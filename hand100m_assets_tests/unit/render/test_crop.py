@@ -15,6 +15,7 @@ from hand100m_assets.render.crop import (
     CropRegion,
     crop_hand,
     crop_region,
+    have_crops,
     keypoints_in_image_px,
     mirror_keypoints,
 )
@@ -50,6 +51,18 @@ def test_the_region_is_what_the_rule_says_for_any_box(box, size):
             crop_region(box, *size)
     else:
         assert crop_region(box, *size) == expected
+
+
+@given(st.lists(st.tuples(boxes, sizes), min_size=1, max_size=9))
+def test_many_boxes_at_once_have_a_crop_where_each_alone_has_one(cases):
+    def has_crop(box, width, height):
+        x1, y1, x2, y2 = region_in_words(box, width, height)
+        return x2 > x1 and y2 > y1
+
+    many, of_sizes = (np.array(part, dtype=np.float64) for part in zip(*cases, strict=True))
+    assert have_crops(many, of_sizes).tolist() == [has_crop(box, *size) for box, size in cases]
+    unknown = np.full_like(of_sizes, np.inf)
+    assert have_crops(many, unknown).tolist() == [has_crop(box, 10**9, 10**9) for box, _ in cases]
 
 
 @given(ordinary_boxes, st.integers(0, 2**32 - 1), st.sampled_from(["Left", "Right"]))

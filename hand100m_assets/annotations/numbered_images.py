@@ -1,4 +1,4 @@
-"""The images of a set as COCO wants them: an integer and a size each, found again for every hand in little memory."""
+"""The images of a set with an integer and a size each, found again for every hand in little memory."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import polars as pl
 
-from hand100m_assets.annotations.export import PLAIN_INTEGER, batches, first_of_each_id, have_plain_ids
+from hand100m_assets.annotations.tablerows import PLAIN_INTEGER, Kept, batches, first_of_each_id, have_plain_ids
 
 _SIDES = ("width_px", "height_px")
 
@@ -16,11 +16,14 @@ class NumberedImages:
     """Images with a `number` and the best known `width_px` and `height_px`; of equal ids the first.
 
     Keeps 24 bytes an image where ids are plain integers, which are then the numbers; the ids themselves where not.
+
+    Attributes:
+        kept: Which images these are.
     """
 
     def __init__(self, images: pl.LazyFrame, video_sizes: pl.DataFrame | None) -> None:
         self._images = images
-        self._kept = first_of_each_id(images)
+        self.kept: Kept = first_of_each_id(images)
         self._are_plain = have_plain_ids(images)
         self._video_sizes = None if video_sizes is None else _renamed(video_sizes)
         parts = [batch.select(self._key, "number", *_SIDES) for batch in self.batches()]
@@ -37,7 +40,7 @@ class NumberedImages:
     def batches(self) -> Iterator[pl.DataFrame]:
         """All images, those of unknown size with nulls."""
         first = 1
-        for batch in batches(self._images, self._kept):
+        for batch in batches(self._images, self.kept):
             count = pl.int_range(first, first + batch.height, dtype=pl.Int64, eager=True)
             first += batch.height
             numbered = batch.with_columns(number=pl.col("image_id").cast(pl.Int64) if self._are_plain else count)

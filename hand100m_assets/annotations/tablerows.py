@@ -1,0 +1,33 @@
+"""Rows of the tables in the amounts and with the ids that files for other tools are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+_BATCH_ROWS: Final = 10_000
+PLAIN_INTEGER: Final = r"^(?:0|[1-9][0-9]{0,17})$"
+
+Kept = npt.NDArray[np.bool_]
+
+
+def batches(table: pl.LazyFrame, kept: Kept | None = None) -> Iterator[pl.DataFrame]:
+    """Rows of a table, or those that are kept, so many at a time that memory stays small."""
+    rows = table.select(pl.len()).collect().item()
+    for start in range(0, rows, _BATCH_ROWS):
+        batch = table.slice(start, _BATCH_ROWS).collect()
+        yield batch if kept is None else batch.filter(pl.Series(kept[start : start + _BATCH_ROWS]))
+
+
+def first_of_each_id(images: pl.LazyFrame) -> Kept:
+    """Which images have an id that no image before them has."""
+    return images.select(pl.col("image_id").is_first_distinct()).collect().to_series().to_numpy()
+
+
+def have_plain_ids(table: pl.LazyFrame) -> bool:
+    """Whether every image id is the plain notation of an integer."""
+    return bool(table.select(pl.col("image_id").str.contains(PLAIN_INTEGER).all()).collect().item())
