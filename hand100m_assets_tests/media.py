@@ -7,6 +7,7 @@ its container has, and returns its path.
 from __future__ import annotations
 
 import shutil
+import struct
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
@@ -82,6 +83,19 @@ def _edit_list(path: Path) -> None:
     # A stream copy from the middle of a group of pictures: the frames before the cut are kept but not shown.
     plain = encode(path.with_name(path.stem + "_plain.mp4"), g=30, keyint_min=30, sc_threshold=0)
     _copied(path, plain, {"ss": 0.5})
+
+
+def _trimmed(first: int, count: int) -> Callable[[Path], None]:
+    def make(path: Path) -> None:
+        """An editor's cut without encoding: the edit list drops whole groups of pictures, and no byte is moved."""
+        encode(path, g=15, keyint_min=15, sc_threshold=0, bf=2)
+        data = bytearray(path.read_bytes())
+        entry = data.index(b"elst") + 12  # length in ms, first tick shown (512 a frame)
+        first_tick = struct.unpack_from(">I", data, entry + 4)[0]
+        struct.pack_into(">II", data, entry, count * 1000 // RATE_FPS, first_tick + 512 * first)
+        path.write_bytes(data)
+
+    return make
 
 
 def _late_start(path: Path) -> None:
@@ -265,6 +279,9 @@ HEALTHY: Final[dict[str, Callable[[Path], None]]] = {
     "rotated_180": _rotated(180),
     "rotated_270": _rotated(270),
     "edit_list": _edit_list,
+    "head_trimmed": _trimmed(40, 60),
+    "tail_trimmed": _trimmed(0, 45),
+    "both_ends_trimmed": _trimmed(33, 30),
     "late_start": _late_start,
     "ten_bit": _ten_bit,
     "yuv444": _yuv444,

@@ -18,7 +18,7 @@ from hand100m_assets.video.complaints import complaints_in, listen_to_libraries
 from hand100m_assets.video.fulldecode import FullDecode
 from hand100m_assets.video.mp4boxes import read_outline
 from hand100m_assets.video.picture import ColourRule, PickedFrame
-from hand100m_assets.video.probe import describe_video, open_video, stamp_video
+from hand100m_assets.video.probe import describe_video, open_video, packets_promised, stamp_video
 from hand100m_assets.video.report import DecodeReport, DecoderError
 from hand100m_assets.video.sampleindex import sample_index
 from hand100m_assets.video.selection import Selection
@@ -80,11 +80,10 @@ def decode_frames(
         stream.codec_context.thread_count = 1
         outline = read_outline(path)
         report.video = describe_video(path, stamp, container, stream, outline)
-        report.expected_from_header = report.video.frame_count_from_header
-        if outline.missing_bytes:
-            words = f"the file is {outline.missing_bytes:,} bytes too short: the download was cut"
-            report.add_error(0, words)
-            why_full = why_full or words
+        report.expected_from_header = packets_promised(path, stream, report.video.frame_count_from_header)
+        if outline.fault:
+            report.add_error(0, outline.fault)
+            why_full = why_full or outline.fault
         if report.expected_from_header is None and complaints_in(lines):
             words = f"reading: {complaints_in(lines)[0]}"
             report.add_error(0, words)
@@ -92,7 +91,7 @@ def decode_frames(
             why_full = why_full or words
         if why_full is None:
             try:
-                index = sample_index(path, stream, outline, selection)
+                index = sample_index(path, stream, report.expected_from_header, selection)
                 selective = SelectiveDecode(container, stream, selection, report, index)
             except UnsafeStreamError as doubt:
                 why_full = doubt.reason
@@ -101,7 +100,7 @@ def decode_frames(
                 yield from _or_again(selective.run(stop))
                 return
         report.mode, report.why_full = "full", why_full
-        yield from FullDecode(container, stream, selection, report).run(stop)
+        yield from FullDecode(container, stream, selection, report, outline.broken_from).run(stop)
 
 
 def _or_again(frames: Iterator[PickedFrame]) -> Iterator[PickedFrame]:

@@ -14,7 +14,7 @@ import av.video.stream
 
 from hand100m_assets.video.complaints import complaints_in, decode_packet
 from hand100m_assets.video.picture import PickedFrame, frame_time_s
-from hand100m_assets.video.probe import duration_from_header_s
+from hand100m_assets.video.probe import VideoInfo
 from hand100m_assets.video.report import DecodeReport
 from hand100m_assets.video.selection import Selection
 from hand100m_assets.video.timeline import Timeline
@@ -29,7 +29,10 @@ MAX_SHORTFALL_S: Final = 2.0
 
 
 class FullDecode:
-    """One pass over one file that decodes every packet."""
+    """One pass over one file that decodes every packet.
+
+    From the byte `broken_from` on, where it is given, packets may lack without a word.
+    """
 
     def __init__(
         self,
@@ -37,9 +40,10 @@ class FullDecode:
         stream: av.video.stream.VideoStream,
         selection: Selection,
         report: DecodeReport,
+        broken_from: int | None = None,
     ) -> None:
         self._container, self._stream = container, stream
-        self._selection, self._report = selection, report
+        self._selection, self._report, self._broken_from = selection, report, broken_from
         self._timeline = Timeline()
         self._held: dict[int, PickedFrame] = {}
         self._end_s = 0.0
@@ -95,6 +99,8 @@ class FullDecode:
             self._take(frame)
 
     def _announce(self, packet: _VideoPacket) -> None:
+        if self._broken_from is not None and (packet.pos or 0) >= self._broken_from:
+            self._timeline.lose_count()
         self._report.packet_count += 1
         self._report.packet_count_decoded += 1
         self._report.discarded_count += packet.is_discard
@@ -126,7 +132,7 @@ class FullDecode:
 
     def _compare_with_duration(self) -> None:
         if self._report.expected_from_header is None:
-            shortfall = duration_shortfall(self._container, self._stream, self._end_s)
+            shortfall = duration_shortfall(self._report.video, self._end_s)
             if shortfall:
                 self._report.add_error(self._timeline.frame_count, shortfall)
 
@@ -135,17 +141,14 @@ class FullDecode:
         return 0 if promised is None else max(0, promised - self._report.packet_count)
 
 
-def duration_shortfall(
-    container: av.container.InputContainer, stream: av.video.stream.VideoStream, end_s: float
-) -> str | None:
+def duration_shortfall(video: VideoInfo | None, end_s: float) -> str | None:
     """Words for the time that is lacking when the last frame is shown at `end_s`; None when the video is whole.
 
     Where no header counts frames, this is how a cut shows.
     """
-    duration_s = duration_from_header_s(container, stream)
-    if duration_s is None:
+    if video is None or video.duration_from_header_s is None:
         return None
-    promised_s = (stream.start_time or 0) * float(stream.time_base or 0) + duration_s
+    promised_s = (video.start_time_s or 0) + video.duration_from_header_s
     if promised_s - end_s <= MAX_SHORTFALL_S:
         return None
     return f"the video ends at {end_s:.1f} s, its header promises {promised_s:.1f} s"

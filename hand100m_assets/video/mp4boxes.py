@@ -1,15 +1,22 @@
-"""The outermost boxes of an mp4 file: enough to say whether a download was cut, and how. Reads headers only."""
+"""The outermost boxes of an mp4 file: enough to say whether a download was cut, and how. Reads headers only.
+
+A movie of fragments has no table that counts its frames, and ffmpeg takes what it finds for all there is. So of such a
+file every box must be known, and what it says of its own length is compared with what is there.
+"""
 
 from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import BinaryIO, Final, NamedTuple
 
-_FIRST_BOXES: Final = {b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"styp", b"sidx", b"uuid"}
-_MAX_BOXES: Final = 100_000
+_FIRST_BOXES: Final = {"ftyp", "moov", "mdat", "free", "skip", "wide", "styp", "sidx", "uuid"}
+_KNOWN_BOXES: Final = _FIRST_BOXES | {"moof", "mfra", "ssix", "meta", "emsg", "prft", "pdin", "udta"}
+_ENDLESS_BOXES: Final = {"mdat", "moov"}
+"""Only these may have the length 0, which means up to the file's end; else it is a hole."""
+_MAX_BOXES: Final = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -19,12 +26,20 @@ class Mp4Outline:
     Attributes:
         is_mp4: The file begins with a box of the ISO base media format (mp4, mov).
         kinds: Kinds of the outermost boxes, each once, in order of appearance.
-        missing_bytes: How far the last box reaches beyond the end of the file; 0 when nothing was cut off.
+        is_fragmented: Frames are indexed piece by piece, so that no header knows their number.
+        missing_bytes: What was cut off, or in a fragmented file lies behind a hole; 0 when nothing lacks.
+        broken_from: Where a fragmented file holds what is no box; None when there is no such place.
+        promised_s: Length that the header of a fragmented file gives to the whole of it; None when it does not.
+        has_promised_end: Whether a file that ends early can be told from a whole one.
     """
 
-    is_mp4: bool
-    kinds: tuple[str, ...]
-    missing_bytes: int
+    is_mp4: bool = False
+    kinds: tuple[str, ...] = ()
+    is_fragmented: bool = False
+    missing_bytes: int = 0
+    broken_from: int | None = None
+    promised_s: float | None = None
+    has_promised_end: bool = False
 
     @property
     def has_index(self) -> bool:
@@ -32,41 +47,125 @@ class Mp4Outline:
         return "moov" in self.kinds
 
     @property
-    def is_fragmented(self) -> bool:
-        """Whether frames are indexed piece by piece, so that no header knows their number."""
-        return "moof" in self.kinds
+    def fault(self) -> str | None:
+        """In what way the file is not whole, None when nothing shows it."""
+        if self.broken_from is not None:
+            return f"what begins at byte {self.broken_from:,} is no part of a video: the download has a hole"
+        if self.missing_bytes:
+            return f"the file is {self.missing_bytes:,} bytes too short: the download was cut"
+        return None
+
+
+class _Box(NamedTuple):
+    kind: str
+    body: int
+    end: int
+
+
+@dataclass
+class _Findings:
+    """What the boxes have told so far."""
+
+    kinds: dict[str, None] = field(default_factory=dict)
+    end: int = 0
+    promised_end: int = 0
+    segment_lists: int = 0
+    is_fragmented: bool = False
+    promised_s: float | None = None
+
+    def note(self, file: BinaryIO, box: _Box) -> None:
+        self.kinds[box.kind] = None
+        self.end = box.end
+        if box.kind == "moof":
+            self.is_fragmented = True
+        elif box.kind == "moov":
+            self._note_movie(file, box)
+        elif box.kind == "sidx":
+            self.segment_lists += 1
+            self.promised_end = max(self.promised_end, _segments_end(file, box))
+
+    def _note_movie(self, file: BinaryIO, movie: _Box) -> None:
+        """Source: ISO/IEC 14496-12, sections 8.2.2, 8.8.1, 8.8.2."""
+        ticks_per_s = 0
+        for box in _boxes(file, movie.body, movie.end):
+            if box.kind == "mvhd":
+                ticks_per_s = _number(_body(file, box, 32), 20 if _version(file, box) else 12, 4)
+            elif box.kind == "mvex":
+                self.is_fragmented = True
+                for inner in _boxes(file, box.body, box.end):
+                    if inner.kind == "mehd" and ticks_per_s:
+                        length = 8 if _version(file, inner) else 4
+                        self.promised_s = _number(_body(file, inner, 12), 4, length) / ticks_per_s or None
 
 
 def read_outline(path: Path) -> Mp4Outline:
     """Walk the outermost boxes. Source: ISO/IEC 14496-12, section 4.2. Raises OSError as `open` does."""
-    size_bytes = path.stat().st_size
-    kinds: dict[str, None] = {}
-    end = 0
+    size_bytes, found = path.stat().st_size, _Findings()
     with path.open("rb") as file:
-        is_mp4 = file.read(8)[4:8] in _FIRST_BOXES
-        if is_mp4:
-            for kind, box_end in _boxes(file, size_bytes):
-                kinds[kind] = None
-                end = box_end
-    return Mp4Outline(is_mp4, tuple(kinds), max(0, end - size_bytes))
+        if file.read(8)[4:8] not in {kind.encode() for kind in _FIRST_BOXES}:
+            return Mp4Outline()
+        for box in _boxes(file, 0, size_bytes):
+            if found.is_fragmented and box.kind not in _KNOWN_BOXES:
+                break
+            found.note(file, box)
+    kinds = tuple(found.kinds)
+    if not found.is_fragmented:
+        # The table of such a file counts its frames; what stands behind the last box matters to nobody.
+        missing_bytes = max(0, found.end - size_bytes)
+        return Mp4Outline(is_mp4=True, kinds=kinds, missing_bytes=missing_bytes, has_promised_end=True)
+    return Mp4Outline(
+        is_mp4=True,
+        kinds=kinds,
+        is_fragmented=True,
+        missing_bytes=max(found.end, found.promised_end, size_bytes) - min(found.end, size_bytes),
+        broken_from=found.end if found.end < size_bytes else None,
+        promised_s=found.promised_s,
+        # Several lists are one before each segment: the last that is there says nothing of the next.
+        has_promised_end=found.segment_lists == 1 or found.promised_s is not None or kinds[-1] == "mfra",
+    )
 
 
-def _boxes(file: BinaryIO, size_bytes: int) -> Iterator[tuple[str, int]]:
-    """Yield (kind, offset of the box's end), stopping at what is no box."""
-    start = 0
+def _boxes(file: BinaryIO, start: int, end: int) -> Iterator[_Box]:
+    """Yield one box after the other, the last one perhaps beyond the end, stopping at what is no box."""
     for _ in range(_MAX_BOXES):
+        if start >= end:
+            return
         file.seek(start)
         header = file.read(16)
         if len(header) < 8:
             return
-        length, kind = struct.unpack(">I4s", header[:8])
+        length, kind, body = *struct.unpack(">I4s", header[:8]), start + 8
+        kind = kind.decode("latin-1")
         if length == 1 and len(header) == 16:
-            length = struct.unpack(">Q", header[8:])[0]
-        elif length == 0:
-            length = size_bytes - start
-        if length < 8 or not kind.isascii():
+            length, body = struct.unpack(">Q", header[8:])[0], start + 16
+        elif length == 0 and kind in _ENDLESS_BOXES:
+            length = end - start
+        if start + length < body or not (kind.isascii() and kind.isprintable()):
             return
+        yield _Box(kind, body, start + length)
         start += length
-        yield kind.decode("ascii"), start
-        if start >= size_bytes:
-            return
+
+
+def _segments_end(file: BinaryIO, box: _Box) -> int:
+    """Where the last of the segments that a `sidx` box lists must end. Source: ISO/IEC 14496-12, section 8.16.3."""
+    head = _body(file, box, 32)
+    at = 28 if _version(file, box) else 20  # reserved, then the number of references
+    first_offset = _number(head, at - 8, 8) if _version(file, box) else _number(head, at - 4, 4)
+    count = _number(head, at + 2, 2)
+    references = _body(file, box, at + 4 + 12 * count)[at + 4 :]
+    sizes = (_number(references, 12 * i, 4) & 0x7FFFFFFF for i in range(count))
+    return box.end + first_offset + sum(sizes)
+
+
+def _version(file: BinaryIO, box: _Box) -> int:
+    return _number(_body(file, box, 1), 0, 1)
+
+
+def _body(file: BinaryIO, box: _Box, length: int) -> bytes:
+    file.seek(box.body)
+    return file.read(min(length, box.end - box.body))
+
+
+def _number(data: bytes, start: int, length: int) -> int:
+    """Big-endian number; what lies beyond the data counts as zero."""
+    return int.from_bytes(data[start : start + length].ljust(length, b"\0"), "big")

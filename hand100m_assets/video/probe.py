@@ -26,6 +26,8 @@ _OPEN_OPTIONS: Final = {
 MAX_PIXELS: Final = 8192 * 8192
 """Larger pictures are refused, also where they turn up within a stream: one of these is 200 MB as colours."""
 
+_ENDLESS: Final = frozenset({"mpegts", "mpeg", "h264", "hevc"})
+"""Formats without a header for the whole file: ffmpeg derives the duration from what is there."""
 _PACKETS_TO_FIRST_FRAME: Final = 120
 _AGAIN: Final = "Download it again."
 
@@ -52,6 +54,8 @@ class VideoInfo:
         start_time_s: When the video stream begins.
         has_audio: Whether there is a sound track.
         missing_bytes: How much the file lacks of what its boxes promise; 0 when whole or not an mp4.
+        has_promised_end: Whether anything in the file says where it ends. Where nothing does (transport streams, some
+            mp4 of fragments) a cut between two pieces cannot be seen.
     """
 
     path: Path
@@ -71,6 +75,7 @@ class VideoInfo:
     start_time_s: float | None
     has_audio: bool
     missing_bytes: int
+    has_promised_end: bool
 
     def rotated(self, rotation_deg: int) -> VideoInfo:
         """The same, now that a frame has told the rotation."""
@@ -125,10 +130,11 @@ def describe_video(
         rotation_deg=None,
         frame_rate_fps=Fraction(rate) if rate else None,
         frame_count_from_header=frame_count_from_header(stream, outline),
-        duration_from_header_s=duration_from_header_s(container, stream),
+        duration_from_header_s=_duration_from_header_s(container, stream, outline),
         start_time_s=_seconds(stream.start_time, stream.time_base),
         has_audio=bool(container.streams.audio),
         missing_bytes=outline.missing_bytes,
+        has_promised_end=outline.has_promised_end if outline.is_mp4 else container.format.name not in _ENDLESS,
     )
 
 
@@ -194,8 +200,8 @@ def _unreadable(path: Path, error: Exception) -> VideoUnreadableError:
         head = file.read(256)
     if outline.is_mp4 and not outline.has_index:
         what = "the index (moov) is missing: the download was cut"
-    elif outline.is_mp4 and outline.missing_bytes:
-        what = f"the file is {outline.missing_bytes:,} bytes too short: the download was cut"
+    elif outline.fault:
+        what = outline.fault
     elif head.lstrip()[:1] == b"<" or (head.isascii() and b"\0" not in head):
         what = f"a text file, not a video; it begins with {head[:40].decode('ascii', 'replace')!r}"
     else:
@@ -224,7 +230,27 @@ def _seconds(ticks: int | None, time_base: Fraction | None) -> float | None:
     return None if ticks is None or time_base is None else float(ticks * time_base)
 
 
-def duration_from_header_s(container: av.container.InputContainer, stream: av.video.stream.VideoStream) -> float | None:
-    """Length of the picture track, or of the container where the track gives none."""
+def packets_promised(path: Path, stream: av.video.stream.VideoStream, frame_count: int | None) -> int | None:
+    """Packets that reading the file must give, by its index of `frame_count` frames; None where there is none.
+
+    An edit list may drop whole groups of pictures, and then fewer packets come than the index has. Only when the
+    index is whole without that list, it is the list that explains the difference, and not damage.
+    """
+    entries = getattr(stream, "index_entries", None)
+    if frame_count is None or entries is None or len(entries) == frame_count:
+        return frame_count
+    with av.open(str(path.absolute()), options=_OPEN_OPTIONS | {"ignore_editlist": "1"}) as container:
+        is_whole = len(container.streams[stream.index].index_entries) == frame_count
+    return len(entries) if is_whole else frame_count
+
+
+def _duration_from_header_s(
+    container: av.container.InputContainer, stream: av.video.stream.VideoStream, outline: Mp4Outline
+) -> float | None:
+    """Length of the picture track, or of the container where the track gives none.
+
+    Of fragments ffmpeg adds up what it finds; what the header promises may be more.
+    """
     own = _seconds(stream.duration, stream.time_base)
-    return own if own is not None else _seconds(container.duration, Fraction(1, av.time_base))
+    found = own if own is not None else _seconds(container.duration, Fraction(1, av.time_base))
+    return max(filter(None, (found, outline.promised_s)), default=None)

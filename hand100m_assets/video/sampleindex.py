@@ -14,7 +14,6 @@ from typing import Final, NamedTuple
 import av.video.stream
 
 from hand100m_assets.video.bitstream import Bitstream
-from hand100m_assets.video.mp4boxes import Mp4Outline
 from hand100m_assets.video.selection import Selection
 
 MIN_JUMP_BYTES: Final = 256 * 2**10
@@ -98,13 +97,17 @@ class SampleIndex:
 
 
 def sample_index(
-    path: Path, stream: av.video.stream.VideoStream, outline: Mp4Outline, selection: Selection
+    path: Path, stream: av.video.stream.VideoStream, packets_promised: int | None, selection: Selection
 ) -> SampleIndex | None:
-    """The table, where it may be relied on and few enough frames are wanted for it to be of use."""
-    is_plain = outline.is_mp4 and not outline.is_fragmented and not outline.missing_bytes
-    if not is_plain or stream.frames < len(selection.expected(stream.frames)) * MIN_FRAMES_PER_WANTED:
+    """The table, where it may be relied on and few enough frames are wanted for it to be of use.
+
+    `packets_promised` is None where no table counts the frames, and so for anything but a plain mp4.
+    """
+    if packets_promised is None:
+        return None
+    if packets_promised < len(selection.expected(packets_promised)) * MIN_FRAMES_PER_WANTED:
         return None
     if stream.codec_context.codec_tag not in _SELF_CONTAINED or not hasattr(stream, "index_entries"):
         return None
     index = SampleIndex(path, stream)
-    return index if index.is_whole(stream.frames) else None
+    return index if index.is_whole(packets_promised) else None

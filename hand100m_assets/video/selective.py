@@ -62,7 +62,7 @@ class SelectiveDecode:
         report: DecodeReport,
         index: SampleIndex | None = None,
     ) -> None:
-        self._container, self._stream = container, stream
+        self._stream = stream
         self._selection, self._report = selection, report
         self._bitstream = bitstream_of(stream)
         is_counted = report.expected_from_header is not None
@@ -195,7 +195,7 @@ class SelectiveDecode:
         found = self._report.packet_count + self._report.packet_count_skipped
         if expected is None:
             end_s = float(self._last_pts * (self._stream.time_base or 0))
-            shortfall = duration_shortfall(self._container, self._stream, end_s)
+            shortfall = duration_shortfall(self._report.video, end_s)
             if shortfall:
                 raise UnsafeStreamError(shortfall)
         elif expected != found:

@@ -132,6 +132,118 @@ def test_a_cut_file_without_frame_count_is_known_by_its_bytes(clip, tmp_path: Pa
     assert report.is_damaged
 
 
+FRAGMENTED = {"size": "192x144", "frames": 120, "g": 15, "movflags": "frag_keyframe+empty_moov+default_base_moof"}
+
+
+def boxes_of(data: bytes, kind: bytes) -> list[tuple[int, int]]:
+    """Where each outermost box of this kind starts and ends."""
+    found, start = [], 0
+    while start < len(data):
+        length = int.from_bytes(data[start : start + 4], "big")
+        if data[start + 4 : start + 8] == kind:
+            found.append((start, start + length))
+        start += length
+    return found
+
+
+def fragment_zeroed(data: bytes) -> bytes:
+    start, end = boxes_of(data, b"moof")[4]
+    return data[:start] + bytes(end - start) + data[end:]
+
+
+def tail_zeroed(data: bytes) -> bytes:
+    start, _ = boxes_of(data, b"moof")[4]
+    return data[:start] + bytes(len(data) - start)
+
+
+def fragment_renamed(data: bytes) -> bytes:
+    start, _ = boxes_of(data, b"moof")[4]
+    return data[: start + 4] + b"moog" + data[start + 8 :]
+
+
+@pytest.mark.parametrize("spoil", [fragment_zeroed, tail_zeroed, fragment_renamed])
+def test_fragments_behind_a_hole_are_known_to_be_missing(tmp_path: Path, spoil) -> None:
+    whole = media.encode(tmp_path / "whole.mp4", **FRAGMENTED)
+    truth = [planes_of(frame) for frame in pick_frames(whole, ALL)[0]]
+    (tmp_path / "spoilt.mp4").write_bytes(spoil(whole.read_bytes()))
+    frames, report = pick_frames(tmp_path / "spoilt.mp4", ALL)
+    assert 50 < len(frames) <= 60
+    assert [planes_of(frame) for frame in frames] == truth[: len(frames)]
+    assert report.is_damaged
+    assert "the download has a hole" in report.errors[0].words
+
+
+@pytest.mark.parametrize("flags", ["", "+dash", "+empty_moov+default_base_moof+global_sidx"])
+def test_no_whole_file_of_fragments_is_taken_for_damaged(tmp_path: Path, flags: str) -> None:
+    path = media.encode(tmp_path / "whole.mp4", **FRAGMENTED | {"movflags": f"frag_keyframe{flags}"})
+    frames, report = pick_frames(path, ALL)
+    assert (len(frames), report.is_damaged) == (120, False)
+    assert report.video is not None
+    assert report.video.has_promised_end
+
+
+def test_a_file_of_fragments_cut_between_two_is_known_by_its_segment_list(tmp_path: Path) -> None:
+    flags = f"{FRAGMENTED['movflags']}+global_sidx"
+    path = media.encode(tmp_path / "cut.mp4", **FRAGMENTED | {"movflags": flags})
+    data = path.read_bytes()
+    path.write_bytes(data[: boxes_of(data, b"moof")[4][0]])
+    frames, report = pick_frames(path, ALL)
+    assert (len(frames), report.is_damaged) == (60, True)
+    assert "too short: the download was cut" in report.errors[0].words
+
+
+def test_a_file_of_fragments_cut_between_two_is_known_by_the_length_in_its_header(tmp_path: Path) -> None:
+    path = media.encode(tmp_path / "cut.mp4", **FRAGMENTED)
+    data = path.read_bytes()
+    length_box = (16).to_bytes(4, "big") + b"mehd" + bytes(4) + (4000).to_bytes(4, "big")
+    cut = bytearray(data[: boxes_of(data, b"moof")[2][0]])
+    movie, extension = cut.index(b"moov") - 4, cut.index(b"mvex") - 4
+    for start in (movie, extension):
+        cut[start : start + 4] = (int.from_bytes(cut[start : start + 4], "big") + 16).to_bytes(4, "big")
+    path.write_bytes(cut[: extension + 8] + length_box + cut[extension + 8 :])
+    frames, report = pick_frames(path, ALL)
+    assert (len(frames), report.is_damaged) == (30, True)
+    assert "its header promises 4.1 s" in report.errors[0].words
+
+
+def test_where_nothing_tells_where_a_file_ends_that_is_said(tmp_path: Path) -> None:
+    path = media.encode(tmp_path / "cut.mp4", **FRAGMENTED)
+    data = path.read_bytes()
+    path.write_bytes(data[: boxes_of(data, b"moof")[4][0]])
+    frames, report = pick_frames(path, ALL)
+    assert (len(frames), report.is_damaged) == (60, False)
+    assert report.video is not None
+    assert not report.video.has_promised_end
+
+
+def test_a_movie_that_announces_fragments_and_has_none_is_not_taken_for_whole(tmp_path: Path) -> None:
+    path = media.encode(tmp_path / "cut.mp4", **FRAGMENTED | {"movflags": "frag_keyframe"})
+    data = path.read_bytes()
+    path.write_bytes(data[: boxes_of(data, b"moof")[0][0]])
+    _, report = pick_frames(path, ALL)
+    assert report.expected_from_header is None
+    assert report.video is not None
+    assert not report.video.has_promised_end
+
+
+@pytest.mark.parametrize(("name", "count"), [("head_trimmed", 60), ("tail_trimmed", 45), ("both_ends_trimmed", 30)])
+def test_groups_that_an_edit_list_drops_are_not_taken_for_damage(clip, name: str, count: int) -> None:
+    frames, report = pick_frames(clip(name), ALL)
+    assert (len(frames), report.mode, report.is_damaged) == (count, "selective", False)
+    assert report.video is not None
+    assert report.video.frame_count_from_header == media.FRAME_COUNT
+
+
+def test_an_index_cut_short_is_not_taken_for_an_edit_list(clip, tmp_path: Path) -> None:
+    data = bytearray(clip("tail_trimmed").read_bytes())
+    times = data.index(b"stsc")  # 100 samples in one chunk, and now only 90
+    assert data[times + 12 + 4 : times + 12 + 8] == (100).to_bytes(4, "big")
+    data[times + 12 + 4 : times + 12 + 8] = (40).to_bytes(4, "big")
+    (tmp_path / "cut.mp4").write_bytes(data)
+    _, report = pick_frames(tmp_path / "cut.mp4", ALL)
+    assert report.is_damaged
+
+
 def test_a_cut_file_of_another_container_is_known_by_its_duration(tmp_path: Path) -> None:
     whole = media.encode(tmp_path / "whole.mkv", frames=200, g=30)
     assert not decode(whole)[1].is_damaged
