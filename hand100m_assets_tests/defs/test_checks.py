@@ -408,13 +408,19 @@ def test_a_pair_without_distance_is_an_error(sound: TinyWorkspace) -> None:
     assert f"| {SET} | 3 | 14 |" in examples(result)
 
 
-def test_a_neighbour_from_the_same_video_is_an_error(sound: TinyWorkspace) -> None:
+@pytest.mark.parametrize("slice_hands", [1, 2, 1000])
+def test_a_neighbour_from_the_same_video_is_an_error_in_whatever_slices_it_is_looked_for(
+    sound: TinyWorkspace, slice_hands: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hand100m_assets.defs.checks.mining.SLICE_HANDS", slice_hands)
+    assert evaluate(sound, "neighbours_are_from_other_videos").passed
     path = sound.place.output.table_file("mined_pairs", SET)
     table = pl.read_parquet(path)
     own = pl.when(pl.col("row_index") == 1).then(pl.lit([3, 0], pl.List(pl.UInt32))).otherwise("neighbour_rows")
     table.with_columns(neighbour_rows=own).write_parquet(path)
     result = evaluate(sound, "neighbours_are_from_other_videos")
     assert (result.passed, result.severity, result.metadata["at_fault"]) == (False, ERROR, 1)
+    assert result.metadata["checked"] == table.height
     assert f"| {SET} | 1 | 12 | 3 |" in examples(result)
 
 

@@ -1,6 +1,7 @@
 """What a check says: counts, example rows, and one line that a person can act on."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Final
 
 import dagster as dg
@@ -68,8 +69,13 @@ def table_on_disk(place: SourceWorkspace, asset: str) -> pl.DataFrame | None:
 
 def partitions_on_disk(place: SourceWorkspace, asset: str) -> dict[str, pl.DataFrame]:
     """Tables of a partitioned asset by annotation set."""
+    return {key: pl.read_parquet(path) for key, path in partition_files(place, asset).items()}
+
+
+def partition_files(place: SourceWorkspace, asset: str) -> dict[str, Path]:
+    """Files of these tables, for those who need not have all in memory."""
     folder = place.output.base_dir / asset
-    return {path.stem: pl.read_parquet(path) for path in sorted(folder.glob("[!.]*.parquet"))}
+    return {path.stem: path for path in sorted(folder.glob("[!.]*.parquet"))}
 
 
 def gathered(tables: Mapping[str, pl.DataFrame], where: pl.Expr, columns: Sequence[str]) -> pl.DataFrame:
