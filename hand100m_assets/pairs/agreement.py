@@ -32,6 +32,7 @@ nearest, equal distances by row; null where there is a `reason`, and where the p
 are known (the mined ones, at least ten) and the hand is not among those counted: `rank_at_least` is then one more than
 those. Distances are those of `mined_pairs`."""
 
+_SLICE_HANDS: Final = 20_000
 SURE_RANKS: Final = 10
 """Ranks up to this are known of every hand: where the mined neighbours do not tell them, they are searched for."""
 
@@ -157,11 +158,12 @@ def _mined_ranks(table: pl.DataFrame, mined: pl.DataFrame) -> npt.NDArray[np.uin
         mined.select("row_index", "neighbour_rows"), on="row_index", how="left", maintain_order="left"
     )
     hit = pl.col("neighbour_rows") == pl.col("positive_row_index")
-    exploded = lists.with_row_index("place").explode("neighbour_rows", keep_nulls=True, empty_as_null=True)
-    numbered = exploded.with_columns(rank=pl.int_range(1, pl.len() + 1).over("place"))
-    found = numbered.filter(hit).select("place", "rank")
     ranks = np.zeros(table.height, np.uint32)
-    ranks[found["place"].to_numpy()] = found["rank"].to_numpy()
+    for some in lists.with_row_index("place").iter_slices(_SLICE_HANDS):
+        exploded = some.explode("neighbour_rows", keep_nulls=True, empty_as_null=True)
+        numbered = exploded.with_columns(rank=pl.int_range(1, pl.len() + 1).over("place"))
+        found = numbered.filter(hit)
+        ranks[found["place"].to_numpy()] = found["rank"].to_numpy()
     return ranks
 
 

@@ -141,7 +141,10 @@ def with_positives_of_rank(hands: pl.DataFrame, ranks: Array) -> pl.DataFrame:
 
 
 @pytest.mark.parametrize("asked", [1, 5])
-def test_the_nearest_ten_are_known_of_every_hand_though_fewer_were_mined(tmp_path: Path, asked: int) -> None:
+def test_the_nearest_ten_are_known_of_every_hand_though_fewer_were_mined(
+    tmp_path: Path, asked: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hand100m_assets.pairs.agreement._SLICE_HANDS", 70)
     ranks = np.arange(300) % 20 + 1
     hands = with_positives_of_rank(some_hands(300, videos=30), ranks)
     found = measure_agreement(resolve_pairs(hands), mined(hands, tmp_path, count=asked), hands, counted_hands=0)
