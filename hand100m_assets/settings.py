@@ -119,6 +119,7 @@ class Settings(BaseSettings):
 
     mine_neighbours: int = Field(10, ge=1, le=100, description="Nearest hands of other videos mined for each hand.")
     mine_engine: Literal["exact", "faiss"] = Field("exact", description="`faiss` is approximate and an extra, `ann`.")
+    embedding_mirror: bool = Field(True, description="Whether left hands are compared as their mirror images.")
     embedding_centre: Literal["crop", "wrist"] = Field("crop", description="What mined hands are centred on.")
     embedding_remove_scale: bool = Field(True, description="Whether the size of a hand in its crop counts for nothing.")
     embedding_remove_rotation: bool = Field(
@@ -222,6 +223,7 @@ class Settings(BaseSettings):
             remove_scale=self.embedding_remove_scale,
             remove_rotation=self.embedding_remove_rotation,
             components=self.embedding_components,
+            mirror=self.embedding_mirror,
         )
 
     @property

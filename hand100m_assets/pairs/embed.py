@@ -14,7 +14,7 @@ import numpy.typing as npt
 import polars as pl
 
 from hand100m_assets.pairs.leaves import Floats, Integers
-from hand100m_assets.pairs.resolve import mirrored_xy
+from hand100m_assets.pairs.resolve import mirrored_xy, plain_xy
 
 Doubles: TypeAlias = npt.NDArray[np.float64]
 Rows: TypeAlias = npt.NDArray[np.int64]
@@ -33,19 +33,21 @@ _LARGEST: Final = 1e6
 
 @dataclass(frozen=True)
 class EmbeddingOptions:
-    """Which steps are taken; left hands are always mirrored.
+    """Which steps are taken.
 
     Attributes:
         centre: What moves to the origin: the wrist, or the middle of the crop, which keeps where in it the hand is.
         remove_scale: Divide by the joints' RMS distance from their mean: the unit becomes that distance.
         remove_rotation: Turn each hand in the picture plane until the mean joint is straight above the wrist.
         components: Of the PCA, 1 to 42; 0 keeps all 42, turned onto the axes: distances as without PCA.
+        mirror: First of all, take left hands as their mirror images, x -> 1 - x: both sides are one pose space.
     """
 
     centre: Literal["wrist", "crop"] = "crop"
     remove_scale: bool = True
     remove_rotation: bool = False
     components: int = 14
+    mirror: bool = True
 
     def __post_init__(self) -> None:
         if not 0 <= self.components <= 2 * JOINTS:
@@ -90,7 +92,7 @@ def embed_hands(hands: pl.DataFrame | pl.LazyFrame, options: EmbeddingOptions | 
     names = kept["video_id"].unique(maintain_order=True)
     codes = kept.select(pl.col("video_id").replace_strict(names, pl.int_range(len(names), eager=True))).to_series()
     flat = np.empty((kept.height, 2 * JOINTS), np.float32)
-    for part, xy in _in_chunks(kept):
+    for part, xy in _in_chunks(kept, options):
         flat[part] = normalise(xy, options).reshape(len(xy), -1)
     mean, axes, shares = principal_axes(flat)
     wanted = options.components or 2 * JOINTS
@@ -108,7 +110,7 @@ def embed_hands(hands: pl.DataFrame | pl.LazyFrame, options: EmbeddingOptions | 
 def reasons_against(hands: pl.DataFrame, options: EmbeddingOptions) -> pl.Series:
     """Why each hand cannot be compared; null where it can."""
     finite, spread = np.empty(hands.height, np.bool_), np.empty(hands.height, np.bool_)
-    for part, xy in _in_chunks(hands):
+    for part, xy in _in_chunks(hands, options):
         finite[part] = (np.abs(xy) <= _LARGEST).all(axis=(1, 2))  # Written so that NaN fails.
         sound = np.where(finite[part][:, None, None], xy, 0)
         spread[part] = scales(sound) >= _SMALLEST_SPREAD
@@ -126,7 +128,7 @@ def reasons_against(hands: pl.DataFrame, options: EmbeddingOptions) -> pl.Series
 
 
 def normalise(xy: Floats, options: EmbeddingOptions) -> Floats:
-    """The chosen steps, in this order: centre, rotation, scale. Takes and gives (n, 21, 2), left hands mirrored."""
+    """The chosen steps after mirroring, in this order: centre, rotation, scale. Takes and gives (n, 21, 2)."""
     moved = centre_on_wrist(xy) if options.centre == "wrist" else centre_on_crop(xy)
     turned = remove_rotation(moved) if options.remove_rotation else moved
     return remove_scale(turned) if options.remove_scale else turned
@@ -205,7 +207,8 @@ def project(flat: Floats, mean: Doubles, axes: Doubles) -> Floats:
     return out
 
 
-def _in_chunks(hands: pl.DataFrame) -> Iterator[tuple[slice, Floats]]:
+def _in_chunks(hands: pl.DataFrame, options: EmbeddingOptions) -> Iterator[tuple[slice, Floats]]:
+    xy_of = mirrored_xy if options.mirror else plain_xy
     for start in range(0, hands.height, _CHUNK_ROWS):
         part = slice(start, min(start + _CHUNK_ROWS, hands.height))
-        yield part, mirrored_xy(hands[part])
+        yield part, xy_of(hands[part])

@@ -114,10 +114,15 @@ def _pose_distances(hands: pl.LazyFrame, places: pl.Series) -> pl.Series:
 
 def mirrored_xy(hands: pl.DataFrame) -> npt.NDArray[np.float32]:
     """x, y of every hand as if it were a right one: (rows, 21, 2) float32 in crop sides, x -> 1 - x for left hands."""
-    xy = hands["keypoints"].to_numpy().reshape(-1, 21, 3)[:, :, :2].astype(np.float32)
+    xy = plain_xy(hands)
     left = (hands["handedness"].cast(pl.String) == "Left").to_numpy()
     xy[left, :, 0] = 1 - xy[left, :, 0]
     return xy
+
+
+def plain_xy(hands: pl.DataFrame) -> npt.NDArray[np.float32]:
+    """x, y of every hand as they stand in its crop: (rows, 21, 2) float32 in crop sides."""
+    return hands["keypoints"].to_numpy().reshape(-1, 21, 3)[:, :, :2].astype(np.float32)
 
 
 def console_lines(title: str, label: str, images_read: int, hands_read: int) -> list[str]:

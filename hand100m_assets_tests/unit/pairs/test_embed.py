@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hand100m_assets.pairs.embed import EmbeddingOptions, embed_hands, principal_axes
+from hand100m_assets.settings import Settings
 from hand100m_assets_tests.unit.pairs.hands import Array, hands_table
 
 RAW = EmbeddingOptions(centre="crop", remove_scale=False, components=0)
@@ -28,6 +31,15 @@ def test_all_components_keep_the_distances_of_the_keypoints_left_hands_mirrored(
     xy = points[:, :, :2].copy()
     xy[[0, 2], :, 0] = 1 - xy[[0, 2], :, 0]
     np.testing.assert_allclose(distances(vectors), distances(xy.reshape(4, -1)), atol=1e-5)
+
+
+def test_unmirrored_hands_are_compared_as_they_stand_and_only_left_ones_differ() -> None:
+    points, sides = keypoints(), ["Left", "Right", "Left", "Right"]
+    plain = replace(RAW, mirror=False)
+    vectors = embed_hands(hands_table(points, VIDEOS, sides), plain).vectors
+    np.testing.assert_allclose(distances(vectors), distances(points[:, :, :2].reshape(4, -1)), atol=1e-5)
+    np.testing.assert_array_equal(vectors, embed_hands(hands_table(points, VIDEOS), RAW).vectors)
+    assert not np.allclose(distances(vectors), distances(embed_hands(hands_table(points, VIDEOS, sides), RAW).vectors))
 
 
 @pytest.mark.parametrize(
@@ -90,6 +102,13 @@ def test_the_sign_of_an_axis_is_fixed_and_the_share_is_that_of_the_variance() ->
 def test_no_hand_at_all_is_an_empty_embedding() -> None:
     made = embed_hands(hands_table(np.empty((0, 21, 3)), []))
     assert made.vectors.shape == (0, 14) and made.rejected.is_empty()
+
+
+def test_each_step_has_its_setting() -> None:
+    chosen = {"centre": "wrist", "remove_scale": False, "remove_rotation": True, "components": 3, "mirror": False}
+    made = Settings(_env_file=None, **{f"embedding_{name}": value for name, value in chosen.items()}).embedding
+    assert vars(made) == chosen
+    assert Settings(_env_file=None).embedding == EmbeddingOptions()
 
 
 @pytest.mark.parametrize("components", [-1, 43])
