@@ -145,9 +145,8 @@ def _video_runs(instance: dg.DagsterInstance, place: SourceWorkspace, look: Look
     ranges = key_ranges(look.due, registered, batch_size=settings.videos_per_run, limit=len(look.due))
     for first, last in ranges:
         yield range_request(frames_job_name(source), first, last, run_key=f"look{look.number}:{first}:{last}")
-    if (look.due and not look.waiting) or look.vanished:
-        what = f"{look.number}:{len(look.vanished)}:{''.join(look.vanished[:1])}"
-        yield dg.RunRequest(run_key=f"catalog:{what}", job_name=catalog_job_name(source))
+    if (look.due or look.vanished) and not look.waiting:
+        yield dg.RunRequest(run_key=f"catalog:{look.number}", job_name=catalog_job_name(source))
 
 
 def _downloads(place: SourceWorkspace, due: Sequence[str]) -> Iterator[dg.AssetMaterialization | dg.AssetObservation]:

@@ -12,7 +12,7 @@ import polars as pl
 from hand100m_assets.errors import FolderUnreadableError
 from hand100m_assets.outputfiles import file_in_place_of
 from hand100m_assets.outputtables import table_output_errors
-from hand100m_assets.video.inbox import FileStamp, Listing, find_changes
+from hand100m_assets.video.inbox import NO_FILE, FileStamp, Listing, find_changes
 
 KNOWN_FILES_SCHEMA: Final = pl.Schema(
     {
@@ -23,7 +23,8 @@ KNOWN_FILES_SCHEMA: Final = pl.Schema(
         "look": pl.Int64(),
     }
 )
-"""One row a file. `look` is the number of the look that recorded it, null while it waits for that."""
+"""One row a file and state; a file that is gone stays known. `look` is the number of the look that recorded the state,
+null while that waits for its turn."""
 
 
 @dataclass(frozen=True)
@@ -32,15 +33,17 @@ class KnownFiles:
 
     Attributes:
         pending: Seen, and not yet the same in two looks.
-        stamps: Registered files as they were when they were registered, or last replaced.
+        stamps: Registered files as they were when they were registered, or last replaced; `NO_FILE` if never seen.
         looks: Registered file -> number of the look that recorded it; absent while it waits for that.
         gone: Registered files that the last look did not find.
+        reported: Those among them that were reported -> number of the look that did.
     """
 
     pending: dict[str, FileStamp] = field(default_factory=dict)
     stamps: dict[str, FileStamp] = field(default_factory=dict)
     looks: dict[str, int] = field(default_factory=dict)
     gone: frozenset[str] = frozenset()
+    reported: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -52,8 +55,8 @@ class Look:
         new: Files to register, sorted.
         replaced: Registered files with other content than before, sorted.
         due: Files to record and work on now, sorted: new, replaced, or left over by an earlier look.
-        waiting: How many more are to be recorded by later looks.
-        vanished: Registered files that the look before still found, sorted.
+        vanished: Deleted files to report now, sorted.
+        waiting: How many more are to be recorded or reported by later looks.
         unsettled: How many files have not been the same in two looks.
         short: Files below their official size -> how much of it is here.
     """
@@ -62,8 +65,8 @@ class Look:
     new: list[str]
     replaced: list[str]
     due: list[str]
-    waiting: int
     vanished: list[str]
+    waiting: int
     unsettled: int
     short: dict[str, str]
 
@@ -85,7 +88,7 @@ def take_look(
         known: Outcome of the earlier looks.
         concluded: Number of the last look whose events and requests are known to have been taken over: what a later
             one asked for is asked for again, under the same number. None where nobody knows, which trusts `known`.
-        limit: At most this many files are due at once.
+        limit: At most this many files are recorded or reported at once.
         official_bytes: Video id -> size; a smaller file is not complete, however long it stays the same.
 
     Raises:
@@ -95,35 +98,39 @@ def take_look(
     whole = {v: stamp for v, stamp in listing.complete_names.items() if v not in short}
     here = replace(listing, complete_names=whole, in_progress=[*listing.in_progress, *short])
     registered = set(registered)
-    if known.stamps and not listing.complete_names and not listing.in_progress and registered - known.gone:
+    if not listing.complete_names and not listing.in_progress and registered - known.gone:
         raise FolderUnreadableError(
             f"the video folder is empty, though {len(registered)} videos of it are known",
             fix="Mount it, or correct the setting; a folder emptied on purpose needs one file to be believed.",
         )
-    adopted = {v: whole[v] for v in registered & whole.keys() - known.stamps.keys()}
-    stamps = {v: stamp for v, stamp in known.stamps.items() if v in registered} | adopted
-    every = stamps if len(stamps) == len(registered) else {**dict.fromkeys(registered), **stamps}
-    changes = find_changes(here, every, known.pending)
-    before = max(known.looks.values(), default=0) if concluded is None else concluded
+    unseen = registered - known.stamps.keys()
+    adopted = {v: whole[v] for v in unseen & whole.keys()}
+    stamps = {v: stamp for v, stamp in known.stamps.items() if v in registered}
+    stamps |= {**dict.fromkeys(unseen, NO_FILE), **adopted}
+    changes = find_changes(here, stamps, known.pending)
+    gone = frozenset(changes.vanished)
+    before = max([0, *known.looks.values(), *known.reported.values()]) if concluded is None else concluded
     looks = {v: n for v, n in known.looks.items() if v in stamps and n <= before} | dict.fromkeys(adopted, 0)
+    reported = {v: n for v, n in known.reported.items() if v in gone and n <= before}
     for video_id in (*changes.ready, *changes.replaced):
         stamps[video_id] = whole[video_id]
         looks.pop(video_id, None)
-    waiting = sorted(stamps.keys() & whole.keys() - looks.keys() - changes.pending.keys())
-    due, later = waiting[:limit], waiting[limit:]
-    number = before + 1 if due else before
-    gone = frozenset(changes.vanished)
+    to_record = sorted(stamps.keys() & whole.keys() - looks.keys() - changes.pending.keys())
+    to_report = sorted(gone - reported.keys())
+    due, vanished = to_record[:limit], to_report[: max(limit - len(to_record), 0)]
+    number = before + 1 if due or vanished else before
     look = Look(
         number=number,
         new=changes.ready,
         replaced=changes.replaced,
         due=due,
-        waiting=len(later),
-        vanished=sorted(gone - known.gone),
+        vanished=vanished,
+        waiting=len(to_record) + len(to_report) - len(due) - len(vanished),
         unsettled=len(changes.pending),
         short=short,
     )
-    return look, KnownFiles(changes.pending, stamps, looks | dict.fromkeys(due, number), gone)
+    looks |= dict.fromkeys(due, number)
+    return look, KnownFiles(changes.pending, stamps, looks, gone, reported | dict.fromkeys(vanished, number))
 
 
 def short_files(listing: Listing, official_bytes: Mapping[str, int]) -> dict[str, str]:
@@ -149,7 +156,7 @@ def read_known_files(path: Path) -> KnownFiles:
         if state == "gone":
             gone.add(video_id)
         if look is not None:
-            known.looks[video_id] = look
+            (known.reported if state == "gone" else known.looks)[video_id] = look
     return replace(known, gone=frozenset(gone))
 
 
@@ -161,10 +168,8 @@ def write_known_files(known: KnownFiles, path: Path) -> None:
     """
     rows: list[tuple[str, str, int, int, int | None]]
     rows = [(v, "pending", s.size_bytes, s.mtime_ns, None) for v, s in known.pending.items()]
-    rows += [
-        (v, "gone" if v in known.gone else "known", s.size_bytes, s.mtime_ns, known.looks.get(v))
-        for v, s in known.stamps.items()
-    ]
+    rows += [(v, "known", s.size_bytes, s.mtime_ns, known.looks.get(v)) for v, s in known.stamps.items()]
+    rows += [(v, "gone", *known.stamps[v], known.reported.get(v)) for v in known.gone]
     table = pl.DataFrame(rows, schema=KNOWN_FILES_SCHEMA, orient="row").sort("video_id", "state")
     with table_output_errors(path), file_in_place_of(path) as file:
         table.write_parquet(file, compression="zstd")

@@ -161,6 +161,36 @@ def test_a_deleted_file_is_reported_once_and_its_partition_kept(tiny: TinyWorksp
     assert missing.rows() == [("bbbbbbbbbbb", "absent", "was here and was deleted")]
 
 
+def test_deletions_are_reported_in_shares_and_again_where_the_daemon_did_not_conclude_the_tick(
+    tiny: TinyWorkspace,
+) -> None:
+    small = tiny.reconfigured(videos_per_tick=2)
+    paths = [small.add_video(letter * 11) for letter in "abcd"]
+    small.register(*(path.stem for path in paths))
+    small.tick(VIDEOS)
+    for path in paths[:3]:
+        path.unlink()
+    before = small.cursors[VIDEOS]
+    ticks = [small.tick(VIDEOS)]
+    small.cursors[VIDEOS] = before  # killed before it wrote the cursor down
+    ticks += [small.tick(VIDEOS) for _ in range(3)]
+    assert ["".join(event.partition[0] for event in tick.asset_events) for tick in ticks] == ["ab", "ab", "c", ""]
+    assert [[request.job_name for request in tick.run_requests] for tick in ticks] == [[], [], ["100doh_catalog"], []]
+
+
+def test_each_deletion_of_a_file_refreshes_the_report_anew(tiny: TinyWorkspace) -> None:
+    tiny.add_video("aaaaaaaaaaa")
+    comes_and_goes = tiny.add_video("bbbbbbbbbbb")
+    tiny.notice()
+    run_keys = []
+    for _ in range(2):
+        aside = comes_and_goes.rename(comes_and_goes.with_suffix(".aside"))
+        run_keys += [request.run_key for request in tiny.tick(VIDEOS).run_requests]
+        aside.rename(comes_and_goes)
+        assert not tiny.tick(VIDEOS).run_requests
+    assert len(set(run_keys)) == 2
+
+
 def test_a_folder_that_is_suddenly_empty_is_taken_for_unmounted(tiny: TinyWorkspace) -> None:
     path = tiny.add_video("aaaaaaaaaaa")
     tiny.notice()

@@ -40,6 +40,31 @@ def test_a_file_that_comes_back_as_it_was_is_not_recorded_again() -> None:
     assert (back.due, back.vanished, known.gone) == ([], [], frozenset())
 
 
+def test_a_registered_file_that_was_never_seen_is_reported_once_and_recorded_when_it_comes(tmp_path: Path) -> None:
+    file, looks = tmp_path / "known.parquet", []
+    for files in ({"b": STAMP}, {"b": STAMP}, {"a": STAMP, "b": STAMP}, {"a": STAMP, "b": STAMP}):
+        look, known = take_look(Listing(files), "ab", read_known_files(file), concluded=None, limit=9)
+        write_known_files(known, file)
+        looks.append((look.vanished, look.due))
+    assert looks == [(["a"], []), ([], []), ([], []), ([], ["a"])]
+
+
+@given(files=STAMPS, limit=st.integers(1, 3), kills=st.lists(st.booleans(), max_size=5))
+def test_every_deletion_is_reported_once_however_often_the_daemon_is_killed(
+    files: dict[str, FileStamp], limit: int, kills: list[bool]
+) -> None:
+    known, reported, concluded = KnownFiles(stamps=files, looks=dict.fromkeys(files, 1)), list[str](), 1
+    stays = {"stays": STAMP}
+    registered = files.keys() | stays
+    for killed in [*kills, *[False] * (len(files) + 1)]:
+        look, known = take_look(Listing(stays), registered, known, concluded=concluded, limit=limit)
+        assert len(look.vanished) <= limit
+        if not killed:
+            concluded = look.number
+            reported += look.vanished
+    assert reported == sorted(files)
+
+
 def test_an_instance_that_forgot_its_partitions_has_them_registered_anew() -> None:
     listing, known = Listing({"a": STAMP}), KnownFiles(stamps={"a": STAMP}, looks={"a": 4})
     _, known = take_look(listing, [], known, concluded=None, limit=9)
