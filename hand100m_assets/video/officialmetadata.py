@@ -67,7 +67,7 @@ def read_official_metadata(
             for video_id, columns in read(path):
                 if SAFE_ID.fullmatch(video_id):
                     rows.setdefault(video_id, {}).update(columns)
-        except (ValueError, LookupError, AttributeError, TypeError, OSError) as error:
+        except (ValueError, LookupError, AttributeError, TypeError, OSError, RecursionError, csv.Error) as error:
             fix = "Download it again, or move it away."
             fault = VideoListError(f"not the {name} of the official download ({error})", where=path, fix=fix)
             if on_fault is None:
@@ -85,7 +85,7 @@ def _manifest_rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
             raise ValueError(f"no column {' or '.join(_IDS)}")
         for row in reader:
             video_id = (_first(row, _IDS, str) or "").removesuffix(VIDEO_SUFFIX)
-            yield video_id, {"size_bytes_in_manifest": _first(row, _SIZES, int)}
+            yield video_id, {"size_bytes_in_manifest": _first(row, _SIZES, _count)}
 
 
 def _ego4d_rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -96,7 +96,7 @@ def _ego4d_rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
             str(video["video_uid"]),
             _figures(both)
             | {
-                "is_stereo_in_metadata": both.get("is_stereo"),
+                "is_stereo_in_metadata": _first(both, ("is_stereo",), _flag),
                 "redacted_s_in_metadata": _stretches(video.get("redacted_intervals") or []),
             },
         )
@@ -118,11 +118,11 @@ def _doh_rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
 
 def _figures(row: Mapping[str, Any]) -> dict[str, Any]:
     return {
-        "frame_count_in_metadata": _first(row, _COUNTS, int),
+        "frame_count_in_metadata": _first(row, _COUNTS, _count),
         "frame_rate_fps_in_metadata": _first(row, _RATES, _rate),
         "length_s_in_metadata": _first(row, _LENGTHS, _finite),
-        "width_px_in_metadata": _first(row, ("display_resolution_width", "width"), int),
-        "height_px_in_metadata": _first(row, ("display_resolution_height", "height"), int),
+        "width_px_in_metadata": _first(row, ("display_resolution_width", "width"), _side),
+        "height_px_in_metadata": _first(row, ("display_resolution_height", "height"), _side),
     }
 
 
@@ -133,6 +133,23 @@ def _first(row: Mapping[str, Any], names: tuple[str, ...], parse: Callable[[Any]
             with suppress(ValueError, TypeError, ZeroDivisionError, OverflowError):
                 return parse(row[name])
     return None
+
+
+def _count(value: str | float, below: int = 2**62) -> int:
+    number = int(value)
+    if not 0 <= number < below:
+        raise ValueError(value)
+    return number
+
+
+def _side(value: str | float) -> int:
+    return _count(value, below=2**16)
+
+
+def _flag(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise TypeError(value)
+    return value
 
 
 def _rate(value: object) -> float:
