@@ -9,7 +9,7 @@ from pathlib import Path
 
 import polars as pl
 
-from hand100m_assets.errors import Hand100mError, VideoListError
+from hand100m_assets.errors import Hand100mError, PermanentError, VideoListError
 from hand100m_assets.layout import VIDEO_SUFFIX, OutputLayout, Source
 from hand100m_assets.settings import Settings, SourceFolders
 from hand100m_assets.video.failures import stamp_of
@@ -21,8 +21,8 @@ from hand100m_assets.video.probe import VideoInfo, probe_video
 from hand100m_assets.video.videolist import read_video_list
 
 
-def _pass_over(_: VideoListError) -> None:
-    """The inventory's log says it; whoever asks for sizes goes on with those that are known."""
+def _pass_over(_: Hand100mError) -> None:
+    """Whoever does not ask for faults goes on with what is known."""
 
 
 @dataclass(frozen=True)
@@ -55,8 +55,18 @@ class Downloads:
         list_file = self.folders.list_file
         return read_video_list(list_file, self.source) if list_file.exists() else None
 
-    def look_at_videos(self, registered: Sequence[str], concluded: int | None) -> Look:
+    def look_at_videos(
+        self,
+        registered: Sequence[str],
+        concluded: int | None,
+        on_fault: Callable[[Hand100mError], None] = _pass_over,
+    ) -> Look:
         """One look at the downloads, compared with all earlier ones and remembered before anything is made of it.
+
+        Args:
+            registered: Files that have a partition.
+            concluded: Number of the last look that was taken over whole, None where nobody knows.
+            on_fault: Told of a list or manifest that cannot be read, so that its sizes are not known.
 
         Raises:
             FolderUnreadableError: The video folder is missing, unmounted, emptied or not permitted.
@@ -71,7 +81,8 @@ class Downloads:
             known,
             concluded=concluded,
             limit=self.settings.videos_per_tick,
-            official_bytes=self.official_bytes(),
+            official_bytes=self.official_bytes(on_fault),
+            read_headers=self._headers_of_a_video,
         )
         if known_now != known:
             write_known_files(known_now, file)
@@ -86,13 +97,14 @@ class Downloads:
         listing = list_videos(self.folders.videos_dir, self.source)
         return listing.complete_names.keys() - short_files(listing, self.official_bytes()).keys()
 
-    def official_bytes(self) -> Mapping[str, int]:
+    def official_bytes(self, on_fault: Callable[[Hand100mError], None] = _pass_over) -> Mapping[str, int]:
         """Video id -> size in `manifest.csv`, else in the official list, where one is here and tells sizes."""
         list_file, manifest = self.folders.list_file, self.folders.videos_dir / "manifest.csv"
-        return {
-            **_sizes_listed(list_file, self.source, stamp_of(list_file)),
-            **_sizes_in_manifest(manifest, stamp_of(manifest)),
-        }
+        listed, list_faults = _sizes_listed(list_file, self.source, stamp_of(list_file))
+        in_manifest, manifest_faults = _sizes_in_manifest(manifest, stamp_of(manifest))
+        for fault in (*list_faults, *manifest_faults):
+            on_fault(fault)
+        return {**listed, **in_manifest}
 
     def official_metadata(self, on_fault: Callable[[VideoListError], None]) -> pl.DataFrame:
         """What the files that come with the official downloads say, as far as they are here and are what they seem."""
@@ -118,6 +130,13 @@ class Downloads:
         gone = read_known_files(self.output.known_videos_file).gone - listing.complete_names.keys()
         return build_inventory(listed, listing, probes, once_here=gone, metadata=self.official_metadata(on_fault))
 
+    def _headers_of_a_video(self, video_id: str) -> VideoInfo | None:
+        """None for what is no video; a passing reason is raised."""
+        try:
+            return probe_video(self.video_file(video_id))
+        except PermanentError:
+            return None
+
     def _probe_or_reason(self, video_id: str) -> VideoInfo | str:
         try:
             return probe_video(self.video_file(video_id))
@@ -126,20 +145,25 @@ class Downloads:
 
 
 @lru_cache(maxsize=2)
-def _sizes_listed(list_file: Path, source: Source, stamp: FileStamp | None) -> Mapping[str, int]:
-    if stamp is None:
-        return {}
+def _sizes_listed(
+    list_file: Path, source: Source, stamp: FileStamp | None
+) -> tuple[Mapping[str, int], Sequence[Hand100mError]]:
+    """Sizes, and what is wrong with the list, which keeps no download from being noticed."""
     try:
-        return _known_sizes(read_video_list(list_file, source), "size_bytes_listed")
-    except VideoListError:
-        return {}  # the list's own check says what is wrong with it; downloads are noticed all the same
+        return {} if stamp is None else _known_sizes(read_video_list(list_file, source), "size_bytes_listed"), ()
+    except Hand100mError as error:
+        return {}, (error,)
 
 
 @lru_cache(maxsize=2)
-def _sizes_in_manifest(manifest: Path, stamp: FileStamp | None) -> Mapping[str, int]:
+def _sizes_in_manifest(manifest: Path, stamp: FileStamp | None) -> tuple[Mapping[str, int], Sequence[Hand100mError]]:
+    """The same of `manifest.csv`; of one that breaks off, what it said until then counts."""
+    faults: list[Hand100mError] = []
     if stamp is None:
-        return {}
-    return _known_sizes(read_official_metadata(manifest.parent, on_fault=_pass_over), "size_bytes_in_manifest")
+        return {}, faults
+    return _known_sizes(
+        read_official_metadata(manifest.parent, on_fault=faults.append), "size_bytes_in_manifest"
+    ), faults
 
 
 def _known_sizes(table: pl.DataFrame, column: str) -> dict[str, int]:

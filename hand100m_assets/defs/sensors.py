@@ -1,7 +1,7 @@
 """Sensors: new downloads, new annotation files, finished frames. Thin around a pure diff of listings."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
@@ -22,7 +22,6 @@ from hand100m_assets.layout import Source
 from hand100m_assets.settings import Settings
 from hand100m_assets.video.inbox import FileStamp, find_changes
 from hand100m_assets.video.knownfiles import Look
-from hand100m_assets.video.probe import probe_video
 from hand100m_assets.workspace import SourceWorkspace
 
 RANGE_START_TAG = "dagster/asset_partition_range_start"
@@ -65,9 +64,10 @@ def build_sensors(
     )
     def new_videos(context: dg.SensorEvaluationContext, workspace: Workspace) -> dg.SensorResult | dg.SkipReason:
         place, partitions = workspace.source(source), video_partitions(source)
+        faults: list[Hand100mError] = []
         try:
             look = place.downloads.look_at_videos(
-                known_keys(context.instance, partitions), read_concluded(context.cursor)
+                known_keys(context.instance, partitions), read_concluded(context.cursor), faults.append
             )
         except Hand100mError as error:
             return dg.SkipReason(str(error))  # the cursor stays: nothing is forgotten
@@ -75,9 +75,9 @@ def build_sensors(
             register(context.instance, partitions, look.new)
         return dg.SensorResult(
             run_requests=list(_video_runs(context.instance, place, look)),
-            asset_events=[*_downloads(place, look.due), *_deletions(source, look.vanished)],
+            asset_events=[*_downloads(place, look), *_deletions(source, look.vanished)],
             cursor=str(look.number),
-            skip_reason=None if look.due or look.vanished else _why_quiet(look.unsettled, look.short),
+            skip_reason=None if look.due or look.vanished else _why_no_videos(look, faults),
         )
 
     @dg.sensor(
@@ -110,7 +110,7 @@ def build_sensors(
                 for key in added
             ],
             cursor=write_pending(changes.pending),
-            skip_reason=None if added else _why_quiet(len(changes.pending)),
+            skip_reason=None if added else _settling(len(changes.pending)),
         )
 
     @dg.sensor(
@@ -149,20 +149,17 @@ def _video_runs(instance: dg.DagsterInstance, place: SourceWorkspace, look: Look
         yield dg.RunRequest(run_key=f"catalog:{look.number}", job_name=catalog_job_name(source))
 
 
-def _downloads(place: SourceWorkspace, due: Sequence[str]) -> Iterator[dg.AssetMaterialization | dg.AssetObservation]:
-    """Record each readable download; an unreadable one gets its partition only, so that it shows as missing."""
-    for video_id in due:
-        try:
-            info = probe_video(place.video_file(video_id))
-        except Hand100mError:
-            continue
+def _downloads(place: SourceWorkspace, look: Look) -> Iterator[dg.AssetMaterialization | dg.AssetObservation]:
+    """Record each whole download; one that is cut or no video gets its partition only, so that it shows as missing."""
+    for video_id, info in look.headers.items():
         asset_key, version = [place.source.name, "videos"], version_of_file(info.size_bytes, info.mtime_ns)
-        yield dg.AssetMaterialization(
-            asset_key=asset_key,
-            partition=video_id,
-            metadata={name: str(value) for name, value in info.to_row().items() if value is not None},
-            tags=version,
-        )
+        if not info.missing_bytes:
+            yield dg.AssetMaterialization(
+                asset_key=asset_key,
+                partition=video_id,
+                metadata={name: str(value) for name, value in info.to_row().items() if value is not None},
+                tags=version,
+            )
         if place.output.manifest_file(video_id).exists():
             # Of an external asset only observations make what follows from it stale.
             yield dg.AssetObservation(
@@ -181,9 +178,14 @@ def _deletions(source: Source, vanished: Sequence[str]) -> Iterator[dg.AssetObse
         )
 
 
-def _why_quiet(unsettled: int, short: Mapping[str, str] | None = None) -> str:
-    parts = [f"{unsettled} files seen; waiting until their size and time stay the same"] if unsettled else []
-    if short:
-        first, how_much = next(iter(short.items()))
-        parts.append(f"{len(short)} files are below their official size, first {first}: {how_much}")
-    return "; ".join(parts) or "nothing new"
+def _why_no_videos(look: Look, faults: Iterable[Hand100mError]) -> str:
+    parts = [_settling(look.unsettled)] if look.unsettled else []
+    for files, what in ((look.short, "are below their official size"), (look.put_off, "cannot be read now")):
+        if files:
+            first, why = next(iter(files.items()))
+            parts.append(f"{len(files)} files {what}, first {first}: {why}")
+    return "; ".join([*parts, *map(str, faults)]) or "nothing new"
+
+
+def _settling(files: int) -> str:
+    return f"{files} files seen; waiting until their size and time stay the same" if files else "nothing new"

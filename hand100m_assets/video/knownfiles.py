@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
 import polars as pl
 
-from hand100m_assets.errors import FolderUnreadableError
+from hand100m_assets.errors import FolderUnreadableError, RetryableError
 from hand100m_assets.outputfiles import file_in_place_of
 from hand100m_assets.outputtables import table_output_errors
 from hand100m_assets.video.inbox import NO_FILE, FileStamp, Listing, find_changes
+from hand100m_assets.video.probe import VideoInfo
 
 KNOWN_FILES_SCHEMA: Final = pl.Schema(
     {
@@ -57,8 +58,10 @@ class Look:
         due: Files to record and work on now, sorted: new, replaced, or left over by an earlier look.
         vanished: Deleted files to report now, sorted.
         waiting: How many more are to be recorded or reported by later looks.
+        put_off: Files whose turn it was, but which cannot be read now -> why; their turn comes with every look.
         unsettled: How many files have not been the same in two looks.
         short: Files below their official size -> how much of it is here.
+        headers: What the due files say of themselves, in so far as they are videos.
     """
 
     number: int
@@ -67,8 +70,10 @@ class Look:
     due: list[str]
     vanished: list[str]
     waiting: int
+    put_off: dict[str, str]
     unsettled: int
     short: dict[str, str]
+    headers: dict[str, VideoInfo]
 
 
 def take_look(
@@ -79,6 +84,7 @@ def take_look(
     concluded: int | None,
     limit: int,
     official_bytes: Mapping[str, int] | None = None,
+    read_headers: Callable[[str], VideoInfo | None] = lambda _: None,
 ) -> tuple[Look, KnownFiles]:
     """Compare a look with all earlier ones.
 
@@ -90,6 +96,8 @@ def take_look(
             one asked for is asked for again, under the same number. None where nobody knows, which trusts `known`.
         limit: At most this many files are recorded or reported at once.
         official_bytes: Video id -> size; a smaller file is not complete, however long it stays the same.
+        read_headers: Asked of each file whose turn it is: None of what is no video. Its RetryableError puts the file
+            off, and the next one takes the turn.
 
     Raises:
         FolderUnreadableError: The folder is empty though files of it are known: most likely it is not mounted.
@@ -117,7 +125,8 @@ def take_look(
         looks.pop(video_id, None)
     to_record = sorted(stamps.keys() & whole.keys() - looks.keys() - changes.pending.keys())
     to_report = sorted(gone - reported.keys())
-    due, vanished = to_record[:limit], to_report[: max(limit - len(to_record), 0)]
+    due, headers, put_off = _take_turns(to_record, limit, read_headers)
+    vanished = to_report[: limit - len(due)]
     number = before + 1 if due or vanished else before
     look = Look(
         number=number,
@@ -125,12 +134,35 @@ def take_look(
         replaced=changes.replaced,
         due=due,
         vanished=vanished,
-        waiting=len(to_record) + len(to_report) - len(due) - len(vanished),
+        waiting=len(to_record) + len(to_report) - len(due) - len(vanished) - len(put_off),
+        put_off=put_off,
         unsettled=len(changes.pending),
         short=short,
+        headers=headers,
     )
     looks |= dict.fromkeys(due, number)
     return look, KnownFiles(changes.pending, stamps, looks, gone, reported | dict.fromkeys(vanished, number))
+
+
+def _take_turns(
+    waiting: Sequence[str], limit: int, read_headers: Callable[[str], VideoInfo | None]
+) -> tuple[list[str], dict[str, VideoInfo], dict[str, str]]:
+    """The first of these files that can be read now, their headers, and those that were put off, with the reason."""
+    due: list[str] = []
+    headers: dict[str, VideoInfo] = {}
+    put_off: dict[str, str] = {}
+    for video_id in waiting:
+        if len(due) == limit:
+            break
+        try:
+            found = read_headers(video_id)
+        except RetryableError as error:
+            put_off[video_id] = error.what
+            continue
+        due.append(video_id)
+        if found is not None:
+            headers[video_id] = found
+    return due, headers, put_off
 
 
 def short_files(listing: Listing, official_bytes: Mapping[str, int]) -> dict[str, str]:

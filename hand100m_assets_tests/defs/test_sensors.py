@@ -6,9 +6,11 @@ import dagster as dg
 import pytest
 
 from hand100m_assets.defs.sensors import RANGE_END_TAG, RANGE_START_TAG
+from hand100m_assets.errors import RetryableError
 from hand100m_assets.video.completeness import frame_states
 from hand100m_assets.video.inventory import missing_videos
 from hand100m_assets.video.knownfiles import read_known_files
+from hand100m_assets.video.probe import VideoInfo, probe_video
 from hand100m_assets_tests.defs.conftest import TinyWorkspace, hand, image
 
 VIDEOS, SETS = "100doh_new_videos", "100doh_new_annotation_files"
@@ -58,12 +60,45 @@ def test_new_videos_share_one_batched_request(tiny: TinyWorkspace) -> None:
 def test_each_readable_download_is_recorded_once_with_its_probe(tiny: TinyWorkspace) -> None:
     tiny.add_video("aaaaaaaaaaa")
     tiny.add_video("bbbbbbbbbbb", "cut_without_index")
+    tiny.add_video("ccccccccccc", "cut_with_index")
     tiny.tick(VIDEOS)
     events = tiny.tick(VIDEOS).asset_events
     assert [event.partition for event in events] == ["aaaaaaaaaaa"]
     assert events[0].metadata["codec"].value == "h264"
     assert tiny.status("videos") == {"aaaaaaaaaaa": "MATERIALIZED"}
-    assert registered(tiny, "videos") == ["aaaaaaaaaaa", "bbbbbbbbbbb"]
+    assert registered(tiny, "videos") == ["aaaaaaaaaaa", "bbbbbbbbbbb", "ccccccccccc"]
+
+
+def test_a_video_that_cannot_be_read_for_now_is_recorded_by_a_later_look_and_holds_up_no_other(
+    tiny: TinyWorkspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small = tiny.reconfigured(videos_per_tick=1)
+    for letter in "abc":
+        small.add_video(letter * 11)
+
+    def deny_a(path: Path) -> VideoInfo:
+        if path.stem == "aaaaaaaaaaa":
+            raise RetryableError("the video cannot be read now (Permission denied)", where=path)
+        return probe_video(path)  # root may read everything, so permissions alone prove nothing
+
+    monkeypatch.setattr("hand100m_assets.downloads.probe_video", deny_a)
+    small.tick(VIDEOS)
+    ticks = [small.tick(VIDEOS) for _ in range(3)]
+    assert ["".join(event.partition[0] for event in tick.asset_events) for tick in ticks] == ["b", "c", ""]
+    assert [request.job_name for request in ticks[1].run_requests] == ["100doh_frames", "100doh_catalog"]
+    why = "1 files cannot be read now, first aaaaaaaaaaa: the video cannot be read now (Permission denied)"
+    assert ticks[2].skip_message == why
+    monkeypatch.undo()
+    assert [event.partition for event in small.tick(VIDEOS).asset_events] == ["aaaaaaaaaaa"]
+    assert not small.tick(VIDEOS).asset_events
+
+
+def test_a_spoilt_list_stops_no_look_and_the_tick_says_what_is_wrong_with_it(tiny: TinyWorkspace) -> None:
+    tiny.add_video("aaaaaaaaaaa")
+    tiny.add_list("aaaaaaaaaaa", "../escapes")
+    assert "column video_id" in (tiny.tick(VIDEOS).skip_message or "")
+    assert tiny.tick(VIDEOS).run_requests
+    assert str(tiny.place.folders.list_file) in (tiny.tick(VIDEOS).skip_message or "")
 
 
 def test_an_unmounted_folder_stops_the_sensor_with_a_reason_and_forgets_nothing(tiny: TinyWorkspace) -> None:
