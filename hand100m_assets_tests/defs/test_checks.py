@@ -121,6 +121,7 @@ def test_a_sound_copy_passes_and_says_how_much_was_checked(sound: TinyWorkspace)
         "downloads_are_whole": 2,
         "listed_videos_are_here": 2,
         "videos_match_the_list": 2,
+        "sizes_and_lengths_match_the_list": 2,
         "frames_are_complete": 2,
         "frames_are_extracted": 2,
         "frame_files_match_manifests": 20,
@@ -160,6 +161,15 @@ def test_an_absent_list_is_a_warning(sound: TinyWorkspace) -> None:
     assert str(sound.place.folders.list_file) in result.description and ".env" in result.description
 
 
+@pytest.mark.parametrize("row", ["../escapes genre link 320x240 30/1\n", "too short\n"])
+def test_a_list_that_cannot_be_read_is_an_error(sound: TinyWorkspace, row: str) -> None:
+    path = sound.add_list(ONE, TWO)
+    path.write_text(path.read_text() + row)
+    result = evaluate(sound, "list_is_here")
+    assert (result.passed, result.severity) == (False, ERROR)
+    assert f"{path}, row 3" in result.description
+
+
 @pytest.mark.parametrize("clip", ["cut_with_index", "cut_without_index", "text", "audio_only", "zero_bytes"])
 def test_a_download_that_is_no_whole_video_is_an_error(sound: TinyWorkspace, clip: str) -> None:
     sound.add_video(ONE, clip)
@@ -188,6 +198,16 @@ def test_a_video_of_another_size_than_listed_is_an_error(sound: TinyWorkspace) -
     result = evaluate(sound, "videos_match_the_list")
     assert (result.passed, result.severity, result.metadata["at_fault"]) == (False, ERROR, 2)
     assert "resolution: 320x240, listed 640x480" in examples(result)
+
+
+def test_a_video_of_another_file_size_than_listed_is_a_warning(sound: TinyWorkspace) -> None:
+    video_bytes = sound.place.video_file(ONE).stat().st_size
+    sound.add_list(text=f"video_id size length\n{ONE} {video_bytes - 1} 3.3\n{TWO} {video_bytes} 3.3\n")
+    take_inventory(sound)
+    result = evaluate(sound, "sizes_and_lengths_match_the_list")
+    assert (result.passed, result.severity, result.metadata["at_fault"]) == (False, WARN, 1)
+    assert f"size: {video_bytes} bytes, listed {video_bytes - 1}" in examples(result) and ONE in examples(result)
+    assert evaluate(sound, "videos_match_the_list").passed
 
 
 @pytest.mark.parametrize(("clip", "state"), [("zeroed_blocks", "damaged"), ("text", "failed for good")])

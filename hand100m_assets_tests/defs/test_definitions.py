@@ -53,7 +53,12 @@ CHECKS = {
         "training_shards_are_whole",
     },
     "video_list": {"list_is_here"},
-    "videos": {"downloads_are_whole", "listed_videos_are_here", "videos_match_the_list"},
+    "videos": {
+        "downloads_are_whole",
+        "listed_videos_are_here",
+        "sizes_and_lengths_match_the_list",
+        "videos_match_the_list",
+    },
 }
 for _asset in ("agreement", "annotations", "coverage", "grid", "mined_pairs", "pairs", "sheets", "training_set"):
     CHECKS[_asset].add(f"every_set_has_{_asset}")

@@ -6,11 +6,12 @@ import polars as pl
 from hand100m_assets.defs.checks.results import ERROR, WARN, nothing_yet, offenders, table_on_disk
 from hand100m_assets.defs.failures import fails_clearly
 from hand100m_assets.defs.resources import Workspace
+from hand100m_assets.errors import Hand100mError
 from hand100m_assets.layout import Source
 
 
 def build_video_checks(source: Source) -> list[dg.AssetChecksDefinition]:
-    """The list is here; downloads are whole, all here, and what the list says."""
+    """The list is here and can be read; downloads are whole, all here, and what the list says."""
     report = "See missing_videos.txt."
     return [
         _list_check(source),
@@ -41,19 +42,33 @@ def build_video_checks(source: Source) -> list[dg.AssetChecksDefinition]:
             what="videos differ from the list",
             fix="Replace them by the version that was annotated.",
         ),
+        _inventory_check(
+            source,
+            name="sizes_and_lengths_match_the_list",
+            why="Another file than the listed one, though labels made for that would fit by all that headers say.",
+            where=pl.col("drift_severity").eq_missing("warning"),
+            severity=WARN,
+            what="videos differ from the list in size or length alone",
+            fix="See their drift in the inventory; ask the dataset's author which version was annotated.",
+        ),
     ]
 
 
 def _list_check(source: Source) -> dg.AssetChecksDefinition:
     @dg.asset_check(asset=[source.name, "video_list"], description="Without the list, nobody knows what is missing.")
     def list_is_here(workspace: Workspace) -> dg.AssetCheckResult:
-        list_file = workspace.source(source).folders.list_file
-        passed = list_file.is_file()
-        advice = f"There is no list {list_file}. Put it there, or set its path in .env."
+        place = workspace.source(source)
+        list_file = place.folders.list_file
+        fault, severity = None, WARN
+        try:
+            if place.downloads.video_list() is None:
+                fault = f"There is no list {list_file}. Put it there, or set its path in .env."
+        except Hand100mError as error:
+            fault, severity = str(error), ERROR
         return dg.AssetCheckResult(
-            passed=passed,
-            severity=WARN,
-            description=str(list_file) if passed else advice,
+            passed=fault is None,
+            severity=severity,
+            description=fault or str(list_file),
             metadata={"list": dg.MetadataValue.path(list_file)},
         )
 
