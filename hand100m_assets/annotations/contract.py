@@ -27,6 +27,8 @@ MAX_FRAME_DIGITS: Final = 9
 """A billion frames are a year of video; the index is kept in 32 bits."""
 
 MAX_INT64: Final = 2**63 - 1
+MAX_ITEMS: Final = 1000
+"""Of one list: no file has near as many positives, and each bad item takes a kilobyte of memory to be named."""
 
 
 def _as_id_text(value: Any) -> str:  # noqa: ANN401 - raw JSON
@@ -57,6 +59,13 @@ def _as_box(value: Any) -> Any:  # noqa: ANN401 - raw JSON
     return value
 
 
+def _of_bounded_length(value: Any) -> Any:  # noqa: ANN401 - raw JSON
+    """The value, before its items are looked at."""
+    if isinstance(value, list) and len(value) > MAX_ITEMS:
+        raise ValueError(f"{len(value):,} items; no list has more than {MAX_ITEMS:,}")
+    return value
+
+
 def _as_flat(value: Any) -> Any:  # noqa: ANN401 - raw JSON
     """63 numbers, from a flat list or from 21 lists of three."""
     if isinstance(value, list) and len(value) == KEYPOINT_COUNT:
@@ -70,6 +79,7 @@ def _as_handedness(value: Any) -> Any:  # noqa: ANN401 - raw JSON
     return value.strip().capitalize() if isinstance(value, str) else value
 
 
+Bounded: Final = BeforeValidator(_of_bounded_length)
 IdText = Annotated[str, BeforeValidator(_as_id_text)]
 HandId = Annotated[int, BeforeValidator(_as_hand_id)]
 Pixel = Annotated[float, Field(strict=True, allow_inf_nan=False, ge=-MAX_PIXEL, le=MAX_PIXEL)]
@@ -129,20 +139,22 @@ class HandRecord(BaseModel):
 
     hand_id: HandId = Field(description="Unique in the file; not the row index. Source: the original loaders.")
     image_id: IdText = Field(description="`id` of the image that shows the hand.")
-    box_px: Annotated[list[Pixel], BeforeValidator(_as_box), Field(min_length=4, max_length=4)] = Field(
+    box_px: Annotated[list[Pixel], Bounded, BeforeValidator(_as_box), Field(min_length=4, max_length=4)] = Field(
         alias="boxes", description="x1, y1, x2, y2 in image pixels; the files hold a JSON string of it."
     )
-    keypoints: Annotated[list[Keypoint], BeforeValidator(_as_flat), Field(min_length=63, max_length=63)] = Field(
-        alias="keypoint_25d",
-        description="x, y in [0, 1] of the unmirrored 224 px crop, z relative; (21, 3) row by row.",
+    keypoints: Annotated[list[Keypoint], Bounded, BeforeValidator(_as_flat), Field(min_length=63, max_length=63)] = (
+        Field(
+            alias="keypoint_25d",
+            description="x, y in [0, 1] of the unmirrored 224 px crop, z relative; (21, 3) row by row.",
+        )
     )
     handedness: Annotated[Literal["Left", "Right"], BeforeValidator(_as_handedness)] = Field(
         alias="left_right", description="The person's real side."
     )
-    positives: list[HandId] = Field(
+    positives: Annotated[list[HandId], Bounded] = Field(
         alias="positive_sample", description="Hand ids of similar hands, best first; only the first is used."
     )
-    distances: list[Distance] = Field(
+    distances: Annotated[list[Distance], Bounded] = Field(
         alias="distance",
         description="Mining distance to each positive, in the miner's unit; parallel to the positives.",
     )

@@ -21,6 +21,7 @@ from hand100m_assets.annotations.batches import (
     parse_hands_together,
     parse_together,
 )
+from hand100m_assets.annotations.keys import KeyCount
 from hand100m_assets.annotations.recordtext import RecordTextError, parse_record
 from hand100m_assets.annotations.window import MAX_RECORD_BYTES, CutShortError, StructureError, ValueScan, Window
 
@@ -30,6 +31,9 @@ _TAIL_BYTES: Final = 1 << 15
 
 _LEAST_REACH_BYTES: Final = 1 << 16
 _BEYOND_BYTES: Final = 8
+_MAX_FAULTS: Final = 20
+"""Of each kind that are named; the others are counted, as faults must not grow with the file."""
+
 _KINDS: Final = {
     b"{": "an object",
     b"[": "an array",
@@ -75,7 +79,7 @@ class Document:
     A long one has its poses read by compiled code, which takes less than half the time and half a second to begin.
 
     Attributes:
-        faults: What is wrong with the arrays themselves.
+        faults: What is wrong with the arrays themselves and outside of them.
         seen: The sections that are there as arrays.
         other_keys: Other keys of the top level, and how often each was met.
     """
@@ -85,7 +89,8 @@ class Document:
         self._parse_hands = parse_hands_together if is_long else parse_together
         self.faults: list[FileFault] = []
         self.seen: set[Section] = set()
-        self.other_keys: Counter[str] = Counter()
+        self.other_keys = KeyCount()
+        self._faults_met: Counter[tuple[str, str]] = Counter()
         # A little less than a chunk: one chunk and the rest of the one before are then enough to see its end.
         self._reach_bytes = self._chunk_bytes = max(min(chunk_bytes, MAX_RECORD_BYTES) - _BEYOND_BYTES, 1)
 
@@ -110,12 +115,26 @@ class Document:
                 yield from self._array(section)
                 continue
             if section is None:
-                self.other_keys[key] += 1
+                self.other_keys.add(key)
             else:
-                self.faults.append(_array_fault(section, opening, section in self.seen, self.window.offset))
+                self._note(_array_fault(section, opening, section in self.seen, self.window.offset))
             self._pass_over_value()
         if self.window.peek():
             raise StructureError(0, "something behind the end of the document")
+
+    def unnamed_faults(self) -> list[FileFault]:
+        """One fault for all those of a kind that there were too many of to be named in `faults`."""
+        return [
+            FileFault(rule, None, f"{count - _MAX_FAULTS:,} more faults of this kind", severity=severity)
+            for (rule, severity), count in self._faults_met.items()
+            if count > _MAX_FAULTS
+        ]
+
+    def _note(self, fault: FileFault) -> None:
+        kind = (fault.rule, fault.severity)
+        self._faults_met[kind] += 1
+        if self._faults_met[kind] <= _MAX_FAULTS:
+            self.faults.append(fault)
 
     def _insist_on_object(self) -> None:
         opening = self.window.peek()
@@ -186,7 +205,7 @@ class Document:
         except RecordTextError as error:
             words = f"{error.words}, outside of images and annotations"
             place = self.window.offset + error.place
-            self.faults.append(FileFault("not_json", place, words, _shown(raw[error.place :]), "warning"))
+            self._note(FileFault("not_json", place, words, _shown(raw[error.place :]), "warning"))
         self.window.pass_over(len(raw))
 
     def _array(self, section: Section) -> Iterator[Batch | LoneRecord]:

@@ -120,18 +120,16 @@ class _Ingest:
             rejects=self.images.rejected + self.hands.rejected,
             complete=not faults,
             problem="; ".join(fault.reason for fault in faults) or None,
-            unknown_keys=self._unknown_keys(),
+            unknown_keys=_by_section(
+                file=self.reader.other_keys,
+                images=self.images.unknown_keys,
+                annotations=self.hands.unknown_keys,
+            ),
             repeated_keys=_by_section(
                 images=self.images.repeated_keys,
                 annotations=self.hands.repeated_keys,
             ),
         )
-
-    def _unknown_keys(self) -> dict[str, dict[str, int]]:
-        of_file = KeyCount()
-        for key, count in self.reader.other_keys.items():
-            of_file.add(key, count)
-        return _by_section(file=of_file, images=self.images.unknown_keys, annotations=self.hands.unknown_keys)
 
     def _sink(self, table: pl.LazyFrame, name: str) -> None:
         # Row groups of one size whatever the parts were: identical input gives identical files.

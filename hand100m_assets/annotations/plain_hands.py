@@ -17,7 +17,7 @@ import orjson
 import polars as pl
 from numpy.typing import NDArray
 
-from hand100m_assets.annotations.contract import KEYPOINT_COUNT, MAX_DISTANCE, MAX_KEYPOINT, MAX_PIXEL
+from hand100m_assets.annotations.contract import KEYPOINT_COUNT, MAX_DISTANCE, MAX_ITEMS, MAX_KEYPOINT, MAX_PIXEL
 from hand100m_assets.annotations.plain_values import (
     ID_TYPES,
     NUMBER_TYPES,
@@ -244,11 +244,11 @@ def _lengths(lists: Sequence[Any]) -> NDArray[np.int64]:
 def _positives(positives: Sequence[Any]) -> tuple[pl.Series, Mask]:
     lengths = _lengths(positives)
     numbers, are_ids = hand_ids(list(chain.from_iterable(positives)))
-    return list_column(numbers, lengths), all_of_each(are_ids, lengths)
+    return list_column(numbers, lengths), all_of_each(are_ids, lengths) & (lengths <= MAX_ITEMS)
 
 
 def _distances(distances: Sequence[Any]) -> tuple[pl.Series, Mask]:
     lengths = _lengths(distances)
     numbers = np.fromiter(chain.from_iterable(distances), np.float64, int(lengths.sum()))
-    are_distances = within(numbers, MAX_DISTANCE)
-    return list_column(pl.Series(numbers, dtype=pl.Float64), lengths), all_of_each(are_distances, lengths)
+    are_distances = all_of_each(within(numbers, MAX_DISTANCE), lengths) & (lengths <= MAX_ITEMS)
+    return list_column(pl.Series(numbers, dtype=pl.Float64), lengths), are_distances

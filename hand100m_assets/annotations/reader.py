@@ -9,6 +9,7 @@ from typing import Final
 
 from hand100m_assets.annotations.batches import SECTIONS, Batch, LoneRecord, Section
 from hand100m_assets.annotations.document import Document, FileFault, WrongTopLevelError
+from hand100m_assets.annotations.keys import KeyCount
 from hand100m_assets.annotations.rawbytes import read_chunks
 from hand100m_assets.annotations.recordtext import RecordTextError, parse_record
 from hand100m_assets.annotations.window import CutShortError, StructureError, Window
@@ -39,7 +40,7 @@ class RecordReader:
         self.path, self.chunk_bytes = path, chunk_bytes
         self.faults: list[FileFault] = []
         self.records_read: Counter[Section] = Counter()
-        self.other_keys: Counter[str] = Counter()
+        self.other_keys = KeyCount()
         self._sections_seen: set[Section] = set()
 
     def records(self) -> Iterator[Batch | LoneRecord]:
@@ -69,6 +70,7 @@ class RecordReader:
             words = "the file is empty" if is_empty else "the file ends in the middle"
             end = window.offset + window.ahead
             self.faults.append(FileFault("cut_short", end, words, breaks_off=True))
+        self.faults += document.unnamed_faults()
         self._heed_broken_archive(window)
         self._judge()
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from pydantic import BaseModel, ValidationError
 
-from hand100m_assets.annotations.contract import HandRecord, ImageRecord, named_frame
+from hand100m_assets.annotations.contract import MAX_ITEMS, HandRecord, ImageRecord, named_frame
 from hand100m_assets_tests.unit.annotations.records import (
     Raw,
     bent,
@@ -96,6 +96,17 @@ def test_an_image_with_one_broken_field_is_refused_under_the_name_that_the_file_
     with pytest.raises(ValidationError) as caught:
         ImageRecord.model_validate(image(1, **{field: value}))
     assert {fault["loc"][0] for fault in caught.value.errors()} == {field}
+
+
+@pytest.mark.parametrize(
+    ("field", "written"),
+    [("boxes", list), ("boxes", json.dumps), ("keypoint_25d", list), ("positive_sample", list), ("distance", list)],
+)
+def test_a_list_far_too_long_is_refused_before_its_items_are_looked_at(field: str, written: Any) -> None:
+    for count, faults in ((MAX_ITEMS, MAX_ITEMS), (MAX_ITEMS + 1, 1)):
+        with pytest.raises(ValidationError) as caught:
+            HandRecord.model_validate(hand(1, **{field: written(["x"] * count)}))
+        assert caught.value.error_count() == faults
 
 
 @pytest.mark.parametrize(

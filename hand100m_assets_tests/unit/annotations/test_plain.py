@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 from pydantic import BaseModel
 
-from hand100m_assets.annotations.contract import HandRecord, ImageRecord
+from hand100m_assets.annotations.contract import MAX_ITEMS, HandRecord, ImageRecord
 from hand100m_assets.annotations.plain_hands import plain_hands
 from hand100m_assets.annotations.plain_images import plain_images
 from hand100m_assets.annotations.plain_values import Rows
@@ -60,14 +60,14 @@ UNUSUAL_HANDS: list[Raw] = [
     {"positive_sample": value}
     for value in (
         [], ["1"], [1], [1, "2"], [1.0], [True], [None], ["x"], [" 1 "], [["1"]], "1", None, 1, {"0": "1"}, ["9" * 19],
-        ["1", "x", "3"], [2**63], [-1],
+        ["1", "x", "3"], [2**63], [-1], [1] * MAX_ITEMS, [1] * (MAX_ITEMS + 1),
     )
 ] + [
     {"distance": value}
     for value in (
         [], [0], [-1.5], [1e9], [1e9 + 1], [-1e9 - 1], [1e39], [True], ["0.1"], [None], [[0.1]], 0.1, None, "",
         {"0": 1},
-        [0.1, 2e9, 0.3], [2**64 - 1],
+        [0.1, 2e9, 0.3], [2**64 - 1], [0.1] * MAX_ITEMS, [0.1] * (MAX_ITEMS + 1),
     )
 ]  # fmt: skip
 

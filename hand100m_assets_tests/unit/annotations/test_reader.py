@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from hand100m_assets.annotations.batches import Batch, LoneRecord
 from hand100m_assets.annotations.document import Document
 from hand100m_assets.annotations.ingest import ingest_file
+from hand100m_assets.annotations.keys import MAX_NAMES
 from hand100m_assets.annotations.reader import CHUNK_BYTES, SECTIONS, RecordReader
 from hand100m_assets.annotations.recordtext import RecordTextError, parse_record
 from hand100m_assets.annotations.window import MAX_RECORD_BYTES, Window
@@ -212,7 +213,7 @@ def test_separators_and_sections_inside_strings_and_objects_fool_nobody(tmp_path
     found, reader = read(path, chunk_bytes)
     assert found == {"images": document["images"], "annotations": tricky}
     assert reader.faults == []
-    assert reader.other_keys == {"a": 1}
+    assert reader.other_keys.names == {"a": 1}
 
 
 @pytest.mark.parametrize("shape", ['{"x": "%s"}', '{"x": ["%s"]}', '"%s"'])
@@ -249,6 +250,24 @@ def test_a_record_of_a_gigabyte_takes_no_more_memory_than_the_limit(tmp_path: Pa
     assert most <= MAX_RECORD_BYTES + (3 << 20)
     assert [item.raw if isinstance(item, LoneRecord) else item.values for item in found] == [None, [7]]
     assert found[0].offset == len(b'{"images": [')
+
+
+@pytest.mark.parametrize(
+    ("member", "rule", "severity"),
+    [('"key_%d": nul', "not_json", "warning"), ('"images": %d', "array_expected", "error")],
+)
+def test_of_very_many_faults_of_a_file_the_first_are_named_and_the_rest_counted(
+    tmp_path: Path, member: str, rule: str, severity: str
+) -> None:
+    path = tmp_path / "set.json"
+    members = [member % number for number in range(5000)]
+    path.write_text("{" + ", ".join([*members, '"annotations": [7], "images": [8]']) + "}")
+    found, reader = read(path)
+    assert found == {"images": [8], "annotations": [7]}
+    assert {(fault.rule, fault.severity) for fault in reader.faults} == {(rule, severity)}
+    assert len(reader.faults) == 21
+    assert reader.faults[-1].reason == "4,980 more faults of this kind"
+    assert len(reader.other_keys.names) <= MAX_NAMES + 1
 
 
 @pytest.mark.parametrize("garbage", [b"x", b"}", b'{"images": [1]}', b"\0" * 100, b"[", b","])
