@@ -1,7 +1,7 @@
 """Video and frame of every hand, by its image id, while hands stream from their parts into the table.
 
-Where every image id is a plain integer, as in the released files, 16 bytes an image are held; a join of the tables,
-which any other ids get, takes ten times as much.
+Of an image 16 bytes are held where its id is a plain integer, as in the released files, and 24 and a long text itself
+where not. A join of the tables would take ten times as much.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import polars as pl
 from numpy.typing import NDArray
 from polars.io.plugins import register_io_source
 
-from hand100m_assets.annotations.tables import HANDS_SCHEMA, join_image_columns
+from hand100m_assets.annotations.tables import HANDS_SCHEMA
 
 
 def hands_with_frames(hands: Sequence[Path], images: Sequence[Path]) -> pl.LazyFrame:
@@ -26,8 +26,6 @@ def hands_with_frames(hands: Sequence[Path], images: Sequence[Path]) -> pl.LazyF
         images: Part files of images.
     """
     lookup = _Lookup.of(images)
-    if lookup is None:
-        return join_image_columns(pl.scan_ipc(list(hands)), pl.scan_ipc(list(images)))
 
     def read(
         columns: list[str] | None, predicate: pl.Expr | None, row_count: int | None, _batch_size: int | None
@@ -43,35 +41,33 @@ def hands_with_frames(hands: Sequence[Path], images: Sequence[Path]) -> pl.LazyF
 
 @dataclass(frozen=True)
 class _Lookup:
-    """Images in the order of their ids.
+    """Images in the order of their ids, numbers before texts.
 
     Attributes:
-        image_ids: Ascending; of equal ones the first in the file comes first.
+        numbers: Ids that are plain integers, ascending; of equal ones the first in the file comes first.
+        texts: All other ids, likewise.
         video: Position in `video_ids`.
         frame_index: In the same order as the ids.
         video_ids: Each once.
     """
 
-    image_ids: NDArray[np.int64]
+    numbers: pl.Series
+    texts: pl.Series
     video: NDArray[np.uint32]
     frame_index: NDArray[np.int32]
     video_ids: pl.Series
 
     @classmethod
-    def of(cls, parts: Sequence[Path]) -> _Lookup | None:
-        """None where an id is no plain integer."""
-        numbers = [_numbers(pl.read_ipc(part, columns=["image_id"])["image_id"]) for part in parts]
-        if any(found.null_count() for found in numbers):
-            return None
+    def of(cls, parts: Sequence[Path]) -> _Lookup:
+        """Read the images."""
+        numbers, texts, order = _sorted_ids(parts)
         video_ids = pl.concat([pl.read_ipc(part, columns=["video_id"])["video_id"].unique() for part in parts]).unique()
         codes = pl.Enum(video_ids)
-        ids = np.concatenate([found.to_numpy() for found in numbers])
-        del numbers
-        order = np.argsort(ids, kind="stable")
         videos = [pl.read_ipc(part, columns=["video_id"])["video_id"].cast(codes).to_physical() for part in parts]
         frames = [pl.read_ipc(part, columns=["frame_index"])["frame_index"].to_numpy() for part in parts]
         return cls(
-            image_ids=ids[order],
+            numbers=numbers,
+            texts=texts,
             video=np.concatenate([found.to_numpy() for found in videos]).astype(np.uint32)[order],
             frame_index=np.concatenate(frames)[order],
             video_ids=video_ids,
@@ -79,20 +75,53 @@ class _Lookup:
 
     def added_to(self, hands: pl.DataFrame) -> pl.DataFrame:
         """The hands with the two columns, null where there is no such image."""
-        if not len(self.image_ids):
+        if not len(self.video):
             return hands.with_columns(video_id=pl.lit(None, pl.String), frame_index=pl.lit(None, pl.Int32))
-        wanted = _numbers(hands["image_id"])
-        ids = wanted.fill_null(0).to_numpy()
-        places = np.minimum(np.searchsorted(self.image_ids, ids), len(self.image_ids) - 1)
-        is_known = pl.Series((self.image_ids[places] == ids) & wanted.is_not_null().to_numpy())
+        places = self._places(hands["image_id"])
+        is_known = pl.Series(places >= 0)
         video_id = self.video_ids.gather(pl.Series(self.video[places]))
         frame_index = pl.Series(self.frame_index[places])
         return hands.with_columns(
             video_id=pl.when(is_known).then(video_id), frame_index=pl.when(is_known).then(frame_index)
         )
 
+    def _places(self, image_ids: pl.Series) -> NDArray[np.int64]:
+        """Where these images are, -1 where there is none."""
+        numbers = _numbers(image_ids)
+        is_number = numbers.is_not_null()
+        places = np.empty(len(image_ids), dtype=np.int64)
+        places[is_number.to_numpy()] = _found(self.numbers, numbers.drop_nulls())
+        of_texts = _found(self.texts, image_ids.filter(~is_number))
+        places[~is_number.to_numpy()] = np.where(of_texts < 0, -1, of_texts + len(self.numbers))
+        return places
+
+
+def _sorted_ids(parts: Sequence[Path]) -> tuple[pl.Series, pl.Series, NDArray[np.int64]]:
+    """Ids that are numbers, ids that are not, and the row of each of them."""
+    of_parts: list[pl.Series] = []
+    others: list[pl.Series] = []
+    for part in parts:
+        ids = pl.read_ipc(part, columns=["image_id"])["image_id"]
+        of_parts.append(_numbers(ids))
+        others.append(ids.filter(of_parts[-1].is_null()))
+    numbers = pl.concat(of_parts)
+    del of_parts
+    texts = pl.DataFrame({"id": pl.concat(others), "row": numbers.is_null().arg_true()})
+    texts = texts.sort("id", maintain_order=True)
+    rows, numbers = numbers.is_not_null().arg_true(), numbers.drop_nulls()
+    order = np.argsort(numbers.to_numpy(), kind="stable")
+    return numbers.gather(order), texts["id"], np.concatenate([rows.to_numpy()[order], texts["row"].to_numpy()])
+
 
 def _numbers(ids: pl.Series) -> pl.Series:
     """Ids as integers, null where their text is not just how Python writes one: `7` and `07` are two ids."""
     numbers = ids.cast(pl.Int64, strict=False)
     return ids.to_frame("id").select(pl.when(numbers.cast(pl.String) == pl.col("id")).then(numbers)).to_series()
+
+
+def _found(ids: pl.Series, wanted: pl.Series) -> NDArray[np.int64]:
+    """First place of each wanted id among ascending ones, -1 where it is not there."""
+    if ids.is_empty() or wanted.is_empty():
+        return np.full(len(wanted), -1)
+    places = np.minimum(ids.search_sorted(wanted, side="left").to_numpy(), len(ids) - 1)
+    return np.where((ids.gather(places) == wanted).to_numpy(), places.astype(np.int64), -1)

@@ -25,6 +25,9 @@ from hand100m_assets.outputtables import table_output_errors
 PART_ROWS: Final = 20_000
 """A part file of hands is about 8 MB then, and twenty million hands are a thousand of them."""
 
+_MAX_WARNINGS: Final = 20
+"""Of one record; the summary counts all of its repeated keys."""
+
 Record = TypeVar("Record", bound=BaseModel)
 
 
@@ -174,6 +177,7 @@ class SectionTable(Generic[Record]):
             return None
         for key in repeated:
             self.repeated_keys.add(key)
+        for key in repeated[:_MAX_WARNINGS]:
             self._warn_of_repeated(lone, key)
         try:
             self._by_contract.append((lone.record, self.model.model_validate(value)))

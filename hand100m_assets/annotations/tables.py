@@ -220,12 +220,6 @@ def rejects_frame(rejects: Iterable[Reject]) -> pl.DataFrame:
     return pl.DataFrame(list(rejects), schema=REJECTS_SCHEMA, orient="row")
 
 
-def join_image_columns(hands: pl.LazyFrame, images: pl.LazyFrame) -> pl.LazyFrame:
-    """Add `video_id` and `frame_index` by image id, keeping the order; of equal image ids the first counts."""
-    known = images.select("image_id", "video_id", "frame_index").unique("image_id", keep="first", maintain_order=True)
-    return hands.join(known, on="image_id", how="left", maintain_order="left").select(list(HANDS_SCHEMA))
-
-
 def read_summary(folder: Path) -> IngestSummary:
     """Summary of a finished set.
 

@@ -273,6 +273,16 @@ def test_a_key_given_twice_counts_as_in_json_load_and_is_a_warning(tmp_path: Pat
     ]
 
 
+def test_of_very_many_keys_given_twice_the_first_are_named_and_all_counted(tmp_path: Path) -> None:
+    members = ", ".join(f'"key_{number}": 0' for number in range(500))
+    path = tmp_path / "set.json"
+    path.write_text(f'{{"images": [{{{members}, {members}}}], "annotations": []}}')
+    summary = ingest_file(path, tmp_path / "out")
+    assert sum(summary.repeated_keys["images"].values()) == 500
+    warnings = pl.read_parquet(tmp_path / "out" / "rejects.parquet").filter(severity="warning")
+    assert warnings["field"].to_list() == [f"key_{number}" for number in range(20)]
+
+
 def test_what_is_no_json_outside_of_the_arrays_is_a_warning(tmp_path: Path) -> None:
     text = json.dumps(sound_set(3))[:-1] + ', "info": {"mean": NaN}}'
     path = tmp_path / "set.json"
@@ -286,7 +296,7 @@ def test_what_is_no_json_outside_of_the_arrays_is_a_warning(tmp_path: Path) -> N
 
 
 def test_images_of_any_ids_find_their_hands(tmp_path: Path) -> None:
-    ids: list[Any] = [7, "07", "x", "-3", 2**70, " 7"]
+    ids: list[Any] = [7, "07", "x", "-3", 2**70, " 7", "x", 7]
     document = {
         "images": [image(n, f"video_{n}", 30, id=raw) for n, raw in enumerate(ids)],
         "annotations": [hand(n, raw) for n, raw in enumerate([*reversed(ids), "7", -3, "missing"])],
@@ -295,6 +305,6 @@ def test_images_of_any_ids_find_their_hands(tmp_path: Path) -> None:
         document["images"] = document["images"][:kept]
         ingest_file(write(tmp_path / "set.json", document), tmp_path / "out")
         hands = pl.read_parquet(tmp_path / "out" / "hands.parquet")
-        known = {str(raw): f"video_{n}" for n, raw in enumerate(ids[:kept])}
+        known = {str(raw): f"video_{n}" for n, raw in reversed([*enumerate(ids[:kept])])}
         assert hands["video_id"].to_list() == [known.get(image_id) for image_id in hands["image_id"]]
         assert hands["video_id"].null_count() < hands.height
