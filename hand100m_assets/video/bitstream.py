@@ -62,6 +62,31 @@ _UNESCAPED: Final = re.compile(rb"\0\0(?:[\0-\x02]|\x03[^\0-\x03]|\Z)")
 Source: ITU-T H.264, 7.4.1; ITU-T H.265, 7.4.2.
 """
 
+_NO_START_CODE: Final = re.compile(rb"\0\0(?:\0+[^\0\x01]|\x02)")
+_PADDING_BYTES: Final = 64
+"""Some encoders and muxers leave a few zeros behind a unit; so many are none of theirs."""
+
+
+def units_hold_hole(data: Data, length_bytes: int) -> bool:
+    """Whether a packet of H.264 or HEVC with length prefixes holds what no encoder wrote.
+
+    More lenient than the readers below, which need not understand what they can refuse.
+    """
+    position, end = 0, len(data)
+    while position < end:
+        start = position + length_bytes
+        position = start + int.from_bytes(data[position:start], "big")
+        unit = bytes(data[start : min(position, end)])
+        text = unit.rstrip(b"\0")
+        if len(unit) - len(text) >= _PADDING_BYTES or _UNESCAPED.search(text):
+            return True
+    return False
+
+
+def byte_stream_holds_hole(data: Data) -> bool:
+    """The same for units behind start codes (Annex B), between which there may be any number of zeros."""
+    return _NO_START_CODE.search(data) is not None
+
 
 class _Slices:
     """Tally of one packet's slices."""

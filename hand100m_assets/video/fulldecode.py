@@ -13,6 +13,7 @@ import av.video.frame
 import av.video.stream
 
 from hand100m_assets.video.complaints import complaints_in, decode_packet
+from hand100m_assets.video.losses import LOSSY_FORMATS, HoleWatch, loss_watch
 from hand100m_assets.video.picture import PickedFrame, frame_time_s
 from hand100m_assets.video.probe import VideoInfo
 from hand100m_assets.video.report import DecodeReport
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 
 MAX_SHORTFALL_S: Final = 2.0
 """Sound may outlast the pictures by this much in a whole file whose container gives only one duration."""
+
+ONE_FRAME_EACH: Final = frozenset({"h264", "hevc", "vp9", "libvpx-vp9", "av1", "libdav1d"})
+"""Codecs of which a packet without a frame is a broken one. Of others some are empty: pictures left as they were."""
 
 
 class FullDecode:
@@ -44,7 +48,9 @@ class FullDecode:
     ) -> None:
         self._container, self._stream = container, stream
         self._selection, self._report, self._broken_from = selection, report, broken_from
-        self._timeline = Timeline()
+        self._timeline = Timeline(is_one_frame_each=stream.codec_context.name in ONE_FRAME_EACH)
+        self._losses = loss_watch(container.format.name, stream)
+        self._holes = HoleWatch(stream)
         self._held: dict[int, PickedFrame] = {}
         self._end_s = 0.0
 
@@ -77,6 +83,7 @@ class FullDecode:
             self._notice_losses(complaints_in(lines))
             if packet is None or packet.size == 0:
                 return
+            self._notice_leap(packet)
             yield packet
 
     def _notice_losses(self, complaints: list[str]) -> None:
@@ -87,35 +94,51 @@ class FullDecode:
         if self._report.packets_lost:
             self._timeline.lose_count()
 
+    def _notice_leap(self, packet: _VideoPacket) -> None:
+        loss = self._losses.loss_before(packet)
+        if loss:
+            self._report.add_error(self._timeline.frame_count, f"reading: {loss}")
+            self._timeline.lose_count()
+        if self._broken_from is not None and (packet.pos or 0) >= self._broken_from:
+            self._timeline.lose_count()
+
     def _decode(self, packet: _VideoPacket | None) -> None:
         """Decode one packet, or with None what the decoder still holds."""
         if packet is not None:
             self._announce(packet)
         decoded = decode_packet(self._stream, packet)
         if decoded.fault:
-            self._report.add_error(self._timeline.frame_count, f"decoding: {decoded.fault}")
-            self._timeline.packet_failed()
+            self._note_fault(f"decoding: {decoded.fault}", packet)
+        elif packet is not None and self._holes.finds(packet):
+            self._note_fault("reading: bytes that no coded picture holds (a hole in the file)", packet)
         for frame in decoded.frames:
             self._take(frame)
 
     def _announce(self, packet: _VideoPacket) -> None:
-        if self._broken_from is not None and (packet.pos or 0) >= self._broken_from:
-            self._timeline.lose_count()
         self._report.packet_count += 1
         self._report.packet_count_decoded += 1
         self._report.discarded_count += packet.is_discard
         self._timeline.add_packet(packet.pts, is_key=packet.is_keyframe, is_discard=packet.is_discard)
         if packet.is_corrupt:
-            self._report.add_error(self._timeline.frame_count, "reading: packet cut or marked corrupt")
-            self._timeline.packet_failed()
+            self._note_fault("reading: packet cut or marked corrupt", packet)
+
+    def _note_fault(self, words: str, packet: _VideoPacket | None) -> None:
+        self._report.add_error(self._timeline.frame_count, words)
+        self._timeline.packet_failed(reaches_back=packet is not None and self._holes.reaches_back(packet))
+        if self._container.format.name in LOSSY_FORMATS:
+            self._timeline.lose_count()
 
     def _take(self, frame: av.video.frame.VideoFrame) -> None:
         self._report.saw(frame)
         self._end_s = max(self._end_s, frame_time_s(frame, self._stream) or 0.0)
+        if frame.interlaced_frame:
+            self._timeline.is_one_frame_each = False  # its two fields may come in two packets
         is_intra = frame.pict_type == av.video.frame.PictureType.I
         index = self._timeline.add_frame(frame.pts, is_corrupt=frame.is_corrupt, is_intra=is_intra)
         if frame.is_corrupt:
             self._report.corrupt_indices.append(index)
+            if self._container.format.name in LOSSY_FORMATS:
+                self._timeline.lose_count()
         elif self._selection.wants(index):
             self._held[index] = PickedFrame.of(index, frame, self._stream)
 

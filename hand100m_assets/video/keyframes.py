@@ -6,11 +6,19 @@ disposable; of AV1 it is not examined.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from hand100m_assets.video.bitstream import REFERENCE, RESTART, Data, PacketNature, UnsafeStreamError
 
 _MALFORMED = "a malformed packet"
+_HOLE = re.compile(rb"\0{32}")
+"""An arithmetic coder does not write so many zeros; an overwritten block of a file has mostly more."""
+
+
+def vp9_holds_hole(data: Data) -> bool:
+    """Whether a packet holds what no encoder wrote."""
+    return _HOLE.search(data) is not None
 
 
 class Vp9Bitstream:
@@ -18,6 +26,8 @@ class Vp9Bitstream:
 
     def nature(self, data: Data) -> PacketNature:
         """As `Bitstream.nature`."""
+        if vp9_holds_hole(data):
+            raise UnsafeStreamError("bytes that no coded picture holds (a hole in the file)")
         headers = [_vp9_header(data[start:end]) for start, end in _vp9_frames(data)]
         if sum(is_shown for _, is_shown in headers) != 1:
             raise UnsafeStreamError("a packet that does not hold exactly one shown picture")

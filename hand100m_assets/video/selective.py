@@ -18,6 +18,7 @@ from hand100m_assets.video.bitstream import Bitstream, H264Bitstream, HevcBitstr
 from hand100m_assets.video.complaints import decode_packet
 from hand100m_assets.video.fulldecode import duration_shortfall
 from hand100m_assets.video.keyframes import Av1Bitstream, Vp9Bitstream
+from hand100m_assets.video.losses import LOSSY_FORMATS
 from hand100m_assets.video.packetreader import PacketReader, VideoPacket
 from hand100m_assets.video.picture import PickedFrame
 from hand100m_assets.video.presentation import Placed, PresentationOrder
@@ -65,6 +66,8 @@ class SelectiveDecode:
         self._stream = stream
         self._selection, self._report = selection, report
         self._bitstream = bitstream_of(stream)
+        if container.format.name in LOSSY_FORMATS:
+            raise UnsafeStreamError(f"a reader ({container.format.name}) that passes over what it does not understand")
         is_counted = report.expected_from_header is not None
         self._reader = PacketReader(container, stream, selection, self._bitstream, index, is_counted=is_counted)
         self._order: PresentationOrder[VideoPacket] = PresentationOrder()

@@ -53,6 +53,9 @@ class Verdict:
 class Timeline:
     """Fed with packets and frames in the decoder's order; gives indices at once and verdicts when they are certain.
 
+    Args:
+        is_one_frame_each: In a whole stream of this kind every packet gives a frame, but for leading pictures.
+
     Attributes:
         frame_count: Indices given so far, frames lost to damage included.
         packets_without_frame: Packets that gave no picture although nothing was wrong, and so have no index.
@@ -60,24 +63,28 @@ class Timeline:
         distrust: Why timestamps are not used to place frames, None while they are.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, is_one_frame_each: bool = False) -> None:
+        self.is_one_frame_each = is_one_frame_each
         self.frame_count = 0
         self.packets_without_frame = 0
         self.decided_count = 0
         self.distrust: str | None = None
         self._awaited: list[_Packet] = []
         self._groups: dict[int, _Group] = {}
-        self._group = -1
+        self._group = self._group_before = -1
         self._position = -1
         self._latest_pts: int | None = None
         self._shown_pts: int | None = None
         self._undecided: deque[_Placed] = deque()
         self._any_damage = False
+        self._any_unexplained = False
+        """A packet gave no frame, and nothing has told why."""
         self._is_lost = False
 
     def add_packet(self, pts: int | None, *, is_key: bool, is_discard: bool) -> None:
         """A packet is about to be decoded; `is_discard` ones are decoded but not shown (edit lists)."""
         self._position += 1
+        self._group_before = self._group
         if pts is None:
             self._stop_trusting("a packet has no timestamp")
             return
@@ -93,9 +100,11 @@ class Timeline:
         self._latest_pts = pts if self._latest_pts is None else max(pts, self._latest_pts)
         heapq.heappush(self._awaited, _Packet(pts, self._position, self._group, self._latest_pts))
 
-    def packet_failed(self) -> None:
-        """The packet added last is broken."""
+    def packet_failed(self, *, reaches_back: bool = False) -> None:
+        """The packet added last is broken; what broke it may have spoilt the end of the one before as well."""
         self._damage(self._group, self._position)
+        if reaches_back and self._position > 0:
+            self._damage(self._group_before, self._position - 1)
 
     def lose_count(self) -> None:
         """An unknown number of packets is missing before the next one: nothing from here on can be numbered."""
@@ -144,11 +153,18 @@ class Timeline:
 
     def _give_up(self, packet: _Packet) -> None:
         """No frame came out for this packet."""
-        placed = _Placed(self.frame_count, packet, is_damaged=False)
-        if self._is_broken(placed):
-            self._place(packet, is_damaged=True)
-        else:
-            self.packets_without_frame += 1
+        if not self._is_broken(_Placed(self.frame_count, packet, is_damaged=False)):
+            if self._shown_pts is None or self._is_leading(packet):
+                self.packets_without_frame += 1
+                return
+            if not self.is_one_frame_each:
+                self.packets_without_frame += 1
+                # Some streams are made like that; once there is damage, nobody knows whether this was its work.
+                self._any_unexplained = True
+                self._is_lost = self._is_lost or self._any_damage
+                return
+            self._damage(packet.group, packet.position)
+        self._place(packet, is_damaged=True)
 
     def _place(self, packet: _Packet | None, *, is_damaged: bool) -> int:
         index = self.frame_count
@@ -159,6 +175,8 @@ class Timeline:
     def _is_certain(self, placed: _Placed) -> bool:
         if placed.packet is None or self.distrust:
             return self.frame_count - placed.index > _LOOK_BACK_FRAMES
+        if placed.packet.position == self._position:
+            return False  # a fault in the next packet may reach back into this one
         return self._shown_pts is not None and placed.packet.latest_pts <= self._shown_pts
 
     def _is_broken(self, placed: _Placed) -> bool:
@@ -170,19 +188,23 @@ class Timeline:
         group = self._groups.get(packet.group)
         if group is None:
             return True  # nothing was shown for very many key frames
-        if packet.pts < group.key_pts and self._is_damaged(packet.group - 1):
+        if self._is_leading(packet) and self._is_damaged(packet.group - 1):
             return True
         return group.damaged_from is not None and packet.position >= group.damaged_from
 
     def _is_key(self, packet: _Packet) -> bool:
         return packet.group in self._groups and self._groups[packet.group].key_pts == packet.pts
 
+    def _is_leading(self, packet: _Packet) -> bool:
+        """Whether it is decoded after its group's key frame and shown before it."""
+        return packet.group in self._groups and packet.pts < self._groups[packet.group].key_pts
+
     def _is_damaged(self, group: int) -> bool:
         return group in self._groups and self._groups[group].damaged_from is not None
 
     def _damage(self, group: int, position: int) -> None:
         self._any_damage = True
-        if self.distrust or group not in self._groups:
+        if self.distrust or self._any_unexplained or group not in self._groups:
             self._is_lost = True
             return
         known = self._groups[group].damaged_from

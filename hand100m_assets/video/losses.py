@@ -1,0 +1,131 @@
+"""Damage that neither the reader nor the decoder says a word about.
+
+Some readers, when they have lost their way, go on at the next thing that looks like a packet: what lay between is
+gone, and frames behind it would be numbered too low. And decoders take many a hole for a picture.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
+
+import av.packet
+import av.video.stream
+
+from hand100m_assets.video.bitstream import Data, byte_stream_holds_hole, units_hold_hole
+from hand100m_assets.video.keyframes import vp9_holds_hole
+
+if TYPE_CHECKING:
+    _Packet: TypeAlias = "av.packet.Packet[av.video.stream.VideoStream]"
+
+LOSSY_FORMATS: Final = frozenset({"avi", "mpegts", "mpeg"})
+"""Formats whose readers pass over what they do not understand. Matroska's complains, and mp4 has a table."""
+
+_AVI_CHUNK_HEADER_BYTES: Final = 8
+_STEPS_OF_A_HABIT: Final = 16
+_LEAP: Final = 1.5
+"""So many times the usual distance between frames; a lost one makes it 2."""
+
+
+class LossWatch(Protocol):
+    """Fed with every packet of a file."""
+
+    def loss_before(self, packet: _Packet) -> str | None:
+        """Words for what is missing right before this packet; None when nothing shows it."""
+        ...
+
+
+class _NoWatch:
+    def loss_before(self, packet: _Packet) -> str | None:
+        return None
+
+
+class AviWatch:
+    """An AVI file's index names the place of every packet. An index that misses the first one is not understood."""
+
+    def __init__(self, stream: av.video.stream.VideoStream) -> None:
+        # Copied before anything is read, as the reader adds to a file's index what it finds.
+        entries = getattr(stream, "index_entries", ())
+        self._places = iter([entry.pos + _AVI_CHUNK_HEADER_BYTES for entry in entries if entry.size])
+        self._is_trusted: bool | None = None
+
+    def loss_before(self, packet: _Packet) -> str | None:
+        """As `LossWatch.loss_before`; only the first loss is told, as from there on everything is out of step."""
+        if self._is_trusted is False:
+            return None
+        is_first, is_here = self._is_trusted is None, next(self._places, packet.pos) == packet.pos
+        self._is_trusted = is_here
+        return None if is_here or is_first else "packets are missing: the file's index names another one here"
+
+
+class PaceWatch:
+    """Transport streams only have timestamps: a leap is a loss where frames have come at a steady pace before."""
+
+    def __init__(self) -> None:
+        self._last_dts: int | None = None
+        self._usual = 0
+        self._steady_steps = 0
+
+    def loss_before(self, packet: _Packet) -> str | None:
+        """As `LossWatch.loss_before`."""
+        if packet.dts is None:
+            return None
+        step = packet.dts - self._last_dts if self._last_dts is not None else 0
+        self._last_dts = packet.dts
+        self._usual = self._usual or step
+        is_leap = step > self._usual * _LEAP
+        if is_leap and self._steady_steps >= _STEPS_OF_A_HABIT:
+            return "packets are missing: the timestamps leap"
+        self._steady_steps = 0 if is_leap else self._steady_steps + 1
+        return None
+
+
+def loss_watch(format_name: str, stream: av.video.stream.VideoStream) -> LossWatch:
+    """The watch that fits a container."""
+    if format_name == "avi":
+        return AviWatch(stream)
+    return PaceWatch() if format_name == "mpegts" else _NoWatch()
+
+
+class HoleWatch:
+    """Finds overwritten blocks in packets that a decoder may accept.
+
+    What the first packet holds, too, is the encoder's habit and no sign of a hole.
+    """
+
+    def __init__(self, stream: av.video.stream.VideoStream) -> None:
+        self._length_bytes = _length_bytes(stream)
+        self._holds_hole: Callable[[Data], bool] | None = None
+        if stream.codec_context.name == "vp9":
+            self._holds_hole = vp9_holds_hole
+        elif self._length_bytes is not None:
+            self._holds_hole = partial(units_hold_hole, length_bytes=self._length_bytes)
+        elif stream.codec_context.name in ("h264", "hevc"):
+            self._holds_hole = byte_stream_holds_hole
+        self._is_first = True
+
+    def finds(self, packet: _Packet) -> bool:
+        """Whether this packet holds what its encoder did not write."""
+        is_first, self._is_first = self._is_first, False
+        if self._holds_hole is None or not self._holds_hole(memoryview(packet)):
+            return False
+        if is_first:
+            self._holds_hole = None
+        return not is_first
+
+    def reaches_back(self, packet: _Packet) -> bool:
+        """Whether that which broke this packet may have begun in the one before: its first bytes are not its own."""
+        if packet.is_corrupt:
+            return False  # its end was cut off
+        if self._length_bytes is None:
+            return True
+        first_unit_bytes = int.from_bytes(memoryview(packet)[: self._length_bytes], "big")
+        return not 0 < first_unit_bytes <= packet.size - self._length_bytes
+
+
+def _length_bytes(stream: av.video.stream.VideoStream) -> int | None:
+    """Size of the length before each unit of H.264 or HEVC; None for other codecs and for Annex B."""
+    place = {"h264": 4, "hevc": 21}.get(stream.codec_context.name)
+    extradata = stream.codec_context.extradata or b""
+    return None if place is None or len(extradata) <= place or extradata[0] != 1 else (extradata[place] & 3) + 1
