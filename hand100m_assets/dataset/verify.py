@@ -111,7 +111,20 @@ def count_faults(pairs: HandPairs, tables_dir: Path) -> list[Fault]:
         found.append(Fault(pairs.set_key, None, f"{unexplained} hands are left out without a reason"))
     if len(np.unique(pairs.records["row_index"])) != len(pairs):
         found.append(Fault(pairs.set_key, None, "a hand is there twice"))
+    if not index.samples:
+        found.append(Fault(pairs.set_key, None, "there is no sample at all"))
     return found
+
+
+def left_out_share(pairs: HandPairs) -> float:
+    """Part of the annotation set's hands that are no samples: one lost crop may cost all hands that lead to it."""
+    return 1 - len(pairs) / pairs.index.hands if pairs.index.hands else 0.0
+
+
+def left_out_hands(pairs: HandPairs) -> pl.DataFrame:
+    """The hands that are no samples, each with its reason; rare reasons first, as one may be behind many others."""
+    missing = pl.read_parquet(pairs.folder / MISSING_FILE).sort(pl.len().over("reason"), maintain_order=True)
+    return missing.select(pl.lit(pairs.set_key).alias("annotation_set"), pl.all())
 
 
 @dataclass(frozen=True)

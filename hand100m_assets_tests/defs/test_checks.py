@@ -135,6 +135,7 @@ def test_a_sound_copy_passes_and_says_how_much_was_checked(sound: TinyWorkspace)
         "sheet_cells_are_filled": 16,
         "grids_have_full_size": 2,
         "training_counts_add_up": 4,
+        "training_hands_are_samples": 4,
         "training_keypoints_are_inside": 4,
         "training_pixels_are_those_of_the_frames": 4,
         "training_positives_are_in_range": 4,
@@ -538,6 +539,29 @@ def test_crops_that_cannot_be_cut_again_are_a_warning(sound: TinyWorkspace) -> N
     result = evaluate(sound, "training_pixels_are_those_of_the_frames")
     assert (result.passed, result.severity) == (False, WARN)
     assert "could be compared" in result.description
+
+
+@pytest.mark.parametrize(("limit", "severity"), [(0.5, WARN), (0.49, ERROR)])
+def test_hands_left_out_of_a_training_set_are_judged_by_their_share_and_the_reasons_named(
+    sound: TinyWorkspace, limit: float, severity: dg.AssetCheckSeverity
+) -> None:
+    sound.place.output.frame_file(ONE, 30).unlink()
+    shutil.rmtree(sound.place.output.training_set_dir(SET))
+    build_training_set(sound.place.training_set_job(SET))
+    result = evaluate(sound.reconfigured(max_missing_share=limit), "training_hands_are_samples")
+    assert (result.passed, result.severity, result.metadata["at_fault"]) == (False, severity, 2)
+    assert f"{SET} lacks 50.0% (image not on disk: 1, positive is left out itself: 1)" in result.description
+    assert "| 11 |" in examples(result) and "| 12 |" in examples(result)
+
+
+def test_a_training_set_without_a_sample_is_an_error_whatever_the_limit(sound: TinyWorkspace) -> None:
+    shutil.rmtree(sound.place.output.frames_dir)
+    shutil.rmtree(sound.place.output.training_set_dir(SET))
+    build_training_set(sound.place.training_set_job(SET))
+    assert evaluate(sound, "training_hands_are_samples").severity == ERROR
+    result = evaluate(sound.reconfigured(max_missing_share=1), "training_counts_add_up")
+    assert (result.passed, result.severity) == (False, ERROR)
+    assert "no sample at all" in examples(result)
 
 
 @pytest.mark.parametrize(

@@ -47,6 +47,7 @@ CHECKS = {
     "sheets": {"sheet_cells_are_filled"},
     "training_set": {
         "training_counts_add_up",
+        "training_hands_are_samples",
         "training_keypoints_are_inside",
         "training_pixels_are_those_of_the_frames",
         "training_positives_are_in_range",

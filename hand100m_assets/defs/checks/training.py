@@ -15,6 +15,8 @@ from hand100m_assets.dataset.verify import (
     faults_table,
     frames_again,
     keypoint_faults,
+    left_out_hands,
+    left_out_share,
     pair_faults,
     shard_faults,
 )
@@ -29,7 +31,7 @@ _AGAIN = "Delete the folder of the training set and materialize it again."
 
 
 def build_training_checks(source: Source) -> list[dg.AssetChecksDefinition]:
-    """Bytes and pictures, keypoints, pairs, counts, and pixels cut again."""
+    """Bytes and pictures, keypoints, pairs, counts, how many hands are left out, and pixels cut again."""
     return [
         _check(
             source,
@@ -63,6 +65,7 @@ def build_training_checks(source: Source) -> list[dg.AssetChecksDefinition]:
             what="counts differ from the annotation set's",
             fix="Materialize training_set again.",
         ),
+        _left_out_check(source),
         _pixel_check(source),
     ]
 
@@ -81,6 +84,32 @@ def _check(
         return offenders(found, severity=ERROR, what=what, fix=fix, checked=sum(map(len, sets)))
 
     return check
+
+
+def _left_out_check(source: Source) -> dg.AssetChecksDefinition:
+    @dg.asset_check(
+        asset=[source.name, "training_set"],
+        description="A hand leaves with its positive, so that a few lost crops may empty a whole set.",
+        automation_condition=FOLLOWS,
+    )
+    @fails_clearly
+    def training_hands_are_samples(workspace: Workspace) -> dg.AssetCheckResult:
+        place = workspace.source(source)
+        sets, limit = _open_all(place), place.settings.max_missing_share
+        if not sets:
+            return nothing_yet("training sets")
+        worst = max(sets, key=left_out_share)
+        share = left_out_share(worst)
+        why = ", ".join(f"{reason}: {count:,}" for reason, count in worst.index.left_out.items())
+        return offenders(
+            pl.concat([left_out_hands(pairs) for pairs in sets]),
+            severity=ERROR if share > limit else WARN,
+            what="hands are no samples",
+            fix=f"{worst.set_key} lacks {share:.1%} ({why}); more than {limit:.1%} is an error.",
+            checked=sum(pairs.index.hands for pairs in sets),
+        )
+
+    return training_hands_are_samples
 
 
 def _pixel_check(source: Source) -> dg.AssetChecksDefinition:

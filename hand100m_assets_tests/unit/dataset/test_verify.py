@@ -16,6 +16,8 @@ from hand100m_assets.dataset.verify import (
     faults_table,
     frames_again,
     keypoint_faults,
+    left_out_hands,
+    left_out_share,
     pair_faults,
     shard_faults,
 )
@@ -53,6 +55,7 @@ def test_a_sound_set_has_no_fault(scene: Scene) -> None:
     pairs = scene.pairs()
     assert shard_faults(pairs, 2) == keypoint_faults(pairs) == pair_faults(pairs) == []
     assert count_faults(pairs, scene.tables) == []
+    assert (left_out_share(pairs), left_out_hands(pairs).height) == (0, 0)
     audit = audit_pixels(pairs, count=50, seed=0, image_of=image_of(scene))
     assert (audit.compared, audit.faults, audit.skipped) == (6, [], {})
 
@@ -115,6 +118,17 @@ def test_counts_that_do_not_add_up_are_found(scene: Scene) -> None:
         "1 hands are left out without a reason",
     ]
     assert "a hand is there twice" in [f.what for f in count_faults(spoil(scene, 1, row_index=0), scene.tables)]
+
+
+def test_one_lost_crop_that_empties_the_set_shows(scene: Scene) -> None:
+    (scene.frames_dir / "video_1" / frame_file_name(30)).unlink()
+    scene.build(folder=scene.root / "training_set" / "fewer")
+    pairs = HandPairs(scene.root, "fewer", tensors=False)
+    assert left_out_share(pairs) == 1
+    reasons = left_out_hands(pairs).select("annotation_set", "hand_id", "reason").rows()
+    assert reasons[0] == ("fewer", 103, "image not on disk")
+    assert {reason for _, _, reason in reasons[1:]} == {"positive is left out itself"}
+    assert [fault.what for fault in count_faults(pairs, scene.tables)] == ["there is no sample at all"]
 
 
 def test_a_crop_of_another_frame_is_found(scene: Scene) -> None:
