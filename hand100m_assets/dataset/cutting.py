@@ -31,6 +31,12 @@ PACK_SUFFIX: Final = ".pack"
 VIDEO_FAULTS: Final = (VideoUnreadableError, RetryableError)
 """What may be wrong with a video; the output disk's refusal, though it may pass, too, is not raised while decoding."""
 
+CHANGED: Final = "the video file changed while it was read"
+
+
+class _VideoChangedError(Exception):
+    """Nothing of this pass can be trusted: who can say which file a frame was of."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class CutJob:
@@ -87,12 +93,19 @@ def cut_video(job: CutJob) -> VideoCut:
     with HandTable(job.tables_dir) as table:
         hands = [(row, table[row]) for row in job.rows]
     try:
-        result = _write_pack(job, hands, why_full=None)
-    except DecodeAgainError as doubt:
-        result = _write_pack(job, hands, why_full=doubt.reason)
+        result = _pack_or_again(job, hands)
+    except _VideoChangedError:
+        return given_up(job, CHANGED)
     with output_errors(job.record):
         write_whole(job.record, result.model_dump_json().encode())
     return result
+
+
+def _pack_or_again(job: CutJob, hands: list[tuple[int, HandRow]]) -> VideoCut:
+    try:
+        return _write_pack(job, hands, why_full=None)
+    except DecodeAgainError as doubt:
+        return _write_pack(job, hands, why_full=doubt.reason)
 
 
 def _write_pack(job: CutJob, hands: list[tuple[int, HandRow]], *, why_full: str | None) -> VideoCut:
@@ -104,7 +117,7 @@ def _write_pack(job: CutJob, hands: list[tuple[int, HandRow]], *, why_full: str 
 
 
 def given_up(job: CutJob, reason: str) -> VideoCut:
-    """The answer for a video whose worker died or hung: its hands are missing, to be tried again next time."""
+    """The answer for a video whose worker died or hung, or that changed: its hands are missing until the next build."""
     return VideoCut(video_id=job.video_id, token=job.token, missing=dict.fromkeys(job.rows, reason))
 
 
@@ -171,6 +184,8 @@ class _Cut:
                 yield by_frame.pop(frame_index), image
         except VIDEO_FAULTS as error:
             reason, self.for_good = error.what, isinstance(error, PermanentError)
+        if token_of_video(self.job.video_path, self.job.extraction) != self.job.token:
+            raise _VideoChangedError
         for frame_index, hands in by_frame.items():
             is_beyond = report.frame_count is not None and frame_index >= report.frame_count
             yield hands, "frame beyond the end" if is_beyond else reason
@@ -191,8 +206,6 @@ class _Cut:
             image = decode(encode_jpeg(picked, options.jpeg_quality, options.colour_rule))
             assert image is not None
             yield picked.frame_index, image
-        if token_of_video(job.video_path, options) != job.token:
-            raise RetryableError("the video file changed while it was read", where=job.video_path)
 
 
 def token_of_video(path: Path, options: ExtractionOptions) -> str | None:

@@ -19,7 +19,8 @@ from hand100m_assets.dataset.cutting import CutJob
 from hand100m_assets.dataset.records import VideoCut
 from hand100m_assets.dataset.storedcrop import CropOptions, decode
 from hand100m_assets.dataset.workers import DIED, cut_many
-from hand100m_assets.errors import AnnotationFileError, RetryableError
+from hand100m_assets.errors import AnnotationFileError, RetryableError, VideoUnreadableError
+from hand100m_assets.video.decode import decode_frames
 from hand100m_assets.video.extract import extract_video
 from hand100m_assets.video.manifest import ExtractionOptions
 from hand100m_assets.video.selection import StrideSelection
@@ -226,6 +227,30 @@ def test_a_replaced_video_is_cut_anew(tmp_path: Path, clips: Path) -> None:
     assert scene.build(cut_from="videos").cut == 2
     after = [s["image"] for s in scene.pairs()]
     assert [np.array_equal(a, b) for a, b in zip(before, after, strict=True)] == [False, False, True, True]
+
+
+@pytest.mark.parametrize("then", ["decoded to its end", "unreadable"])
+def test_a_video_that_changes_while_it_is_read_gives_no_crop_until_the_next_build(
+    tmp_path: Path, clips: Path, monkeypatch: pytest.MonkeyPatch, then: str
+) -> None:
+    scene = filmed(tmp_path, clips, {"video_0": "keyint30_no_b", "video_1": "open_gop"})
+    changing = scene.root / "videos" / "video_0.mp4"
+
+    def changed_after_a_frame(path, selection, report, *how, **more):
+        for picked in decode_frames(path, selection, report, *how, **more):
+            yield picked
+            if path == changing:
+                os.utime(path, ns=(1, 1))
+                if then == "unreadable":
+                    raise VideoUnreadableError("no more of it", where=path)
+
+    monkeypatch.setattr(cutting, "decode_frames", changed_after_a_frame)
+    made = scene.build(cut_from="videos", shard_samples=1)
+    assert made.cut == 2 and {i for i, reason in reasons(scene).items() if reason == cutting.CHANGED} == {100, 101}
+    stored = [json.loads(path.read_bytes())["videos"] for path in scene.job().folder.glob("shard-*.json")]
+    assert {cut["video_id"] for videos in stored for cut in videos} == {"video_1"}
+    monkeypatch.undo()
+    assert scene.build(cut_from="videos").cut == 2 and reasons(scene) == {}
 
 
 def test_a_build_that_was_killed_goes_on_and_ends_with_the_same_bytes(scene: Scene, tmp_path: Path) -> None:
