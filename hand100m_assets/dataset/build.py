@@ -17,7 +17,7 @@ import polars as pl
 
 from hand100m_assets.annotations.lookup_build import build_lookup
 from hand100m_assets.annotations.lookup_format import stamp_of_tables
-from hand100m_assets.annotations.tables import HANDS_FILE, IMAGES_FILE
+from hand100m_assets.annotations.tables import HANDS_FILE
 from hand100m_assets.dataset.cutting import CutJob, token_of, token_of_video
 from hand100m_assets.dataset.job import BuildReport, TrainingSetJob
 from hand100m_assets.dataset.plan import (
@@ -151,7 +151,7 @@ class _Build:
     def _cut_or_reuse(
         self, wanted: Sequence[tuple[str, tuple[int, ...]]]
     ) -> Generator[tuple[CutJob, VideoCut], None, None]:
-        names = self._file_names()
+        names = self.job.file_names()
         jobs = [self._cut_job(video_id, rows, names) for video_id, rows in wanted]
         finished = {job.video_id: cut for job in jobs if (cut := _finished_pack(job)) is not None}
         new = [job for job in jobs if job.video_id not in finished]
@@ -184,14 +184,6 @@ class _Build:
             for path in self.packs.iterdir():
                 path.unlink()
             self.packs.rmdir()
-
-    def _file_names(self) -> dict[int, str]:
-        if not self.job.prefixes or self.job.cut_from == "videos":
-            return {}
-        images = pl.scan_parquet(self.job.tables_dir / IMAGES_FILE).select("image_id", "file_name")
-        images = images.unique("image_id", keep="first", maintain_order=True)
-        named = self.hands.select("image_id").with_row_index("row").join(images, on="image_id")
-        return dict(named.select("row", "file_name").collect().iter_rows())
 
 
 def _finished_pack(job: CutJob) -> VideoCut | None:

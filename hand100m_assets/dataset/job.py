@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
+import polars as pl
+
+from hand100m_assets.annotations.tables import HANDS_FILE, IMAGES_FILE
 from hand100m_assets.dataset.records import CutFrom, TrainingIndex
 from hand100m_assets.dataset.storedcrop import CropOptions
 from hand100m_assets.video.limits import UNLIMITED, Limits
@@ -43,6 +47,15 @@ class TrainingSetJob:
     prefixes: Mapping[str, Path] = field(default_factory=dict)
     shard_samples: int = 2000
     workers: int = 0
+
+    def file_names(self, by: Literal["row", "row_index"] = "row") -> dict[int, str]:
+        """Each hand's `file_name`; nothing where no prefix could match, as names are of no use then."""
+        if not self.prefixes or self.cut_from == "videos":
+            return {}
+        images = pl.scan_parquet(self.tables_dir / IMAGES_FILE).select("image_id", "file_name")
+        images = images.unique("image_id", keep="first", maintain_order=True)
+        hands = pl.scan_parquet(self.tables_dir / HANDS_FILE).select("row_index", "image_id").with_row_index("row")
+        return dict(hands.join(images, on="image_id").select(by, "file_name").collect().iter_rows())
 
 
 @dataclass(frozen=True)

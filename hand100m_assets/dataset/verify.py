@@ -13,15 +13,16 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from hand100m_assets.annotations.paths import image_path
 from hand100m_assets.annotations.tables import read_summary
-from hand100m_assets.dataset.handpairs import HandPairs
+from hand100m_assets.dataset.handpairs import HandPairs, Origin
+from hand100m_assets.dataset.job import TrainingSetJob
 from hand100m_assets.dataset.records import MISSING_FILE, ShardEntry
 from hand100m_assets.dataset.storedcrop import decode, store_crop
 from hand100m_assets.errors import EmptyCropError, Hand100mError, TrainingSetError
 from hand100m_assets.render.crop import ImageBgr
 from hand100m_assets.render.jpeg import read_image
 from hand100m_assets.video.decode import pick_frames
-from hand100m_assets.video.manifest import ExtractionOptions
 from hand100m_assets.video.picture import encode_jpeg
 from hand100m_assets.video.selection import FrameSetSelection
 
@@ -147,7 +148,7 @@ def audit_pixels(
     *,
     count: int,
     seed: int,
-    image_of: Callable[[str, int], ImageBgr | str],
+    image_of: Callable[[Origin], ImageBgr | str],
 ) -> PixelAudit:
     """Cut some samples again and compare them with what is stored.
 
@@ -155,7 +156,7 @@ def audit_pixels(
         pairs: The training set.
         count: How many are drawn.
         seed: Of the drawing.
-        image_of: The frame of a video, or why it cannot be had.
+        image_of: The picture that a sample is cut from, or why it cannot be had.
     """
     drawn = np.random.default_rng(seed).permutation(len(pairs))[:count]
     faults, skipped = [], dict[str, int]()
@@ -170,10 +171,10 @@ def audit_pixels(
     return PixelAudit(len(drawn) - sum(skipped.values()), faults, skipped)
 
 
-def _compared(pairs: HandPairs, sample: int, image_of: Callable[[str, int], ImageBgr | str]) -> Fault | str | None:
+def _compared(pairs: HandPairs, sample: int, image_of: Callable[[Origin], ImageBgr | str]) -> Fault | str | None:
     """None where they are the same; a text where nothing could be compared."""
     origin = pairs.origin(sample)
-    image = image_of(origin.video_id, origin.frame_index)
+    image = image_of(origin)
     if isinstance(image, str):
         return image
     options = pairs.index.order.options
@@ -191,26 +192,34 @@ def _compared(pairs: HandPairs, sample: int, image_of: Callable[[str, int], Imag
     return None
 
 
-def frames_again(
-    frame_path: Callable[[str, int], Path], video_path: Callable[[str], Path], extraction: ExtractionOptions
-) -> Callable[[str, int], ImageBgr | str]:
-    """Frames from disk; where they are not there, decoded from the video."""
+def images_again(job: TrainingSetJob) -> Callable[[Origin], ImageBgr | str]:
+    """What a build would cut from: images on disk; a frame of ours that is not there is decoded from the video.
 
-    def image_of(video_id: str, frame_index: int) -> ImageBgr | str:
-        image = read_image(frame_path(video_id, frame_index))
-        if not isinstance(image, str):
-            return image
-        path = video_path(video_id)
-        if not path.exists():
-            return FRAME_MISSING
-        try:
-            picked, _ = pick_frames(path, FrameSetSelection([frame_index]))
-        except Hand100mError as error:
-            return error.what
-        decoded = decode(encode_jpeg(picked[0], extraction.jpeg_quality, extraction.colour_rule)) if picked else None
-        return "frame cannot be decoded" if decoded is None else decoded
+    An image under a mapped prefix may be made by others and is looked for there alone: ours may be another picture.
+    """
+    names = job.file_names(by="row_index")
+
+    def image_of(origin: Origin) -> ImageBgr | str:
+        place = origin.video_id, origin.frame_index, job.frames_dir
+        path = image_path(names.get(origin.row_index, ""), *place, job.prefixes)
+        image = read_image(path)
+        if isinstance(image, str) and path == image_path("", *place):
+            return _decoded_again(job, origin)
+        return image
 
     return image_of
+
+
+def _decoded_again(job: TrainingSetJob, origin: Origin) -> ImageBgr | str:
+    path, options = job.video_path(origin.video_id), job.extraction
+    if not path.exists():
+        return FRAME_MISSING
+    try:
+        picked, _ = pick_frames(path, FrameSetSelection([origin.frame_index]))
+    except Hand100mError as error:
+        return error.what
+    decoded = decode(encode_jpeg(picked[0], options.jpeg_quality, options.colour_rule)) if picked else None
+    return "frame cannot be decoded" if decoded is None else decoded
 
 
 def _fault(pairs: HandPairs, sample: int, what: str) -> Fault:

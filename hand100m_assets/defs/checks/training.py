@@ -13,7 +13,7 @@ from hand100m_assets.dataset.verify import (
     audit_pixels,
     count_faults,
     faults_table,
-    frames_again,
+    images_again,
     keypoint_faults,
     left_out_hands,
     left_out_share,
@@ -138,8 +138,7 @@ def _pixel_check(source: Source) -> dg.AssetChecksDefinition:
 
 
 def _audit(place: SourceWorkspace, pairs: HandPairs) -> PixelAudit:
-    find = place.image_path()
-    image_of = frames_again(lambda video, frame: find(video, frame, None), place.video_file, place.extraction_options)
+    image_of = images_again(place.training_set_job(pairs.set_key))
     return audit_pixels(pairs, count=place.settings.training_set_audit, seed=seed_of_today(), image_of=image_of)
 
 

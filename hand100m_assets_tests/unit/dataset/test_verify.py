@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import cv2
 import numpy as np
 import polars as pl
 import pytest
 
-from hand100m_assets.dataset.handpairs import HandPairs
+from hand100m_assets.dataset.build import build_training_set
+from hand100m_assets.dataset.handpairs import HandPairs, Origin
 from hand100m_assets.dataset.verify import (
     FRAME_MISSING,
     audit_pixels,
     count_faults,
     faults_table,
-    frames_again,
+    images_again,
     keypoint_faults,
     left_out_hands,
     left_out_share,
@@ -22,7 +24,7 @@ from hand100m_assets.dataset.verify import (
     shard_faults,
 )
 from hand100m_assets.layout import frame_file_name
-from hand100m_assets.video.manifest import ExtractionOptions
+from hand100m_assets.render.jpeg import NOT_ON_DISK
 from hand100m_assets_tests.unit.dataset.scene import Scene, picture, ring
 
 
@@ -31,13 +33,6 @@ def scene(tmp_path: Path) -> Scene:
     scene = ring(Scene(tmp_path / "ego4d"), ["video_0", "video_1", "video_2"])
     scene.build(shard_samples=2)
     return scene
-
-
-def image_of(scene: Scene):
-    def path(video_id: str, frame_index: int) -> Path:
-        return scene.frames_dir / video_id / frame_file_name(frame_index)
-
-    return frames_again(path, lambda video_id: scene.root / f"{video_id}.mp4", ExtractionOptions())
 
 
 def spoil(scene: Scene, sample: int, **values: object) -> HandPairs:
@@ -56,7 +51,7 @@ def test_a_sound_set_has_no_fault(scene: Scene) -> None:
     assert shard_faults(pairs, 2) == keypoint_faults(pairs) == pair_faults(pairs) == []
     assert count_faults(pairs, scene.tables) == []
     assert (left_out_share(pairs), left_out_hands(pairs).height) == (0, 0)
-    audit = audit_pixels(pairs, count=50, seed=0, image_of=image_of(scene))
+    audit = audit_pixels(pairs, count=50, seed=0, image_of=images_again(scene.job()))
     assert (audit.compared, audit.faults, audit.skipped) == (6, [], {})
 
 
@@ -132,8 +127,8 @@ def test_one_lost_crop_that_empties_the_set_shows(scene: Scene) -> None:
 
 
 def test_a_crop_of_another_frame_is_found(scene: Scene) -> None:
-    def other(video_id: str, frame_index: int) -> np.ndarray:
-        return picture(f"other {video_id}/{frame_index}")
+    def other(origin: Origin) -> np.ndarray:
+        return picture(f"other {origin.video_id}/{origin.frame_index}")
 
     audit = audit_pixels(scene.pairs(), count=3, seed=1, image_of=other)
     assert audit.compared == len(audit.faults) == 3
@@ -143,8 +138,35 @@ def test_a_crop_of_another_frame_is_found(scene: Scene) -> None:
 def test_what_cannot_be_cut_again_is_counted_not_passed(scene: Scene) -> None:
     for path in scene.frames_dir.rglob("*.jpg"):
         path.unlink()
-    audit = audit_pixels(scene.pairs(), count=4, seed=0, image_of=image_of(scene))
+    audit = audit_pixels(scene.pairs(), count=4, seed=0, image_of=images_again(scene.job()))
     assert (audit.compared, audit.skipped) == (0, {FRAME_MISSING: 4})
+
+
+def test_crops_of_images_under_a_prefix_are_compared_with_those_images(scene: Scene, tmp_path: Path) -> None:
+    """Our own frames are there, too, and are other pictures."""
+    prefixes = {"Hand2M/ego4d": tmp_path / "elsewhere"}
+    scene.frames_dir.rename(tmp_path / "elsewhere")
+    job = scene.job(prefixes=prefixes, folder=scene.root / "training_set" / "mapped")
+    build_training_set(job)
+    pairs = HandPairs(scene.root, "mapped", tensors=False)
+    for number in range(len(pairs)):
+        origin = pairs.origin(number)
+        path = scene.add_frame(origin.video_id, origin.frame_index)
+        assert cv2.imwrite(str(path), 255 - cv2.imread(str(path)))
+    audit = audit_pixels(pairs, count=50, seed=0, image_of=images_again(job))
+    assert (audit.compared, audit.faults, audit.skipped) == (6, [], {})
+    changed = tmp_path / "elsewhere" / "video_0" / frame_file_name(30)
+    assert cv2.imwrite(str(changed), picture("another"))
+    audit = audit_pixels(pairs, count=50, seed=0, image_of=images_again(job))
+    assert [fault.hand_id for fault in audit.faults] == [101]
+
+
+def test_an_image_under_a_prefix_that_is_gone_is_not_compared_with_a_frame_of_ours(
+    scene: Scene, tmp_path: Path
+) -> None:
+    job = scene.job(prefixes={"Hand2M/ego4d": tmp_path / "unmounted"})
+    audit = audit_pixels(scene.pairs(), count=4, seed=0, image_of=images_again(job))
+    assert (audit.compared, audit.skipped) == (0, {NOT_ON_DISK: 4})
 
 
 def test_faults_are_rows_for_the_ui(scene: Scene) -> None:
