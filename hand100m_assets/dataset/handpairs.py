@@ -23,7 +23,7 @@ from hand100m_assets.render.crop import CROP_SIZE_PX, CropRegion, ImageBgr, crop
 Pictures: TypeAlias = Literal["crops", "frames"]
 Sample: TypeAlias = dict[str, Any]
 
-_REBUILD: Final = "Build the training set again: only what is wrong is made anew."
+_REBUILD: Final = "Copy it again, or delete it and build the training set: only its crops are cut anew."
 
 
 class Origin(NamedTuple):
@@ -85,7 +85,9 @@ class HandPairs:
             set_key: Such as `simhand-50k`.
             pictures: `crops` reads what was cut once; `frames` decodes the whole frame for each sample, as the
                 original does.
-            frames_dir: Folder of frame folders, for `frames` and for `image_name`; `<root>/frames` when None.
+            frames_dir: Folder of frame folders, for `frames` and for `image_name`; `<root>/frames` when None. Images
+                elsewhere, which `HAND100M_IMAGE_PREFIXES` lets crops be cut from, are found only where they are named
+                in the same way below this folder: the set does not keep their names.
             tensors: Whether joints and `K` are PyTorch's tensors rather than arrays, which is what the original
                 gives; when None, if PyTorch is installed. The image is an array either way.
 

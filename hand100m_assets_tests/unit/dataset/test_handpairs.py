@@ -174,8 +174,20 @@ def test_a_damaged_picture_names_its_hand(breakable: Scene) -> None:
     data = bytearray(path.read_bytes())
     data[origin.offset : origin.offset + 40] = bytes(40)
     path.write_bytes(data)
-    with pytest.raises(TrainingSetError, match=f"picture of hand {origin.hand_id} is damaged"):
+    with pytest.raises(TrainingSetError, match=f"{origin.shard}: the picture of hand {origin.hand_id} is damaged"):
         breakable.pairs()[2]
+
+
+def test_damage_of_any_kind_is_mended_by_what_the_error_says(breakable: Scene) -> None:
+    truth = digests(breakable.pairs())
+    for harm in (lambda data: bytes(len(data)), lambda data: data[:-600]):
+        path = breakable.pairs().folder / breakable.pairs().origin(2).shard
+        path.write_bytes(harm(path.read_bytes()))
+        with pytest.raises(TrainingSetError, match="delete it and build the training set") as caught:
+            breakable.pairs()[2]
+        Path(caught.value.where).unlink()
+        assert breakable.build(shard_samples=3).cut < len(truth)
+        assert digests(breakable.pairs()) == truth
 
 
 def test_records_cut_short_are_reported(breakable: Scene) -> None:
@@ -204,6 +216,14 @@ def test_a_frame_that_is_gone_or_broken_is_reported_in_the_frames_way(breakable:
     path.unlink()
     with pytest.raises(TrainingSetError, match="cannot be read"):
         pairs[0]
+
+
+def test_frames_elsewhere_are_named_and_read_there(scene: Scene, tmp_path: Path) -> None:
+    """As for images of a mapped prefix, whose own names the set does not keep."""
+    (tmp_path / "moved").symlink_to(scene.frames_dir)
+    pairs = scene.pairs(pictures="frames", frames_dir=tmp_path / "moved")
+    assert pairs[3]["image_name"] == str(tmp_path / "moved" / "video_1" / "frame_000030.jpg")
+    assert np.array_equal(pairs[3]["image"], scene.pairs()[3]["image"])
 
 
 def test_the_pace_is_that_of_this_process(scene: Scene) -> None:
