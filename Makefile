@@ -13,7 +13,7 @@ PORT ?= 3000
 TEST_PROCESSES ?= 3   # tests of daemons and servers mostly wait: 3 keep 2 cores busy
 
 .DEFAULT_GOAL := help
-.PHONY: help demo dev test test-quick explore check check-data format bench bench-video bench-annotations bench-mining bench-orchestration bench-grid bench-training lock clean
+.PHONY: help demo settings dev test test-quick explore check check-data format bench bench-video bench-annotations bench-mining bench-orchestration bench-grid bench-training lock clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,7 +25,11 @@ $(STAMP): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[test,check]'
 	@touch $@
 
-$(DAGSTER_HOME)/dagster.yaml: dagster.yaml
+# Asked before anything is made: `hand100m sample` takes a demo folder with something else in it for somebody's data.
+settings:
+	@test -f $(ENV_FILE) || { echo "No .env and no demo yet: run 'make demo', or copy .env.example to .env"; exit 2; }
+
+$(DAGSTER_HOME)/dagster.yaml: dagster.yaml | settings
 	@mkdir -p $(@D) && cp $< $@
 
 demo: $(STAMP) ## make a miniature Hand100M, run the whole preparation on it, say where the grids are
@@ -35,8 +39,7 @@ demo: $(STAMP) ## make a miniature Hand100M, run the whole preparation on it, sa
 	@echo "The faults named above were planted: $(DEMO)/sample_report.json lists them."
 	@echo "Open the UI on these results: make dev    (then http://localhost:$(PORT))"
 
-dev: $(STAMP) $(DAGSTER_HOME)/dagster.yaml ## the Dagster UI and daemon, on your .env or else on the demo
-	@test -f $(ENV_FILE) || { echo "No .env and no demo yet: run 'make demo', or copy .env.example to .env"; exit 2; }
+dev: settings $(STAMP) $(DAGSTER_HOME)/dagster.yaml ## the Dagster UI and daemon, on your .env or else on the demo
 	@for source in ego4d 100doh; do $(IN_USE) $(BIN)/dagster instance concurrency set $${source}_frames 1 >/dev/null; done
 	$(IN_USE) VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/dg dev --port $(PORT)
 
@@ -57,7 +60,7 @@ check: $(STAMP) ## lint, types, definitions
 	@home=$$(mktemp -d) && cp dagster.yaml $$home && trap "rm -rf $$home" EXIT && \
 		DAGSTER_HOME=$$home HAND100M_DATA_ROOT=/nowhere VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/dg check defs
 
-check-data: $(STAMP) $(DAGSTER_HOME)/dagster.yaml ## asset checks on your data; exit status 1 on an error, for CI
+check-data: settings $(STAMP) $(DAGSTER_HOME)/dagster.yaml ## asset checks on your data; exit status 1 on an error, for CI
 	$(IN_USE) $(BIN)/python -m hand100m_assets.defs.check_data
 
 bench: $(STAMP) ## time and memory beside what a user would pick instead
