@@ -57,4 +57,7 @@ def _of_source(source: Source, settings: Settings) -> dg.Definitions:
     )
 
 
-defs = build_defs()
+@dg.definitions
+def defs() -> dg.Definitions:
+    """What Dagster loads; a function, so that a fault in the settings is no fault of whoever imports this file."""
+    return build_defs()

@@ -1,11 +1,12 @@
 """Every asset check against what is on disk, for a CI: `python -m hand100m_assets.defs.check_data`.
 
-Exit status 1 when a check of error severity fails. Launching the checks job from the command line of
-Dagster exits 0 there unless the check blocks, hence this.
+Exit status 1 when a check of error severity fails, 2 when a setting is wrong. Launching the checks job from the
+command line of Dagster exits 0 there unless the check blocks, hence this.
 """
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import click
 import dagster as dg
@@ -80,14 +81,22 @@ def open_instance() -> dg.DagsterInstance:
         ) from error
 
 
-def main() -> None:
-    """Evaluate, report, and exit 1 for an error."""
+@contextmanager
+def ending_clearly() -> Iterator[None]:
+    """End the process on an error of ours with its one line, and 2 where a setting is at fault, else 1."""
     try:
-        with open_instance() as instance:
-            evaluations = evaluate_checks(build_defs(), instance)
+        yield
     except Hand100mError as error:
         click.secho(str(error), fg="red", err=True)
-        sys.exit(1)
+        sys.exit(2 if isinstance(error, SettingsError) else 1)
+
+
+def main() -> None:
+    """Evaluate, report, and exit 1 for an error."""
+    with ending_clearly():
+        defs = build_defs()
+        with open_instance() as instance:
+            evaluations = evaluate_checks(defs, instance)
     report(evaluations)
     sys.exit(1 if failed_errors(evaluations) else 0)
 

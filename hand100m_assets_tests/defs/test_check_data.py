@@ -76,5 +76,5 @@ def test_without_an_instance_it_says_which_variable_to_set(
     monkeypatch.delenv("DAGSTER_HOME", raising=False)
     if home:
         monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / home))
-    assert exit_status() == 1
+    assert exit_status() == 2
     assert capsys.readouterr().err.startswith("DAGSTER_HOME: no Dagster instance there")
