@@ -1,22 +1,25 @@
 """Everything that sensors and schedules would do, now, in this process: `python -m hand100m_assets.defs.catch_up`.
 
 For a first look (`make demo`) and for machines without a daemon. Runs are recorded in the instance, so the
-UI shows them; work that is already done costs milliseconds, and a bad video never stops the rest.
+UI shows them; work that is already done costs milliseconds, and nothing that fails stops the rest. Exit status 0 also
+with videos that failed for good, which are reported as missing; 1 when anything else failed; 2 for a wrong setting.
 """
 
 import sys
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import click
 import dagster as dg
 from dagster._core.definitions.sensor_definition import SensorExecutionData
+from dagster._core.execution.plan.objects import UserFailureData
 
 from hand100m_assets.dataset.handpairs import HandPairs
 from hand100m_assets.dataset.speed import samples_per_second
 from hand100m_assets.definitions import build_defs
-from hand100m_assets.defs.check_data import evaluate_checks, failure_lines, open_instance, report
+from hand100m_assets.defs.check_data import ending_clearly, evaluate_checks, failure_lines, open_instance, report
 from hand100m_assets.defs.jobs import annotations_job_name, catalog_job_name, frames_job_name, pictures_job_name
 from hand100m_assets.defs.partitions import annotation_set_partitions, key_ranges, known_keys, video_partitions
 from hand100m_assets.defs.plain_log import PLAIN
@@ -36,13 +39,15 @@ class CatchUp:
     """One pass over both sources against one instance.
 
     Attributes:
-        failed_runs: Jobs whose run did not succeed, with the partition or range asked for.
+        bad_videos: Runs of frames that failed by nothing but videos that failed for good; the rest of each is done.
+        failed: What else did not succeed, a line each.
     """
 
     settings: Settings
     instance: dg.DagsterInstance
     settle_s: float = SETTLE_S
-    failed_runs: list[str] = field(default_factory=list)
+    bad_videos: list[str] = field(default_factory=list)
+    failed: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.defs = build_defs(self.settings)
@@ -50,15 +55,23 @@ class CatchUp:
     def everything(self) -> None:
         """Notice what is new, then annotations, frames, catalog and pictures of every source."""
         self.notice()
-        for source in SOURCES:
-            place = SourceWorkspace(self.settings, source)
-            for key in self._changed_sets(place):
-                self._run(annotations_job_name(source), partition_key=key)
-            for first, last in self._outstanding_ranges(place):
-                self._run(frames_job_name(source), tags={RANGE_START_TAG: first, RANGE_END_TAG: last})
-            self._run(catalog_job_name(source))
-            for key in known_keys(self.instance, annotation_set_partitions(source)):
-                self._run(pictures_job_name(source), partition_key=key)
+        for place in (SourceWorkspace(self.settings, source) for source in SOURCES):
+            for part in (self._annotations, self._frames, self._catalog, self._pictures):
+                with self._going_on():
+                    part(place)
+
+    def check(self) -> None:
+        """Evaluate every check and print what they found."""
+        with self._going_on():
+            report(evaluate_checks(self.defs, self.instance))
+
+    @contextmanager
+    def _going_on(self) -> Iterator[None]:
+        """Note an error of ours and pass over it: a folder that is not here is no reason to leave out the others."""
+        try:
+            yield
+        except Hand100mError as error:
+            self.failed.append(str(error))
 
     def notice(self) -> None:
         """Two looks by every folder sensor, as the daemon would take them: new partitions are registered."""
@@ -75,6 +88,21 @@ class CatchUp:
             click.echo(f"{name}: {data.skip_message}")
         return data.cursor or cursor
 
+    def _annotations(self, place: SourceWorkspace) -> None:
+        for key in self._changed_sets(place):
+            self._run(place, annotations_job_name(place.source), partition_key=key)
+
+    def _frames(self, place: SourceWorkspace) -> None:
+        for first, last in self._outstanding_ranges(place):
+            self._run(place, frames_job_name(place.source), tags={RANGE_START_TAG: first, RANGE_END_TAG: last})
+
+    def _catalog(self, place: SourceWorkspace) -> None:
+        self._run(place, catalog_job_name(place.source))
+
+    def _pictures(self, place: SourceWorkspace) -> None:
+        for key in known_keys(self.instance, annotation_set_partitions(place.source)):
+            self._run(place, pictures_job_name(place.source), partition_key=key)
+
     def _changed_sets(self, place: SourceWorkspace) -> Iterator[str]:
         files = place.annotation_files().files
         for key in known_keys(self.instance, annotation_set_partitions(place.source)):
@@ -90,16 +118,41 @@ class CatchUp:
         batch = self.settings.videos_per_run
         return key_ranges(videos.wanted, registered, may_span=videos.done, batch_size=batch, limit=len(videos.wanted))
 
-    def _run(self, job: str, *, partition_key: str | None = None, tags: Mapping[str, str] | None = None) -> None:
+    def _run(
+        self,
+        place: SourceWorkspace,
+        job: str,
+        *,
+        partition_key: str | None = None,
+        tags: Mapping[str, str] | None = None,
+    ) -> None:
         what = f"{job} {partition_key or ' ... '.join((tags or {}).values())}".rstrip()
         click.secho(f"\n== {what}", bold=True)
         result = self.defs.resolve_job_def(job).execute_in_process(
             instance=self.instance, partition_key=partition_key, tags=tags, run_config=PLAIN, raise_on_error=False
         )
-        if not result.success:
-            self.failed_runs.append(what)
-            for line in failure_lines(result):
-                click.secho(f"   {line}", fg="yellow")
+        if result.success:
+            return
+        lines = failure_lines(result)
+        for line in lines:
+            click.secho(f"   {line}", fg="yellow")
+        if is_by_bad_videos(result, place):
+            self.bad_videos.append(what)
+        else:
+            self.failed.append(f"{what}: {'; '.join(lines) or 'see its log'}")
+
+
+def is_by_bad_videos(result: dg.ExecuteInProcessResult, place: SourceWorkspace) -> bool:
+    """Whether a run failed by nothing but videos that give no frames until their files change."""
+    for_good = place.extraction_failures()
+    failures = [event.step_failure_data.user_failure_data for event in result.all_events if event.is_step_failure]
+    named = [_videos_named(failure) for failure in failures]
+    return bool(named) and all(videos and all(map(for_good.get, videos)) for videos in named)
+
+
+def _videos_named(failure: UserFailureData | None) -> list[str]:
+    said = failure.metadata.get("failed") if failure else None
+    return list(said.value) if isinstance(said, dg.JsonMetadataValue) and said.value else []
 
 
 def evaluate_sensor(
@@ -111,7 +164,7 @@ def evaluate_sensor(
         dg.build_sensor_context(instance, cursor, repository_def=repository, resources=resources) as context,
         dg.partition_loading_context(dynamic_partitions_store=instance),
     ):
-        data = defs.get_sensor_def(name).evaluate_tick(context)
+        data = repository.get_sensor_def(name).evaluate_tick(context)
     for event in data.asset_events:
         instance.report_runless_asset_event(event)
     return data
@@ -132,23 +185,22 @@ def summarise(source: Source, settings: Settings) -> Iterator[str]:
 
 
 def main() -> None:
-    """Catch up; exit 1 when something could not be worked on at all."""
-    try:
+    """Catch up, say what failed and where to look; exit 1 for what bad videos do not explain."""
+    with ending_clearly():
         settings = load_settings()
         with open_instance() as instance:
             work = CatchUp(settings, instance)
             work.everything()
-            evaluations = evaluate_checks(work.defs, instance)
-    except Hand100mError as error:
-        click.secho(str(error), fg="red", err=True)
-        sys.exit(1)
-    click.echo()
-    report(evaluations)
-    for what in work.failed_runs:
+            click.echo()
+            work.check()
+    for what in work.bad_videos:
         click.secho(f"run with failures (the rest of it is done, see its log): {what}", fg="yellow")
     for source in SOURCES:
         for line in summarise(source, settings):
             click.echo(line)
+    for line in work.failed:
+        click.secho(f"failed: {line}", fg="red", err=True)
+    sys.exit(1 if work.failed else 0)
 
 
 if __name__ == "__main__":
