@@ -13,6 +13,7 @@ import threading
 import time
 import uuid
 from contextlib import suppress
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -81,8 +82,15 @@ def extract_for(job: ExtractionJob, sign_of_life: Path) -> ExtractionOutcome:
         NotSharedError: This machine does not see the folder of the run.
     """
     with _ONE_AT_A_TIME:  # what a decoder complains of is heard by process, not by thread
+        _say_begun(sign_of_life.name)
         cv2.setNumThreads(1)
         return extract_one(job, should_stop=SignOfLife(sign_of_life).has_ended)
+
+
+def _say_begun(topic: str) -> None:
+    """Tell the run; the scheduler calls a video processed that only waits on its worker behind another one."""
+    worker = import_module("distributed").get_worker()
+    worker.log_event(topic, {"key": worker.get_current_task(), "worker": worker.address})
 
 
 class DaskPool:
@@ -103,7 +111,7 @@ class DaskPool:
         self._client = client
         self._patience_s = patience_s
         self._sign_of_life: Path | None = None
-        self._begun_s: dict[str, float] = {}
+        self._begun: dict[str, tuple[str, float]] = {}  # by key: the worker, and when we heard of it
         self._beat_s = self._asked_s = float("-inf")
         self._last_worker_s = time.monotonic()
         self._workers = 0
@@ -129,6 +137,7 @@ class DaskPool:
         """
         if self._sign_of_life is None:
             self._sign_of_life = job.frames_dir / IN_PROGRESS_DIR / f".run-{uuid.uuid4().hex}"
+            self._client.subscribe_topic(self._sign_of_life.name, self._note_begun)
         self._beat()
         key = f"{job.video_id}-{uuid.uuid4().hex}"
         future = self._client.submit(extract_for, job, self._sign_of_life, key=key, pure=False)
@@ -173,21 +182,24 @@ class DaskPool:
     def end_overdue(self) -> tuple[list[ExtractionOutcome], list[ExtractionJob]]:
         """Give up videos far beyond their time and restart their workers, whose other videos the cluster moves."""
         now_s = time.monotonic()
-        for worker, keys in self._processing().items():
-            for future, job in list(self.running.items()):
-                limit_s = job.limits.max_seconds
-                if future.key not in keys or limit_s is None:
-                    continue
-                if now_s - self._begun_s.setdefault(future.key, now_s) > limit_s + GRACE_S:
-                    return [self._give_up(future, worker)], []
+        for future, job in list(self.running.items()):
+            worker, begun_s = self._begun.get(future.key, ("", now_s))
+            limit_s = job.limits.max_seconds
+            if limit_s is None or now_s - begun_s <= limit_s + GRACE_S:
+                continue
+            if self._has(worker, future):
+                return [self._give_up(future, worker)], []
+            self._begun.pop(future.key, None)  # its worker died: the next one will say when it begins
         return [], []
 
-    def _processing(self) -> dict[str, set[str]]:
-        if all(job.limits.max_seconds is None for job in self.running.values()):
-            return {}
+    def _note_begun(self, event: tuple[float, dict[str, str]]) -> None:
+        _, said = event
+        self._begun[said["key"]] = (said["worker"], time.monotonic())
+
+    def _has(self, worker: str, future: Future) -> bool:
         with suppress(OSError):
-            return {worker: set(keys) for worker, keys in self._client.processing().items()}
-        return {}
+            return future.key in self._client.processing().get(worker, ())
+        return False
 
     def _give_up(self, future: Future, worker: str) -> ExtractionOutcome:
         job = self.running.pop(future)
@@ -202,6 +214,8 @@ class DaskPool:
         """Take back what has not begun, and have the workers stop the rest within seconds."""
         if self._sign_of_life is not None:
             self._sign_of_life.unlink(missing_ok=True)
+            with suppress(Exception):
+                self._client.unsubscribe_topic(self._sign_of_life.name)
             self._sign_of_life = None
         with suppress(Exception):  # the cluster may be what failed
             self._client.cancel(list(self.running))

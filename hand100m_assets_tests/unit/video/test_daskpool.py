@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 import os
+import threading
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from hand100m_assets.errors import RetryableError, SettingsError
 from hand100m_assets.video import daskpool
 from hand100m_assets.video.daskcluster import DaskCluster, connected
-from hand100m_assets.video.daskpool import NotSharedError, SignOfLife
+from hand100m_assets.video.daskpool import DaskPool, NotSharedError, SignOfLife
+from hand100m_assets.video.extract import ExtractionOptions
+from hand100m_assets.video.job import ExtractionJob, ExtractionOutcome
+from hand100m_assets.video.limits import UNLIMITED, Limits, TimeLimitError
+from hand100m_assets.video.selection import StrideSelection
+
+if TYPE_CHECKING:
+    from distributed import Client
 
 
 class Clock:
@@ -52,6 +63,62 @@ def test_a_run_that_falls_silent_is_dead_and_one_that_beats_is_not(tmp_path: Pat
     assert not sign.has_ended()
     clock.now_s += daskpool.LOOK_S
     assert sign.has_ended()
+
+
+@pytest.fixture
+def one_worker() -> Iterator[Client]:
+    """A cluster of one thread of this process, so that a test decides how long each video takes."""
+    distributed = pytest.importorskip("distributed")
+    with distributed.Client(processes=False, n_workers=1, threads_per_worker=1, dashboard_address=None) as client:
+        yield client
+
+
+def test_the_time_of_a_video_begins_with_its_work_not_while_it_waits_behind_another(
+    one_worker: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    released = {"long": threading.Event(), "short": threading.Event()}
+
+    def work(job: ExtractionJob, **_: object) -> ExtractionOutcome:
+        released[job.video_id].wait(60)
+        return ExtractionOutcome(video_id=job.video_id)
+
+    def job_of(video_id: str, limits: Limits) -> ExtractionJob:
+        return ExtractionJob(
+            video_path=tmp_path / f"{video_id}.mp4",
+            frames_dir=tmp_path,
+            video_id=video_id,
+            selection=StrideSelection(30),
+            options=ExtractionOptions(),
+            limits=limits,
+        )
+
+    monkeypatch.setattr(daskpool, "extract_one", work)
+    monkeypatch.setattr(daskpool, "GRACE_S", 0.3)
+    pool = DaskPool(one_worker)
+    try:
+        pool.submit(job_of("long", UNLIMITED))
+        pool.submit(job_of("short", Limits(max_seconds=0.2)))
+        for _ in range(4):
+            assert pool.collect() == ([], [])
+            assert pool.end_overdue() == ([], []), "given up while it waited"
+        released["long"].set()
+        ended = poll(lambda: pool.collect()[0] + pool.end_overdue()[0], number=2)
+    finally:
+        for event in released.values():
+            event.set()
+        pool.kill()
+    assert ended[0] == ExtractionOutcome(video_id="long")
+    assert isinstance(ended[1].error, TimeLimitError)
+    assert ended[1].video_id == "short"
+
+
+def poll(outcomes: Callable[[], list[ExtractionOutcome]], number: int) -> list[ExtractionOutcome]:
+    ended: list[ExtractionOutcome] = []
+    deadline_s = time.monotonic() + 30
+    while len(ended) < number:
+        assert time.monotonic() < deadline_s, ended
+        ended += outcomes()
+    return ended
 
 
 def test_a_scheduler_that_does_not_answer_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
