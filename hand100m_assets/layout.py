@@ -255,6 +255,10 @@ class OutputLayout:
             return self.base_dir / f"{asset}.parquet"
         return self.base_dir / asset / f"{partition}.parquet"
 
+    def mined_annotations_file(self, set_key: str) -> Path:
+        """Beside the table of mined pairs: the same set in the original schema, with mined positives."""
+        return self.base_dir / "mined_pairs" / f"{set_key}_mined.json"
+
     @property
     def grid_dir(self) -> Path:
         """Folder of the grid pictures."""

@@ -119,6 +119,9 @@ class Settings(BaseSettings):
 
     mine_neighbours: int = Field(10, ge=1, le=100, description="Nearest hands of other videos mined for each hand.")
     mine_engine: Literal["exact", "faiss"] = Field("exact", description="`faiss` is approximate and an extra, `ann`.")
+    mine_annotations: bool = Field(
+        True, description="Whether mined pairs are also written as an annotation file of the original schema."
+    )
     embedding_mirror: bool = Field(True, description="Whether left hands are compared as their mirror images.")
     embedding_centre: Literal["crop", "wrist"] = Field("crop", description="What mined hands are centred on.")
     embedding_remove_scale: bool = Field(True, description="Whether the size of a hand in its crop counts for nothing.")

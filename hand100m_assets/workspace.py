@@ -152,13 +152,17 @@ class SourceWorkspace:
         tables = self.annotation_tables(set_key)
         name = export_file_name(read_summary(tables).source_name, export_format)
         file = (out_dir or self.output.export_dir) / name
-        prefix = self.settings.export_prefix.replace("{source}", self.source.name)
-        prefix = prefix if frames_prefix is None else frames_prefix
+        prefix = self.frames_prefix if frames_prefix is None else frames_prefix
         sizes = None if inventory is None else video_sizes(inventory)
         if export_format == "original":
             return export_json(tables, file, frames_prefix=prefix, all_hands=all_hands, video_sizes=sizes)
         order = self.settings.joint_order
         return export_coco(tables, file, frames_prefix=prefix, video_sizes=sizes, joint_order=order)
+
+    @property
+    def frames_prefix(self) -> str:
+        """What comes before `<video id>/frame_NNNNNN.jpg` in files made for other tools."""
+        return self.settings.export_prefix.replace("{source}", self.source.name)
 
     @property
     def extraction_options(self) -> ExtractionOptions:

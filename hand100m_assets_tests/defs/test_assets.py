@@ -442,6 +442,30 @@ def test_mining_names_the_nearest_of_other_videos_and_says_what_it_did(drawn: Dr
     assert (metadata["engine"], metadata["recall"]) == ("exact", 1.0)
 
 
+def test_mined_pairs_are_an_annotation_file_that_the_original_loaders_read(drawn: Drawn) -> None:
+    tiny, _ = drawn
+    metadata = tiny.metadata("mined_pairs", "simhand-50k")
+    file = tiny.place.output.mined_annotations_file("simhand-50k")
+    assert (metadata["annotations"], metadata["annotations: hands"]) == (str(file), 3)
+    loaded, table = OriginalSet(file), tiny.table("mined_pairs", "simhand-50k")
+    nearest = list(zip(table["hand_id"], table["neighbour_hand_ids"].list.first(), strict=True))
+    assert [(sample.hand_id, sample.positive_id) for sample in loaded.samples] == nearest
+    distances = table["distances"].list.first().to_list()
+    assert [sample.distance for sample in loaded.samples] == pytest.approx(distances, rel=1e-6)
+    assert loaded.samples[0].file_name == f"100doh/frames/{GOOD}/frame_000030.jpg"
+
+
+def test_no_annotation_file_of_older_pairs_stays_where_none_is_wanted(annotated: TinyWorkspace) -> None:
+    annotated.ingest()
+    file = annotated.place.output.mined_annotations_file("simhand-50k")
+    assert file.exists()
+    chosen = annotated.reconfigured(mine_annotations=False)
+    selection = [dg.AssetKey(["100doh", "mined_pairs"])]
+    assert chosen.execute("100doh_annotations", partition_key="simhand-50k", asset_selection=selection).success
+    assert [path.name for path in file.parent.iterdir()] == ["simhand-50k.parquet"]
+    assert "annotations" not in chosen.metadata("mined_pairs", "simhand-50k")
+
+
 def test_agreement_ranks_the_shipped_positives_and_shows_a_chart(drawn: Drawn) -> None:
     tiny, _ = drawn
     table = tiny.table("agreement", "simhand-50k")
