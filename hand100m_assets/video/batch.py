@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 from hand100m_assets.errors import RetryableError
+from hand100m_assets.video.extract import ExtractionStoppedError
 from hand100m_assets.video.failures import stamp_of
 from hand100m_assets.video.job import ExtractionJob, ExtractionOutcome, extract_one, remember
 from hand100m_assets.video.localpool import LocalPool
@@ -45,8 +47,16 @@ class WorkerPool(Protocol):
         ...
 
 
+Watch: TypeAlias = Callable[[Collection[ExtractionJob]], None]
+"""Told about twice a second, in the caller's thread, of the jobs in flight."""
+
+
 def extract_many(
-    jobs: Sequence[ExtractionJob], workers: int | WorkerPool, should_stop: Callable[[], bool] | None = None
+    jobs: Sequence[ExtractionJob],
+    workers: int | WorkerPool,
+    should_stop: Callable[[], bool] | None = None,
+    *,
+    watch: Watch | None = None,
 ) -> Generator[ExtractionOutcome, None, None]:
     """Work through the jobs, largest file first; yield each outcome as its video is finished.
 
@@ -58,20 +68,33 @@ def extract_many(
         workers: Processes of this machine; 0 works in this process, for notebooks and debuggers. Or a pool, of a
             cluster for instance, which is ended with the work.
         should_stop: Asked about twice a second; when it says yes no outcome follows.
+        watch: Told as often of the jobs in flight, however long they take.
     """
-    stop = should_stop or (lambda: False)
+
+    def stop(running: Collection[ExtractionJob]) -> bool:
+        if watch is not None:
+            watch(running)
+        return should_stop is not None and should_stop()
+
     ordered = sorted(jobs, key=lambda job: -_size_bytes(job.video_path))
     if isinstance(workers, int) and workers == 0:
-        for job in ordered:
-            if stop():
-                return
-            yield extract_one(job)
+        yield from _in_this_process(ordered, stop)
         return
     pool = LocalPool(min(workers, len(ordered))) if isinstance(workers, int) else workers
     try:
-        yield from _with_pool(pool, deque(ordered), stop)
+        yield from _with_pool(pool, deque(ordered), lambda: stop(pool.running.values()))
     finally:
         pool.kill()
+
+
+def _in_this_process(
+    jobs: Iterable[ExtractionJob], stop: Callable[[Collection[ExtractionJob]], bool]
+) -> Iterator[ExtractionOutcome]:
+    for job in jobs:
+        outcome = None if stop([job]) else extract_one(job, partial(stop, [job]))
+        if outcome is None or isinstance(outcome.error, ExtractionStoppedError):
+            return
+        yield outcome
 
 
 def _with_pool(

@@ -26,6 +26,11 @@ from hand100m_assets.outputfiles import output_errors, write_whole
 from hand100m_assets.video.manifest import FrameRecord, Manifest
 
 
+def journal_file(frames_dir: Path, video_id: str) -> Path:
+    """Gains a line for each JPEG of a video that is worked on."""
+    return frames_dir / IN_PROGRESS_DIR / f"{check_video_id(video_id)}.frames.jsonl"
+
+
 class WorkFolder:
     """In-progress folder of one video, held by this process alone.
 
@@ -41,7 +46,7 @@ class WorkFolder:
         self.finished = frames_dir / video_id
         self.folder = frames_dir / IN_PROGRESS_DIR / video_id
         self._order_file = self.folder.with_name(f"{video_id}.json")
-        self._journal_file = self.folder.with_name(f"{video_id}.frames.jsonl")
+        self._journal_file = journal_file(frames_dir, video_id)
         self._outgoing = self.folder.with_name(f"{video_id}.old")
 
     @contextmanager

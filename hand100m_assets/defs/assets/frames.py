@@ -92,18 +92,22 @@ def _insist_on_a_selection(place: SourceWorkspace) -> None:
 def _work_through(
     context: dg.AssetExecutionContext, place: SourceWorkspace, video_ids: Sequence[str]
 ) -> Generator[ExtractionOutcome, None, None]:
-    """Extract, with a progress line in the run log at a readable pace."""
+    """Extract, with a progress line in the run log at a readable pace, however long a video takes."""
     jobs = place.extraction_jobs(video_ids)
-    progress = Progress(total=len(jobs))
+    progress = Progress.of(jobs)
+
+    def say(line: str | None) -> None:
+        if line is not None:
+            context.log.info(line)
+
     with (
-        chosen_workers(place.settings, context.log.info) as workers,
-        closing(extract_many(jobs, workers)) as outcomes,
+        chosen_workers(place.settings, say) as workers,
+        closing(extract_many(jobs, workers, watch=lambda running: say(progress.look(running)))) as outcomes,
     ):
         for outcome in outcomes:
             if outcome.error is not None:
                 context.log.error(f"{outcome.video_id}: {outcome.error}")
-            if line := progress.add(outcome):
-                context.log.info(line)
+            say(progress.add(outcome))
             yield outcome
 
 

@@ -24,6 +24,7 @@ from hand100m_assets.video.catalog import frame_catalog, frame_files_at_fault
 from hand100m_assets.video.extract import ExtractionOptions, extract_video, is_done
 from hand100m_assets.video.failures import read_failures
 from hand100m_assets.video.manifest import finished_manifest
+from hand100m_assets.video.progress import Progress
 from hand100m_assets.video.selection import StrideSelection
 from hand100m_assets.video.workfolder import WorkFolder
 from hand100m_assets_tests import media
@@ -121,6 +122,24 @@ def wait_for_jpegs(out: Path, video_id: str, count: int) -> None:
     while len(list((out / IN_PROGRESS_DIR / video_id).glob("frame_*.jpg"))) < count:
         assert time.monotonic() < deadline_s, "the worker makes no progress"
         time.sleep(0.01)
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_lines_come_while_a_long_video_is_worked_on(long_clip: Path, tmp_path: Path, workers: int) -> None:
+    jobs = [job(long_clip, tmp_path, 1)]
+    progress, lines = Progress.of(jobs, every_s=0.1), []
+    outcomes = extract_many(jobs, workers, watch=lambda running: lines.append(progress.look(running)))
+    assert next(outcomes).error is None
+    frames = [int(line.split()[4]) for line in lines if line is not None]
+    assert len(frames) > 1
+    assert frames == sorted(frames)
+    assert any(0 < count < 150 for count in frames)
+
+
+def test_work_in_this_process_stops_within_a_video(long_clip: Path, tmp_path: Path) -> None:
+    begun = lambda: any((tmp_path / IN_PROGRESS_DIR).glob("*/frame_*.jpg"))  # noqa: E731
+    assert list(extract_many([job(long_clip, tmp_path, 1)], workers=0, should_stop=begun)) == []
+    assert len(list((tmp_path / IN_PROGRESS_DIR / "long").iterdir())) < 150
 
 
 @needs_proc
