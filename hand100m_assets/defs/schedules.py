@@ -1,10 +1,10 @@
-"""Schedules: a nightly backfill of what is missing and has not failed for good. Off until switched on."""
+"""Schedules: a nightly backfill of what is missing and has not failed for good; a report each morning. Off at first."""
 
 from collections.abc import Sequence
 
 import dagster as dg
 
-from hand100m_assets.defs.jobs import frames_job_name
+from hand100m_assets.defs.jobs import catalog_job_name, frames_job_name
 from hand100m_assets.defs.partitions import key_ranges, known_keys, video_partitions
 from hand100m_assets.defs.resources import Workspace
 from hand100m_assets.defs.sensors import range_request
@@ -15,7 +15,7 @@ from hand100m_assets.workspace import Outstanding, SourceWorkspace, outstanding_
 
 
 def build_schedules(source: Source) -> list[dg.ScheduleDefinition]:
-    """The nightly backfill of one source."""
+    """The nightly backfill and the morning's report of one source."""
 
     @dg.schedule(
         name=f"{source.name}_nightly_backfill",
@@ -40,7 +40,14 @@ def build_schedules(source: Source) -> list[dg.ScheduleDefinition]:
             _why_nothing(outstanding, under_way=len(outstanding.wanted))
         )
 
-    return [nightly_backfill]
+    morning_report = dg.ScheduleDefinition(
+        name=f"{source.name}_morning_report",
+        cron_schedule="0 6 * * *",
+        job_name=catalog_job_name(source),
+        default_status=dg.DefaultScheduleStatus.STOPPED,
+        description="Refreshes catalog, inventory and report, whatever changed: a list, a manifest, a file come back.",
+    )
+    return [nightly_backfill, morning_report]
 
 
 def _requests(

@@ -143,9 +143,12 @@ def test_sensors_and_schedules_are_these_and_off(repository: dg.RepositoryDefini
         f"{source.name}_{name}" for name in ("frames_finished", "new_annotation_files", "new_videos", "pictures_follow")
     ]
     assert {s.default_status for s in sensors.values()} == {dg.DefaultSensorStatus.STOPPED}
-    (schedule,) = [s for s in repository.schedule_defs if s.name.startswith(source.name)]
-    assert (schedule.name, schedule.cron_schedule) == (f"{source.name}_nightly_backfill", "0 2 * * *")
-    assert schedule.default_status == dg.DefaultScheduleStatus.STOPPED
+    schedules = {s.name: s for s in repository.schedule_defs if s.name.startswith(source.name)}
+    assert {name: schedule.cron_schedule for name, schedule in schedules.items()} == {
+        f"{source.name}_nightly_backfill": "0 2 * * *",
+        f"{source.name}_morning_report": "0 6 * * *",
+    }
+    assert {s.default_status for s in schedules.values()} == {dg.DefaultScheduleStatus.STOPPED}
 
 
 @EACH_SOURCE

@@ -79,7 +79,8 @@ def test_a_requested_range_is_worked_off_and_the_next_night_is_quiet(six: TinyWo
 
 def test_the_schedule_runs_the_job_whose_batches_the_sensors_look_for(six: TinyWorkspace) -> None:
     schedules = {s.name: s.job_name for s in six.defs.get_repository_def().schedule_defs}
-    assert schedules == {f"{name}_nightly_backfill": f"{name}_frames" for name in ("ego4d", "100doh")}
+    nightly = {name: job for name, job in schedules.items() if name.endswith("_nightly_backfill")}
+    assert nightly == {f"{name}_nightly_backfill": f"{name}_frames" for name in ("ego4d", "100doh")}
 
 
 def test_a_video_that_failed_for_good_is_asked_for_again_when_its_file_changes(six: TinyWorkspace) -> None:
@@ -167,3 +168,18 @@ def test_a_deleted_video_and_one_below_its_official_size_are_not_asked_for(six: 
     (six.place.folders.videos_dir / "manifest.csv").write_text(f"video_uid,size_bytes\n{IDS[4]},999999999\n")
     assert ranges(six) == [("b", "d"), ("f", "f")]
     assert ranges(six.reconfigured(nightly_videos=1)) == [("b", "b")]
+
+
+def test_the_report_of_the_morning_knows_what_no_sensor_asks_for_a_report_of(six: TinyWorkspace) -> None:
+    repository = six.defs.get_repository_def()
+    (morning,) = [s for s in repository.schedule_defs if s.name == "100doh_morning_report"]
+    assert six.execute(morning.job_name).success
+    six.add_list(*IDS, "listedlater")
+    (six.place.folders.videos_dir / "ddddddddddd.mp4.part").write_bytes(b"begun")
+    six.place.video_file(IDS[3]).unlink()
+    with dg.build_schedule_context(scheduled_execution_time=NIGHT, repository_def=repository) as context:
+        (request,) = morning.evaluate_tick(context).run_requests
+    assert six.execute(request.job_name or morning.job_name).success
+    assert six.place.output.missing_videos_file.read_text().split() == [
+        f"{video_id}.mp4" for video_id in (IDS[2], IDS[3], "listedlater")
+    ]
