@@ -13,7 +13,7 @@ from typing import Final
 import polars as pl
 
 from hand100m_assets.annotations.ingest import read_summary
-from hand100m_assets.annotations.rules import RuleResult, RuleTables, apply_rules
+from hand100m_assets.annotations.rules import RuleResult, apply_rules
 from hand100m_assets.annotations.tables import IngestSummary
 from hand100m_assets.outputfiles import file_in_place_of
 from hand100m_assets.pairs.agreement import summarise_agreement
@@ -117,15 +117,7 @@ class _Writer:
 
     @cached_property
     def rules(self) -> list[RuleResult]:
-        inventory = self.place.output.table_file("inventory")
-        tables = RuleTables.read(
-            self.set.tables,
-            stride=self.place.settings.frame_stride,
-            inventory=pl.read_parquet(inventory) if inventory.exists() else None,
-            expected_totals=self.place.settings.expected_totals.get(f"{self.place.source.name}/{self.set.key}"),
-            name_pattern=self.place.settings.name_pattern,
-        )
-        return apply_rules(tables)
+        return apply_rules(self.place.rule_tables(self.set.tables, self.set.key))
 
     def _figures(self) -> Iterator[tuple[str, str, page.Tone | None]]:
         videos = int(self.set.hands.select(pl.col("video_id").drop_nulls().n_unique()).collect().item())
@@ -146,8 +138,11 @@ class _Writer:
         if broken:
             rows = [(r.rule.severity, r.rule.name.replace("_", " "), r.count, r.rule.why) for r in broken]
             yield page.table(("severity", "broken rule", "at fault", "why it matters"), sorted(rows))
-        kept = [result.rule.name.replace("_", " ") for result in self.rules if not result.count]
+        kept = [result.rule.name.replace("_", " ") for result in self.rules if not (result.count or result.saw_nothing)]
         yield page.paragraph(f"Nothing at fault by {len(kept)} rules: {', '.join(kept)}.", "quiet")
+        for result in self.rules:
+            if result.gap:
+                yield page.paragraph(f"{result.rule.name.replace('_', ' ')}: {result.gap}.", "quiet")
 
     def _rejects(self) -> Iterator[str]:
         rejects = pl.scan_parquet(self.set.tables / "rejects.parquet")

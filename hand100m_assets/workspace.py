@@ -16,6 +16,7 @@ from hand100m_assets.annotations.export import Exported, export_json
 from hand100m_assets.annotations.ingest import read_summary
 from hand100m_assets.annotations.named_frames import frames_named
 from hand100m_assets.annotations.paths import image_path
+from hand100m_assets.annotations.rule_tables import RuleTables
 from hand100m_assets.dataset.job import TrainingSetJob
 from hand100m_assets.dataset.records import INDEX_FILE
 from hand100m_assets.downloads import Downloads
@@ -104,6 +105,25 @@ class SourceWorkspace:
         tables = self.output.annotation_dir(set_key)
         read_summary(tables)
         return tables
+
+    def rule_tables(self, tables: Path, set_key: str | None = None) -> RuleTables:
+        """A set's tables and all that the rules compare them with.
+
+        Args:
+            tables: Folder of the tables, wherever it is.
+            set_key: Of the set; by default the name of the folder.
+
+        Raises:
+            AnnotationFileError: They are not finished; ingest the annotation file first.
+        """
+        inventory = self.output.table_file("inventory")
+        return RuleTables.read(
+            tables,
+            stride=self.settings.frame_stride,
+            inventory=pl.read_parquet(inventory) if inventory.exists() else None,
+            expected_totals=self.settings.expected_totals.get(f"{self.source.name}/{set_key or tables.name}"),
+            name_pattern=self.settings.name_pattern,
+        )
 
     def ingested_stamp(self, set_key: str) -> FileStamp:
         """State of the annotation file that a set's tables were made from; `NO_FILE` when there are none."""

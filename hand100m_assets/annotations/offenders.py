@@ -68,6 +68,11 @@ def totals_differ(tables: RuleTables) -> pl.LazyFrame:
     return counts.filter(pl.col("expected") != pl.col("read"))
 
 
+def totals_known(tables: RuleTables) -> pl.LazyFrame:
+    """Of both counts, whether one is expected."""
+    return pl.LazyFrame({"known": [tables.expected_totals is not None] * 2})
+
+
 def hand_id_duplicate(tables: RuleTables) -> pl.LazyFrame:
     """Every hand whose id another one has too."""
     repeated = tables.hands.group_by("hand_id").len().filter(pl.col("len") > 1)
@@ -151,6 +156,12 @@ def _box_empty() -> pl.Expr:
 box_empty: Final = hands_where(_box_empty(), _box_text())
 
 
+def image_size_known(tables: RuleTables) -> pl.LazyFrame:
+    """Of each hand, whether the size of its image is known."""
+    sized = pl.col("width_px").is_not_null() & pl.col("height_px").is_not_null()
+    return tables.hands_with_size.select(known=sized)
+
+
 def box_misses_image(tables: RuleTables) -> pl.LazyFrame:
     """Hands whose box has nothing of the image in it; where the size is known, empty boxes left to their own rule."""
     x1, y1, x2, y2 = _corners()
@@ -173,10 +184,21 @@ def frame_off_stride(tables: RuleTables) -> pl.LazyFrame:
     return off.select("record", "image_id", "video_id", "frame_index")
 
 
+def frame_count_known(tables: RuleTables) -> pl.LazyFrame:
+    """Of each image, whether the number of frames of its video is known."""
+    return tables.images_with_video.select(known=pl.col("frame_count_from_header").is_not_null())
+
+
 def frame_beyond_end(tables: RuleTables) -> pl.LazyFrame:
     """Images of a frame that the video on disk does not have."""
     beyond = tables.images_with_video.filter(pl.col("frame_index") >= pl.col("frame_count_from_header"))
     return beyond.select("record", "image_id", "video_id", "frame_index", "frame_count_from_header")
+
+
+def video_size_known(tables: RuleTables) -> pl.LazyFrame:
+    """Of each image whose size the file gives, whether that of its video is known."""
+    stated = tables.images_with_video.filter(pl.col("width_px").is_not_null() & pl.col("height_px").is_not_null())
+    return stated.select(known=pl.col("video_width_px").is_not_null() & pl.col("video_height_px").is_not_null())
 
 
 def image_size_differs(tables: RuleTables) -> pl.LazyFrame:

@@ -22,7 +22,7 @@ class RuleTables:
         rejects: `rejects.parquet`, scanned.
         summary: Counts of the ingest.
         stride: Frame indices should be multiples of it.
-        inventory: The inventory table, or None where it is not known; rules that need it then find nothing.
+        inventory: The inventory table, or None where it is not known; rules that need it then say so.
         expected_totals: (images, hands) that the file must hold, or None.
         name_pattern: How annotation files are named.
     """

@@ -6,6 +6,7 @@ find stays in the tables, so that row indices keep their meaning, and is reporte
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -29,12 +30,20 @@ class Rule:
         severity: `error` where training would go wrong, `warning` where the user should know.
         why: One line: why it matters in training.
         find: Offending rows in the order of the file, with the columns that help to find them there.
+        knows: Of each row that it is about, whether it has what it takes to judge it (`known`); None: always.
+        lacks: In words, what the other rows lack.
+        is_optional: Whether it is for the user to say if there is anything to compare with.
+        asks_videos: Whether it compares with the inventory, and so may find something else when that changed.
     """
 
     name: str
     severity: Literal["error", "warning"]
     why: str
     find: Find
+    knows: Find | None = None
+    lacks: str = ""
+    is_optional: bool = False
+    asks_videos: bool = False
 
 
 @dataclass(frozen=True)
@@ -45,22 +54,48 @@ class RuleResult:
         rule: The rule.
         count: Offending rows.
         examples: The first five of them.
+        checked: Rows that it could judge; None where that is every row, whatever there is.
+        unchecked: Rows that it could not judge.
     """
 
     rule: Rule
     count: int
     examples: pl.DataFrame
+    checked: int | None = None
+    unchecked: int = 0
+
+    @property
+    def saw_nothing(self) -> bool:
+        """Whether there was something to judge, and not one row of it could be."""
+        return self.checked == 0 and self.unchecked > 0
+
+    @property
+    def gap(self) -> str:
+        """What was not checked and why, in words; empty where everything was."""
+        if not self.unchecked:
+            return ""
+        return f"{self.unchecked} of {self.unchecked + (self.checked or 0)} not checked: {self.rule.lacks}"
 
 
-def apply_rules(tables: RuleTables) -> list[RuleResult]:
-    """Apply every rule, in the order of `RULES`."""
-    return [_apply(rule, tables) for rule in RULES]
+def apply_rules(tables: RuleTables, rules: Sequence[Rule] | None = None) -> list[RuleResult]:
+    """Apply these rules, or every one, in their order."""
+    return [_apply(rule, tables) for rule in (RULES if rules is None else rules)]
 
 
 def _apply(rule: Rule, tables: RuleTables) -> RuleResult:
     found = rule.find(tables)
-    count, examples = pl.collect_all([found.select(pl.len()), found.head(EXAMPLES)], engine="streaming")
-    return RuleResult(rule, int(count.item()), examples)
+    asked = [found.select(pl.len()), found.head(EXAMPLES)]
+    if rule.knows is not None:
+        asked.append(rule.knows(tables).select(checked=pl.col("known").sum(), rows=pl.len()))
+    count, examples, *judged = pl.collect_all(asked, engine="streaming")
+    if not judged:
+        return RuleResult(rule, int(count.item()), examples)
+    checked, rows = (int(number) for number in judged[0].row(0))
+    return RuleResult(rule, int(count.item()), examples, checked=checked, unchecked=rows - checked)
+
+
+_NO_IMAGE_SIZE: Final = "the size of the image is not known (no inventory, or its video is not here)"
+_NO_VIDEO: Final = "its video is not known (no inventory, or not here, or its header does not say)"
 
 
 RULES: Final[tuple[Rule, ...]] = (
@@ -86,6 +121,9 @@ RULES: Final[tuple[Rule, ...]] = (
         "error",
         "Not the file that was published; results cannot be compared.",
         offenders.totals_differ,
+        knows=offenders.totals_known,
+        lacks="no totals are expected (HAND100M_EXPECTED_TOTALS)",
+        is_optional=True,
     ),
     Rule("hand_id_duplicate", "error", "A positive id then names two hands.", offenders.hand_id_duplicate),
     Rule("image_id_duplicate", "error", "A hand's image is then ambiguous.", offenders.image_id_duplicate),
@@ -130,16 +168,41 @@ RULES: Final[tuple[Rule, ...]] = (
     ),
     Rule("box_empty", "error", "An empty or inverted box gives no crop.", offenders.box_empty),
     Rule(
-        "box_misses_image", "error", "A box with nothing of the image in it gives no crop.", offenders.box_misses_image
+        "box_misses_image",
+        "error",
+        "A box with nothing of the image in it gives no crop.",
+        offenders.box_misses_image,
+        knows=offenders.image_size_known,
+        lacks=_NO_IMAGE_SIZE,
+        asks_videos=True,
     ),
     Rule(
         "box_outside_image",
         "warning",
         "The crop is clamped and stretched there, as in the original.",
         offenders.box_outside_image,
+        knows=offenders.image_size_known,
+        lacks=_NO_IMAGE_SIZE,
+        asks_videos=True,
     ),
     Rule("frame_off_stride", "warning", "Extraction by stride never makes this frame.", offenders.frame_off_stride),
-    Rule("frame_beyond_end", "error", "The video on disk is not the one annotated.", offenders.frame_beyond_end),
-    Rule("image_size_differs", "error", "Boxes were drawn on another resolution.", offenders.image_size_differs),
+    Rule(
+        "frame_beyond_end",
+        "error",
+        "The video on disk is not the one annotated.",
+        offenders.frame_beyond_end,
+        knows=offenders.frame_count_known,
+        lacks=_NO_VIDEO,
+        asks_videos=True,
+    ),
+    Rule(
+        "image_size_differs",
+        "error",
+        "Boxes were drawn on another resolution.",
+        offenders.image_size_differs,
+        knows=offenders.video_size_known,
+        lacks=_NO_VIDEO,
+        asks_videos=True,
+    ),
 )
 """Every rule, in the order they are reported."""

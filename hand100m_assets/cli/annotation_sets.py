@@ -10,27 +10,34 @@ import polars as pl
 
 from hand100m_assets.annotations.ingest import ingest_file
 from hand100m_assets.annotations.lookup_build import build_lookup
-from hand100m_assets.annotations.rules import RuleTables, apply_rules
+from hand100m_assets.annotations.rules import RuleResult, RuleTables, apply_rules
 from hand100m_assets.cli.output import as_json, emit
-from hand100m_assets.layout import EXPORT_FORMATS, SOURCES, ExportFormat
+from hand100m_assets.layout import EXPORT_FORMATS, SOURCES, ExportFormat, annotation_set_name
 from hand100m_assets.pairs.resolve import resolve_pairs
 from hand100m_assets.render.anchors import choose_anchor_rows, is_published
 from hand100m_assets.render.grid import draw_grids, write_jpeg
 from hand100m_assets.reports import write_report
-from hand100m_assets.settings import load_settings
+from hand100m_assets.settings import Settings, load_settings
 from hand100m_assets.workspace import SourceWorkspace, console_lines_of, image_finder, read_set_name
 
 
 @click.command()
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
 @click.argument("out", type=click.Path(file_okay=False, path_type=Path))
+@click.option(
+    "--source", "source_name", type=click.Choice([s.name for s in SOURCES]), help="Default: as FILE is named."
+)
 @as_json
-def validate(file: Path, out: Path, json_wanted: bool) -> None:
-    """Validate annotation FILE into tables in OUT; exit 1 when a rule of error severity is broken."""
+def validate(*, file: Path, out: Path, source_name: str | None, json_wanted: bool) -> None:
+    """Validate annotation FILE into tables in OUT; exit 1 when a rule of error severity is broken.
+
+    Totals and videos are compared where FILE's name, or --source, says whose they are and the workspace knows them;
+    what could not be compared is said.
+    """
     settings = load_settings()
     summary = ingest_file(file, out)
     build_lookup(out)
-    results = apply_rules(RuleTables.read(out, stride=settings.frame_stride, name_pattern=settings.name_pattern))
+    results = apply_rules(_tables_to_check(settings, file.name, out, source_name))
     broken = [result for result in results if result.count]
 
     def show() -> None:
@@ -38,10 +45,29 @@ def validate(file: Path, out: Path, json_wanted: bool) -> None:
         for result in broken:
             colour = "red" if result.rule.severity == "error" else "yellow"
             click.secho(f"{result.rule.severity:8}{result.rule.name}: {result.count}. {result.rule.why}", fg=colour)
+        for result in results:
+            if result.gap:
+                click.secho(f"  {result.rule.name}: {result.gap}", fg="yellow", err=True)
 
-    rules = {result.rule.name: {"severity": result.rule.severity, "count": result.count} for result in results}
+    rules = {result.rule.name: _rule_facts(result) for result in results}
     emit(json_wanted, {"summary": summary.model_dump(mode="json"), "rules": rules}, show)
     sys.exit(1 if any(result.rule.severity == "error" for result in broken) else 0)
+
+
+def _tables_to_check(settings: Settings, file_name: str, tables: Path, source_name: str | None) -> RuleTables:
+    """The tables with what the workspace knows of their set and its videos, if it is one of a known source."""
+    name = annotation_set_name(file_name, settings.name_pattern)
+    whose = (source_name or name.title).casefold()
+    for source in SOURCES:
+        if whose in (source.name, source.title.casefold()):
+            return SourceWorkspace(settings, source).rule_tables(tables, name.key)
+    return RuleTables.read(tables, stride=settings.frame_stride, name_pattern=settings.name_pattern)
+
+
+def _rule_facts(result: RuleResult) -> dict[str, object]:
+    why = result.rule.lacks if result.unchecked else None
+    counts = {"count": result.count, "checked": result.checked, "unchecked": result.unchecked}
+    return {"severity": result.rule.severity, **counts, "why_unchecked": why}
 
 
 @click.command()

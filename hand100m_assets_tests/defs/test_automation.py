@@ -164,6 +164,16 @@ def test_checks_run_by_themselves_each_time_their_asset_changed(daemon: Daemon) 
     assert daemon.tick()[1] == CHECKS_OF["grid"]
 
 
+def test_rules_that_ask_the_videos_run_again_when_the_inventory_changed(daemon: Daemon) -> None:
+    daemon.tick()
+    daemon.made("annotations", partition=SET)
+    daemon.tick()
+    daemon.checked(*CHECKS_OF["annotations"])
+    daemon.made("inventory")
+    asked = daemon.tick()[1] & CHECKS_OF["annotations"]
+    assert asked == {"box_misses_image", "box_outside_image", "frame_beyond_end", "image_size_differs"}
+
+
 def test_a_set_that_was_never_made_does_not_silence_the_checks_of_the_others(daemon: Daemon) -> None:
     daemon.tick()
     daemon.made("annotations", partition=OTHER_SET)

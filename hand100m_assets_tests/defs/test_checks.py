@@ -364,6 +364,29 @@ def test_each_annotation_rule_is_a_check_that_fails_for_its_fault(sound: TinyWor
     assert "at fault in 1 sets" in result.description
 
 
+@pytest.mark.parametrize("rule", ["frame_beyond_end", "box_misses_image", "box_outside_image"])
+def test_a_rule_that_could_judge_nothing_is_a_warning_that_says_why(sound: TinyWorkspace, rule: str) -> None:
+    sound.place.output.table_file("inventory").unlink()
+    result = evaluate(sound, rule)
+    assert (result.passed, result.severity) == (False, WARN)
+    assert (result.metadata[f"{SET}: at fault"], result.metadata[f"{SET}: checked"]) == (0, 0)
+    assert f"{SET}: 4 of 4 not checked: " in result.description and "no inventory" in result.description
+
+
+def test_a_rule_that_could_judge_a_part_passes_and_says_how_much(sound: TinyWorkspace) -> None:
+    inventory = sound.place.output.table_file("inventory")
+    pl.read_parquet(inventory).filter(pl.col("video_id") == ONE).write_parquet(inventory)
+    result = evaluate(sound, "frame_beyond_end")
+    assert (result.passed, result.metadata[f"{SET}: checked"]) == (True, 2)
+    assert f"{SET}: 2 of 4 not checked" in result.description
+
+
+def test_totals_that_nobody_expects_are_not_said_to_be_right(sound: TinyWorkspace) -> None:
+    result = evaluate(sound, "totals_differ")
+    assert result.passed
+    assert f"{SET}: 2 of 2 not checked: no totals are expected (HAND100M_EXPECTED_TOTALS)" in result.description
+
+
 def test_a_file_that_breaks_off_is_an_error(sound: TinyWorkspace) -> None:
     path = sound.add_annotations(sound_hands(), sound_images())
     path.write_text(path.read_text()[:-150])

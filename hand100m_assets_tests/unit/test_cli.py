@@ -167,6 +167,35 @@ def test_validate_exits_with_1_and_names_the_broken_rule(root: Path) -> None:
     assert document(run("validate", file, "tables", "--json"))["rules"]["positive_missing"]["count"] == 1
 
 
+def test_validate_says_what_it_could_not_check(root: Path) -> None:
+    file = sound_set(root)
+    lines = run("validate", file, "tables").stderr.splitlines()
+    assert "  totals_differ: 2 of 2 not checked: no totals are expected (HAND100M_EXPECTED_TOTALS)" in lines
+    assert any(line.startswith("  frame_beyond_end: 2 of 2 not checked: its video is not known") for line in lines)
+    rules = document(run("validate", file, "tables", "--json"))["rules"]
+    told = rules["frame_beyond_end"]
+    assert (told["count"], told["checked"], told["unchecked"]) == (0, 0, 2) and "no inventory" in told["why_unchecked"]
+    assert (rules["box_empty"]["checked"], rules["box_empty"]["why_unchecked"]) == (None, None)
+
+
+def test_validate_compares_with_the_totals_and_the_videos_of_the_source_in_the_name(root: Path) -> None:
+    place = SourceWorkspace(Settings(_env_file=".env", expected_totals={"100doh/simhand-50k": (2, 3)}), DOH)
+    inventory = place.downloads.inventory(place.downloads.video_list())
+    place.output.base_dir.mkdir(parents=True)
+    inventory.with_columns(frame_count_from_header=pl.lit(30, pl.Int64)).write_parquet(
+        place.output.table_file("inventory")
+    )
+    with Path(".env").open("a") as env:
+        env.write('HAND100M_EXPECTED_TOTALS={"100doh/simhand-50k": [2, 3]}\n')
+    named = sound_set(root)
+    result = run("validate", named, "tables")
+    assert result.exit_code == 1 and not result.stderr
+    assert "error   totals_differ: 1." in result.stdout and "error   frame_beyond_end: 1." in result.stdout
+    unnamed = named.rename(root / "simhand-50k.json")
+    assert run("validate", unnamed, "tables").exit_code == 0
+    assert run("validate", unnamed, "tables", "--source", "100doh").exit_code == 1
+
+
 @pytest.fixture
 def drawable(root: Path) -> Path:
     """Tables and frames of a small set."""

@@ -111,6 +111,31 @@ def test_the_size_in_the_file_comes_before_that_of_the_video(tmp_path: Path) -> 
     assert broken(tmp_path, document, inventory=None) == {"box_outside_image": 1}
 
 
+def gaps(tmp_path: Path, document: Raw, **known: Any) -> dict[str, tuple[int | None, int, bool]]:
+    """Of each rule that could not judge everything: rows judged, rows not judged, whether it saw nothing."""
+    ingest_file(write(tmp_path / "Hand100M_Ego4D_50k_v1-1.json", document), tmp_path / "out")
+    tables = RuleTables.read(tmp_path / "out", **{"stride": 30, "inventory": INVENTORY, **known})
+    return {r.rule.name: (r.checked, r.unchecked, r.saw_nothing) for r in apply_rules(tables) if r.gap}
+
+
+def test_a_rule_says_what_it_could_not_judge(tmp_path: Path) -> None:
+    document = sound_set()
+    document["images"][0] |= {"width": 640, "height": 480}
+    every = pl.concat([INVENTORY.head(1).with_columns(video_id=pl.lit(f"video_{n}")) for n in range(6)])
+    assert gaps(tmp_path, document, inventory=every, expected_totals=(6, 6)) == {}
+    assert gaps(tmp_path, document, inventory=None) == {
+        "totals_differ": (0, 2, True),
+        "box_misses_image": (1, 5, False),
+        "box_outside_image": (1, 5, False),
+        "frame_beyond_end": (0, 6, True),
+        "image_size_differs": (0, 1, True),
+    }
+    without_count = every.with_columns(frame_count_from_header=pl.lit(None, pl.Int64))
+    found = gaps(tmp_path, document, inventory=without_count, expected_totals=(6, 6))
+    assert found == {"frame_beyond_end": (0, 6, True)}
+    assert gaps(tmp_path, document, inventory=every.head(5))["frame_beyond_end"] == (5, 1, False)
+
+
 def test_totals_are_those_read_not_those_kept(tmp_path: Path) -> None:
     document = sound_set()
     document["annotations"][2]["boxes"] = "?"
