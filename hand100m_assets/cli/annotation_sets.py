@@ -75,15 +75,17 @@ def _rule_facts(result: RuleResult) -> dict[str, object]:
 @click.argument("frames", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.argument("out", type=click.Path(dir_okay=False, path_type=Path))
 @click.option("--labelled", is_flag=True, help="Draw ids, distance and skeleton over the crops.")
-@click.option("--seed", default=0, show_default=True, help="Choice of pairs, where none was published.")
+@click.option(
+    "--seed", type=click.IntRange(min=0), help="Choice of pairs, where none was published; default HAND100M_GRID_SEED."
+)
 @as_json
-def grid(*, tables: Path, frames: Path, out: Path, labelled: bool, seed: int, json_wanted: bool) -> None:
+def grid(*, tables: Path, frames: Path, out: Path, labelled: bool, seed: int | None, json_wanted: bool) -> None:
     """Draw the 10 x 10 grid of TABLES (made by `validate`) from FRAMES (a folder of frame folders) to OUT."""
     settings = load_settings()
     name = read_set_name(tables, settings.name_pattern)
     hands = pl.read_parquet(tables / "hands.parquet")
     pairs = resolve_pairs(hands)
-    choice = choose_anchor_rows(pairs, published=is_published(name), seed=seed)
+    choice = choose_anchor_rows(pairs, published=is_published(name), seed=settings.grid_seed if seed is None else seed)
     drawn = draw_grids(
         pairs,
         hands,

@@ -22,15 +22,14 @@ from hand100m_assets.workspace import SourceWorkspace
 @click.command()
 @click.argument("video", type=click.Path(path_type=Path))
 @click.argument("out", type=click.Path(file_okay=False, path_type=Path))
-@click.option("--every", type=click.IntRange(min=1), help="Take every N-th frame; 30 when neither is given.")
+@click.option("--every", type=click.IntRange(min=1), help="Take every N-th frame; default HAND100M_FRAME_STRIDE.")
 @click.option("--frames", "frame_list", help="Take these frames: a list such as 0,30,60-90.")
-@click.option("--quality", type=click.IntRange(1, 100), default=95, show_default=True, help="OpenCV JPEG quality.")
+@click.option("--quality", type=click.IntRange(1, 100), help="OpenCV JPEG quality; default HAND100M_JPEG_QUALITY.")
 @click.option(
     "--colour-rule",
     type=click.Choice(["opencv5", "opencv4"]),
-    default="opencv5",
-    show_default=True,
-    help="Honour the colour matrix that a stream names, or take BT.601 always, as those versions of OpenCV do.",
+    help="Honour the colour matrix that a stream names, or take BT.601 always, as those versions of OpenCV do; "
+    "default HAND100M_COLOUR_RULE.",
 )
 @as_json
 def extract(
@@ -39,8 +38,8 @@ def extract(
     out: Path,
     every: int | None,
     frame_list: str | None,
-    quality: int,
-    colour_rule: ColourRule,
+    quality: int | None,
+    colour_rule: ColourRule | None,
     json_wanted: bool,
 ) -> None:
     """Extract exact frames of VIDEO into OUT/<video id>/, with a manifest. Put `--` before names that begin with -."""
@@ -50,9 +49,12 @@ def extract(
         wanted = parse_frame_list(frame_list) if frame_list is not None else None
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="--frames") from error
-    options = ExtractionOptions(jpeg_quality=quality, colour_rule=colour_rule)
-    selection = wanted or StrideSelection(every or 30)
-    manifest = extract_video(video, out, video.stem, selection, options, limits=load_settings().limits)
+    settings = load_settings()
+    options = ExtractionOptions(
+        jpeg_quality=quality or settings.jpeg_quality, colour_rule=colour_rule or settings.colour_rule
+    )
+    selection = wanted or StrideSelection(every or settings.frame_stride)
+    manifest = extract_video(video, out, video.stem, selection, options, limits=settings.limits)
 
     def show() -> None:
         click.echo(f"{len(manifest.frames)} frames in {out / video.stem} ({manifest.status})")

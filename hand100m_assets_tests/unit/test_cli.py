@@ -117,6 +117,20 @@ def test_extract_takes_the_colour_rule_and_the_limits_of_the_settings(
     assert "more than the 0.0001 hours" in error_line(run("extract", tagged, "c"))
 
 
+def test_extract_and_grid_take_the_settings_unless_told_otherwise(
+    drawable: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    video = drawable / "100DOH/videos" / f"{ONE}.mp4"
+    for name, value in {"JPEG_QUALITY": 60, "COLOUR_RULE": "opencv4", "FRAME_STRIDE": 50, "GRID_SEED": 7}.items():
+        monkeypatch.setenv(f"HAND100M_{name}", str(value))
+    manifest = document(run("extract", video, "a", "--json"))
+    assert (manifest["jpeg_quality"], manifest["colour_rule"], len(manifest["frames"])) == (60, "opencv4", 2)
+    manifest = document(run("extract", video, "b", "--quality", "80", "--colour-rule", "opencv5", "--json"))
+    assert (manifest["jpeg_quality"], manifest["colour_rule"]) == (80, "opencv5")
+    seeds = [document(run("grid", "tables", "frames", "grid.jpg", "--json", *more)) for more in ([], ["--seed", "3"])]
+    assert ["seed 7" in seeds[0]["pairs_shown"], "seed 3" in seeds[1]["pairs_shown"]] == [True, True]
+
+
 def test_a_video_id_that_begins_with_a_dash_works(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert run("extract", root / "100DOH/videos" / f"{TWO}.mp4", "a").exit_code == 0
     out = root / "b"
