@@ -23,6 +23,7 @@ from hand100m_assets.audits import seed_of_today
 from hand100m_assets.dataset.build import build_training_set
 from hand100m_assets.defs.checks import audit as audit_check
 from hand100m_assets.defs.checks import build_checks
+from hand100m_assets.defs.checks import frames as frames_check
 from hand100m_assets.defs.checks.sets import MADE_OF_EACH_SET
 from hand100m_assets.defs.partitions import annotation_set_partitions, register
 from hand100m_assets.defs.resources import Workspace
@@ -247,6 +248,21 @@ def test_a_frame_file_that_is_not_as_the_manifest_says_is_an_error(
     result = evaluate(sound, "frame_files_match_manifests")
     assert (result.passed, result.severity, result.metadata["at_fault"]) == (False, ERROR, 1)
     assert words in examples(result) and f"{ONE}/frame_000050.jpg" in examples(result)
+
+
+def test_other_frame_files_are_looked_at_each_day_and_the_seed_tells_which(
+    sound: TinyWorkspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(frames_check, "FILES_SAMPLED", 10)
+    sound.place.output.frame_file(ONE, 50).unlink()
+    seen = {}
+    for day in (*range(20260101, 20260111), 20260101):
+        monkeypatch.setattr(frames_check, "seed_of_today", lambda day=day: day)
+        result = evaluate(sound, "frame_files_match_manifests")
+        told = result.metadata
+        assert (told["checked"], told["files"], told["seed"]) == (10, 20, day)
+        assert seen.setdefault(day, result.passed) == result.passed
+    assert set(seen.values()) == {True, False}
 
 
 AUDIT = "frames_agree_with_independent_decode"

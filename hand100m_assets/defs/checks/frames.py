@@ -6,6 +6,7 @@ from typing import Final
 import dagster as dg
 import polars as pl
 
+from hand100m_assets.audits import seed_of_today
 from hand100m_assets.defs.checks.results import ERROR, WARN, nothing_yet, offenders, table_on_disk
 from hand100m_assets.defs.failures import fails_clearly
 from hand100m_assets.defs.partitions import known_keys, video_partitions
@@ -16,6 +17,7 @@ from hand100m_assets.video.catalog import frame_files_at_fault
 from hand100m_assets.video.completeness import frame_states
 
 FILES_SAMPLED: Final = 200
+"""Others each day, the same all day: 200 of 14 million would otherwise be the only ones ever looked at."""
 
 
 def build_frame_checks(source: Source) -> list[dg.AssetChecksDefinition]:
@@ -89,9 +91,13 @@ def _files_check(source: Source) -> dg.AssetChecksDefinition:
         catalog = table_on_disk(place, "frame_catalog")
         if catalog is None:
             return nothing_yet("frame catalog rows")
-        sample = catalog.sample(min(FILES_SAMPLED, catalog.height), seed=0)
+        seed = seed_of_today()
+        sample = catalog.sample(min(FILES_SAMPLED, catalog.height), seed=seed)
         found = frame_files_at_fault(place.output.frames_dir, sample)
         fix = "Materialize these videos' frames again."
-        return offenders(found, severity=ERROR, what="frame files are gone or changed", fix=fix, checked=sample.height)
+        what = "frame files are gone or changed"
+        result = offenders(found, severity=ERROR, what=what, fix=fix, checked=sample.height)
+        told = {"files": dg.MetadataValue.int(catalog.height), "seed": dg.MetadataValue.int(seed)}
+        return result._replace(metadata={**result.metadata, **told})
 
     return frame_files_match_manifests
