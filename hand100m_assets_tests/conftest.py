@@ -18,8 +18,8 @@ from hand100m_assets.settings import Settings
 
 REPO = Path(__file__).parent.parent
 
-# The same commit gets the same verdict on a busy machine too: no example is timed, and `make test` tries the same
-# ones each time. `make explore` tries new ones.
+# The same commit gets the same verdict on a busy machine too: no example is timed, unless its test is about time, and
+# `make test` tries the same ones each time. `make explore` tries new ones.
 hypothesis.settings.register_profile("steady", deadline=None, derandomize=True)
 hypothesis.settings.register_profile("explore", deadline=None, max_examples=1000, print_blob=True)
 hypothesis.settings.load_profile("steady")
