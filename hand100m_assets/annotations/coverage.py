@@ -21,6 +21,7 @@ COVERAGE_SCHEMA: Final = pl.Schema(
 """One row an image of the set; `reason` is null where the frame is on disk, else one of `REASONS`."""
 
 REASONS: Final = (
+    "not where its prefix leads",
     "video missing",
     "video still downloading",
     "video unreadable",
@@ -41,6 +42,7 @@ def coverage(
     failures: Mapping[str, bool],
     *,
     is_selected: pl.Expr | None = None,
+    at_mapped_place: pl.Series | None = None,
 ) -> pl.DataFrame:
     """One row an annotated image: is its frame on disk, and if not, why.
 
@@ -48,7 +50,7 @@ def coverage(
     are, and as not selected otherwise: which frames were lost is not recorded one by one.
 
     Args:
-        images: `images.parquet` of the set.
+        images: `images.parquet` of the set; `image_id`, `video_id` and `frame_index` are read.
         hands: Its hands; only `image_id` is read.
         frame_catalog: Finished frames; `video_id`, `frame_index` and `status` are read.
         inventory: Videos on disk or listed; `video_id`, `state`, `frame_count_from_header` are read.
@@ -56,6 +58,8 @@ def coverage(
         is_selected: Whether the present settings ask for a frame, from `video_id` and `frame_index`: one that they do
             not ask for will never come, one that they ask for since its video was extracted will. Where this is not
             known, what an extracted video lacks is taken for not asked for.
+        at_mapped_place: Of each image whether it is where a mapped prefix leads; null where it is to be looked for
+            among our own frames, and None where all are.
 
     Returns:
         Columns of `COVERAGE_SCHEMA`, in the order of `images`.
@@ -64,14 +68,16 @@ def coverage(
     failed = pl.DataFrame(list(failures.items()), schema={"video_id": pl.String, "for_good": pl.Boolean}, orient="row")
     videos = inventory.select("video_id", pl.col("state").cast(pl.String), "frame_count_from_header").unique("video_id")
     counted = hands.group_by("image_id").agg(hand_count=pl.len())
-    table = images.select("image_id", "video_id", "frame_index").join(
-        counted, on="image_id", how="left", maintain_order="left"
-    )
+    mapped = pl.lit(None, dtype=pl.Boolean) if at_mapped_place is None else at_mapped_place
+    table = images.select("image_id", "video_id", "frame_index", at_mapped_place=mapped)
+    table = table.join(counted, on="image_id", how="left", maintain_order="left")
     table = table.join(on_disk, on=["video_id", "frame_index"], how="left", maintain_order="left")
     for of_video in (_extracted(frame_catalog), videos, failed):
         table = table.join(of_video, on="video_id", how="left", maintain_order="left")
     return (
-        table.with_columns(pl.col("exists").fill_null(False), pl.col("hand_count").fill_null(0))
+        table.with_columns(
+            pl.coalesce("at_mapped_place", "exists").fill_null(False).alias("exists"), pl.col("hand_count").fill_null(0)
+        )
         .with_columns(reason=_reason(is_selected))
         .select(list(COVERAGE_SCHEMA))
         .cast(COVERAGE_SCHEMA)
@@ -93,6 +99,7 @@ def _reason(is_selected: pl.Expr | None) -> pl.Expr:
     is_on_stride = (stride == 0) | (pl.col("frame_index") % pl.when(stride > 0).then(stride) == 0)
     is_beyond = pl.col("frame_index") >= pl.col("frame_count_from_header")
     cases = {
+        "not where its prefix leads": ~pl.col("at_mapped_place"),
         "video missing": state.is_null() | (state == "missing"),
         "video still downloading": state == "in_progress",
         "video unreadable": state == "unreadable",

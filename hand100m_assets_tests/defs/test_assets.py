@@ -9,6 +9,8 @@ from pathlib import Path
 
 import cv2
 import dagster as dg
+import numpy as np
+import polars as pl
 import pytest
 
 from hand100m_assets.annotations.lookup import HandTable
@@ -353,6 +355,24 @@ def test_coverage_says_why_an_image_is_not_there(drawn: Drawn) -> None:
     metadata = tiny.metadata("coverage", "simhand-50k")
     assert metadata["images"] == {"not on the selection": 1, "on disk": 2}
     assert "data:image/png;base64," in metadata["chart"] and len(metadata["chart"]) <= 100_000
+
+
+def test_an_image_behind_a_mapped_prefix_is_on_disk_for_coverage_and_picture_alike(
+    annotated: TinyWorkspace, tmp_path: Path
+) -> None:
+    annotated.ingest()
+    annotated.execute("100doh_catalog")
+    names = pl.read_parquet(annotated.place.output.annotation_dir("simhand-50k") / "images.parquet")["file_name"]
+    elsewhere = tmp_path / "elsewhere"
+    there = elsewhere / names[1]
+    there.parent.mkdir(parents=True)
+    cv2.imwrite(str(there), np.full((240, 320, 3), 128, np.uint8))
+    chosen = annotated.reconfigured(image_prefixes={"": elsewhere})
+    selection = [dg.AssetKey(["100doh", "coverage"])]
+    assert chosen.execute("100doh_pictures", partition_key="simhand-50k", asset_selection=selection).success
+    counts = chosen.metadata("coverage", "simhand-50k")["images"]
+    assert counts == {"on disk": 1, "not where its prefix leads": 2}
+    assert "labels over pixels" in str(chosen.metadata("coverage", "simhand-50k")["labels_over_pixels"])
 
 
 def test_the_export_is_what_the_original_loaders_and_coco_tools_read(drawn: Drawn) -> None:

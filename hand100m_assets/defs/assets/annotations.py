@@ -1,5 +1,6 @@
 """Annotation files to trusted tables, and which annotated images exist as frames."""
 
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -7,8 +8,10 @@ import polars as pl
 
 from hand100m_assets.annotations.coverage import coverage as compute_coverage
 from hand100m_assets.annotations.discovery import find_annotation_file
+from hand100m_assets.annotations.examples import frames_on_disk
 from hand100m_assets.annotations.ingest import ingest_file
 from hand100m_assets.annotations.lookup_build import build_lookup
+from hand100m_assets.annotations.paths import are_at_mapped_places
 from hand100m_assets.defs.failures import fails_clearly
 from hand100m_assets.defs.jobs import asset_keys
 from hand100m_assets.defs.partitions import annotation_set_partitions
@@ -59,13 +62,15 @@ def build_annotation_assets(source: Source) -> list[dg.AssetsDefinition]:
         """One row an annotated image: is its frame on disk, and if not, why."""
         place, key = workspace.source(source), context.partition_key
         tables = place.annotation_tables(key)
+        images = pl.scan_parquet(tables / "images.parquet")
         table = compute_coverage(
-            pl.read_parquet(tables / "images.parquet"),
+            images.select("image_id", "video_id", "frame_index").collect(),
             pl.read_parquet(tables / "hands.parquet", columns=["image_id"]),
             frame_catalog,
             inventory,
             place.extraction_failures(),
             is_selected=place.is_selected(key),
+            at_mapped_place=are_at_mapped_places(images, place.settings.image_prefixes),
         )
         counts = dict(table.group_by(pl.col("reason").fill_null("on disk")).len().sort("reason").iter_rows())
         title = f"{source.title} {key}: annotated images"
@@ -112,10 +117,12 @@ def _once_made_not_for_another(inputs: list[dg.AssetKey]) -> dg.AutomationCondit
 
 
 def _labels_over_pixels(place: SourceWorkspace, key: str, covered: pl.DataFrame) -> str:
-    on_disk = covered.lazy().filter("exists").select("image_id")
-    hands = pl.scan_parquet(place.annotation_tables(key) / "hands.parquet")
-    shown = hands.join(on_disk, on="image_id", how="semi", maintain_order="left").collect()
-    return labels_preview_markdown(shown, place.image_path(), joint_order=place.settings.joint_order)
+    examples, find = frames_on_disk(place.annotation_tables(key), covered), place.image_path()
+
+    def image_path(video_id: str, frame_index: int, _: str | None, /) -> Path:
+        return find(video_id, frame_index, examples.file_names[video_id, frame_index])
+
+    return labels_preview_markdown(examples.hands, image_path, joint_order=place.settings.joint_order)
 
 
 def _summary_metadata(summary: dict[str, object]) -> dict[str, dg.MetadataValue]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hand100m_assets.annotations.paths import image_path
+from hand100m_assets.annotations.paths import are_at_mapped_places, image_path
 from hand100m_assets.errors import UnsafeIdError
 
 FRAMES = Path("/frames")
@@ -30,6 +31,16 @@ NAME = "Hand2M/ego4d/v/frame_000030.png"
 )
 def test_the_longest_prefix_of_whole_folders_wins(prefixes: dict[str, Path], expected: Path) -> None:
     assert image_path(NAME, "v", 30, FRAMES, prefixes) == expected
+
+
+def test_an_image_is_looked_for_where_its_prefix_leads_and_nowhere_else(tmp_path: Path) -> None:
+    (tmp_path / "v").mkdir()
+    (tmp_path / "v" / "frame_000030.png").write_bytes(b"")
+    names = [NAME, "Hand2M/ego4d/v/frame_000060.png", "else/v/frame_000030.png", "Hand2M/ego4d/../v/frame_000030.png"]
+    images = pl.LazyFrame({"file_name": names})
+    found = are_at_mapped_places(images, {"Hand2M/ego4d": tmp_path})
+    assert found is not None and found.to_list() == [True, False, None, False]
+    assert are_at_mapped_places(images, {}) is None
 
 
 def test_an_absolute_name_can_be_mapped(tmp_path: Path) -> None:
