@@ -116,20 +116,28 @@ def _as_naming_a_frame(file_name: str) -> str:
     return file_name
 
 
+_LOADERS: Final = "Source: the original loaders"
+
+
 class ImageRecord(BaseModel):
     """One entry of `images`; video and frame are read from the last two parts of its `file_name`."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
-    image_id: IdText = Field(alias="id", description="Referred to by hands. Source: the original loaders.")
+    image_id: IdText = Field(alias="id", description=f"Unique, referred to by hands; no unit. {_LOADERS}.")
     file_name: Annotated[str, AfterValidator(_as_naming_a_frame)] = Field(
         strict=True,
         min_length=1,
         max_length=4096,
-        description="Path relative to some data root, ending in <video id>/frame_NNNNNN.<ext>. Source: the same.",
+        description="Path relative to some data root, ending in <video id>/frame_NNNNNN.<ext>, where NNNNNN counts "
+        f"decoded frames from 0. {_LOADERS} and extraction scripts.",
     )
-    width_px: Side | None = Field(None, alias="width", description="Image width in pixels; often absent.")
-    height_px: Side | None = Field(None, alias="height", description="Image height in pixels; often absent.")
+    width_px: Side | None = Field(
+        None, alias="width", description="Image width in pixels; often absent. Source: the file; no loader reads it."
+    )
+    height_px: Side | None = Field(
+        None, alias="height", description="Image height in pixels; often absent. Source: the file; no loader reads it."
+    )
 
 
 class HandRecord(BaseModel):
@@ -137,24 +145,27 @@ class HandRecord(BaseModel):
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
-    hand_id: HandId = Field(description="Unique in the file; not the row index. Source: the original loaders.")
-    image_id: IdText = Field(description="`id` of the image that shows the hand.")
+    hand_id: HandId = Field(description=f"Unique in the file, not the row index; no unit. {_LOADERS}, by `int`.")
+    image_id: IdText = Field(description=f"`id` of the image that shows the hand; no unit. {_LOADERS}.")
     box_px: Annotated[list[Pixel], Bounded, BeforeValidator(_as_box), Field(min_length=4, max_length=4)] = Field(
-        alias="boxes", description="x1, y1, x2, y2 in image pixels; the files hold a JSON string of it."
+        alias="boxes", description=f"x1, y1, x2, y2 in image pixels; the files hold a JSON string of it. {_LOADERS}."
     )
     keypoints: Annotated[list[Keypoint], Bounded, BeforeValidator(_as_flat), Field(min_length=63, max_length=63)] = (
         Field(
             alias="keypoint_25d",
-            description="x, y in [0, 1] of the unmirrored 224 px crop, z relative; (21, 3) row by row.",
+            description="x, y in crop sides, [0, 1] of the unmirrored 224 px crop, z relative; (21, 3) row by row. "
+            f"{_LOADERS}; the numbers are said to be MediaPipe's.",
         )
     )
     handedness: Annotated[Literal["Left", "Right"], BeforeValidator(_as_handedness)] = Field(
-        alias="left_right", description="The person's real side."
+        alias="left_right",
+        description=f"The person's real side, as measured on the published grid; no unit. {_LOADERS} flip `Left`.",
     )
     positives: Annotated[list[HandId], Bounded] = Field(
-        alias="positive_sample", description="Hand ids of similar hands, best first; only the first is used."
+        alias="positive_sample",
+        description=f"Hand ids of similar hands, best first; no unit. {_LOADERS}, which use the first only.",
     )
     distances: Annotated[list[Distance], Bounded] = Field(
         alias="distance",
-        description="Mining distance to each positive, in the miner's unit; parallel to the positives.",
+        description=f"Mining distance to each positive, in the miner's unit; parallel to the positives. {_LOADERS}.",
     )
