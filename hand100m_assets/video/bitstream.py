@@ -27,6 +27,10 @@ class UnsafeStreamError(Exception):
         super().__init__(reason)
 
 
+HOLE: Final = "bytes that no coded picture holds (a hole in the file)"
+"""What is said of overwritten blocks."""
+
+
 class PacketNature(NamedTuple):
     """What a packet means for the packets around it.
 
@@ -72,15 +76,25 @@ def units_hold_hole(data: Data, length_bytes: int) -> bool:
 
     More lenient than the readers below, which need not understand what they can refuse.
     """
-    position, end = 0, len(data)
-    while position < end:
-        start = position + length_bytes
-        position = start + int.from_bytes(data[position:start], "big")
-        unit = bytes(data[start : min(position, end)])
+    for start, end in _plain_units(data, length_bytes):
+        unit = bytes(data[start:end])
         text = unit.rstrip(b"\0")
         if len(unit) - len(text) >= _PADDING_BYTES or _UNESCAPED.search(text):
             return True
     return False
+
+
+def holds_idr(data: Data, length_bytes: int) -> bool:
+    """Whether a packet of H.264 with length prefixes begins anew, without anything before it."""
+    return any(end > start and data[start] & 31 == 5 for start, end in _plain_units(data, length_bytes))
+
+
+def _plain_units(data: Data, length_bytes: int) -> Iterator[tuple[int, int]]:
+    position, size = 0, len(data)
+    while position < size:
+        start = position + length_bytes
+        position = start + int.from_bytes(data[position:start], "big")
+        yield start, min(position, size)
 
 
 def byte_stream_holds_hole(data: Data) -> bool:
@@ -123,7 +137,7 @@ class _NalBitstream:
             if not start + least_bytes <= position <= end:
                 raise UnsafeStreamError("a malformed packet")
             if _UNESCAPED.search(data, start, position):
-                raise UnsafeStreamError("bytes that no coded picture holds (a hole in the file)")
+                raise UnsafeStreamError(HOLE)
             yield start, position
 
     def _insist_on_known(self, kind: int, unit: Data) -> None:

@@ -12,6 +12,7 @@ import av.packet
 import av.video.frame
 import av.video.stream
 
+from hand100m_assets.video.bitstream import HOLE
 from hand100m_assets.video.complaints import complaints_in, decode_packet
 from hand100m_assets.video.losses import LOSSY_FORMATS, HoleWatch, loss_watch
 from hand100m_assets.video.picture import PickedFrame, frame_time_s
@@ -48,11 +49,14 @@ class FullDecode:
     ) -> None:
         self._container, self._stream = container, stream
         self._selection, self._report, self._broken_from = selection, report, broken_from
-        self._timeline = Timeline(is_one_frame_each=stream.codec_context.name in ONE_FRAME_EACH)
+        self._is_lossy = container.format.name in LOSSY_FORMATS
+        is_one_frame_each = stream.codec_context.name in ONE_FRAME_EACH and not self._is_lossy
+        self._timeline = Timeline(is_one_frame_each=is_one_frame_each)
         self._losses = loss_watch(container.format.name, stream)
         self._holes = HoleWatch(stream)
         self._held: dict[int, PickedFrame] = {}
         self._end_s = 0.0
+        self._has_leftovers = False
 
     def run(self, should_stop: Callable[[], bool]) -> Iterator[PickedFrame]:
         """Yield the wanted frames that are whole, ascending."""
@@ -64,6 +68,8 @@ class FullDecode:
             self._decode(packet)
             yield from self._decided()
         self._decode(None)
+        if self._broken_from is not None:
+            self._timeline.lose_count()
         self._timeline.finish(self._packets_missing())
         yield from self._decided(is_over=True)
         self._compare_with_duration()
@@ -107,10 +113,12 @@ class FullDecode:
         if packet is not None:
             self._announce(packet)
         decoded = decode_packet(self._stream, packet)
+        # H.264's decoder adds what it had read of a broken block to a block of the picture that it decodes next.
+        self._has_leftovers = decoded.fault is not None
         if decoded.fault:
             self._note_fault(f"decoding: {decoded.fault}", packet)
         elif packet is not None and self._holes.finds(packet):
-            self._note_fault("reading: bytes that no coded picture holds (a hole in the file)", packet)
+            self._note_fault(f"reading: {HOLE}", packet)
         for frame in decoded.frames:
             self._take(frame)
 
@@ -118,14 +126,17 @@ class FullDecode:
         self._report.packet_count += 1
         self._report.packet_count_decoded += 1
         self._report.discarded_count += packet.is_discard
-        self._timeline.add_packet(packet.pts, is_key=packet.is_keyframe, is_discard=packet.is_discard)
+        is_restart = packet.is_keyframe and self._holes.is_restart(packet, has_leftovers=self._has_leftovers)
+        self._timeline.add_packet(
+            packet.pts, is_key=packet.is_keyframe, is_discard=packet.is_discard, is_restart=is_restart
+        )
         if packet.is_corrupt:
             self._note_fault("reading: packet cut or marked corrupt", packet)
 
     def _note_fault(self, words: str, packet: _VideoPacket | None) -> None:
         self._report.add_error(self._timeline.frame_count, words)
         self._timeline.packet_failed(reaches_back=packet is not None and self._holes.reaches_back(packet))
-        if self._container.format.name in LOSSY_FORMATS:
+        if self._is_lossy:
             self._timeline.lose_count()
 
     def _take(self, frame: av.video.frame.VideoFrame) -> None:
@@ -137,7 +148,7 @@ class FullDecode:
         index = self._timeline.add_frame(frame.pts, is_corrupt=frame.is_corrupt, is_intra=is_intra)
         if frame.is_corrupt:
             self._report.corrupt_indices.append(index)
-            if self._container.format.name in LOSSY_FORMATS:
+            if self._is_lossy:
                 self._timeline.lose_count()
         elif self._selection.wants(index):
             self._held[index] = PickedFrame.of(index, frame, self._stream)

@@ -9,16 +9,21 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from hand100m_assets.video.bitstream import REFERENCE, RESTART, Data, PacketNature, UnsafeStreamError
+from hand100m_assets.video.bitstream import HOLE, REFERENCE, RESTART, Data, PacketNature, UnsafeStreamError
 
 _MALFORMED = "a malformed packet"
-_HOLE = re.compile(rb"\0{32}")
+_ZEROS = re.compile(rb"\0{32}")
 """An arithmetic coder does not write so many zeros; an overwritten block of a file has mostly more."""
 
 
-def vp9_holds_hole(data: Data) -> bool:
-    """Whether a packet holds what no encoder wrote."""
-    return _HOLE.search(data) is not None
+def zeros_hold_hole(data: Data) -> bool:
+    """Whether a packet of VP9 or AV1 holds what no encoder wrote."""
+    return _ZEROS.search(data) is not None
+
+
+def _insist_on_no_hole(data: Data) -> None:
+    if zeros_hold_hole(data):
+        raise UnsafeStreamError(HOLE)
 
 
 class Vp9Bitstream:
@@ -26,8 +31,7 @@ class Vp9Bitstream:
 
     def nature(self, data: Data) -> PacketNature:
         """As `Bitstream.nature`."""
-        if vp9_holds_hole(data):
-            raise UnsafeStreamError("bytes that no coded picture holds (a hole in the file)")
+        _insist_on_no_hole(data)
         headers = [_vp9_header(data[start:end]) for start, end in _vp9_frames(data)]
         if sum(is_shown for _, is_shown in headers) != 1:
             raise UnsafeStreamError("a packet that does not hold exactly one shown picture")
@@ -78,6 +82,7 @@ class Av1Bitstream:
 
     def nature(self, data: Data) -> PacketNature:
         """As `Bitstream.nature`."""
+        _insist_on_no_hole(data)
         shown_count, first_is_key, has_sequence_header = 0, None, False
         for kind, start, end in _av1_units(data):
             if kind in self._FRAME_HEADERS:

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
 import av.packet
 import av.video.stream
 
-from hand100m_assets.video.bitstream import Data, byte_stream_holds_hole, units_hold_hole
-from hand100m_assets.video.keyframes import vp9_holds_hole
+from hand100m_assets.video.bitstream import Data, byte_stream_holds_hole, holds_idr, units_hold_hole
+from hand100m_assets.video.keyframes import zeros_hold_hole
 
 if TYPE_CHECKING:
     _Packet: TypeAlias = "av.packet.Packet[av.video.stream.VideoStream]"
@@ -91,37 +91,53 @@ def loss_watch(format_name: str, stream: av.video.stream.VideoStream) -> LossWat
 class HoleWatch:
     """Finds overwritten blocks in packets that a decoder may accept.
 
-    What the first packet holds, too, is the encoder's habit and no sign of a hole.
+    What the first two packets hold is the encoder's habit and no sign of a hole.
     """
 
     def __init__(self, stream: av.video.stream.VideoStream) -> None:
         self._length_bytes = _length_bytes(stream)
         self._holds_hole: Callable[[Data], bool] | None = None
-        if stream.codec_context.name == "vp9":
-            self._holds_hole = vp9_holds_hole
+        if stream.codec_context.name in ("vp9", "libvpx-vp9", "av1", "libdav1d"):
+            self._holds_hole = zeros_hold_hole
         elif self._length_bytes is not None:
             self._holds_hole = partial(units_hold_hole, length_bytes=self._length_bytes)
         elif stream.codec_context.name in ("h264", "hevc"):
             self._holds_hole = byte_stream_holds_hole
-        self._is_first = True
+        self._is_h264 = stream.codec_context.name == "h264"
+        self._count = 0
+        self._was_first = False
 
     def finds(self, packet: _Packet) -> bool:
-        """Whether this packet holds what its encoder did not write."""
-        is_first, self._is_first = self._is_first, False
-        if self._holds_hole is None or not self._holds_hole(memoryview(packet)):
+        """Whether this packet, or the first of all right before it, holds what its encoder did not write."""
+        if self._holds_hole is None:
             return False
-        if is_first:
-            self._holds_hole = None
-        return not is_first
+        self._count += 1
+        is_here = self._holds_hole(memoryview(packet))
+        if self._count == 1:
+            self._was_first = is_here
+            return False
+        if self._count == 2 and self._was_first:
+            self._holds_hole = None if is_here else self._holds_hole
+            return not is_here
+        return is_here
 
     def reaches_back(self, packet: _Packet) -> bool:
         """Whether that which broke this packet may have begun in the one before: its first bytes are not its own."""
         if packet.is_corrupt:
             return False  # its end was cut off
-        if self._length_bytes is None:
+        if self._length_bytes is None or self._count == 2:
             return True
         first_unit_bytes = int.from_bytes(memoryview(packet)[: self._length_bytes], "big")
         return not 0 < first_unit_bytes <= packet.size - self._length_bytes
+
+    def is_restart(self, packet: _Packet, *, has_leftovers: bool) -> bool:
+        """Whether a key frame clears the decoder's memory: of H.264 only some do, and not right after a fault.
+
+        Of H.264 in Annex B nothing is asked: its containers lose the count with the first fault.
+        """
+        if self._length_bytes is None or not self._is_h264:
+            return True
+        return holds_idr(memoryview(packet), self._length_bytes) and not has_leftovers
 
 
 def _length_bytes(stream: av.video.stream.VideoStream) -> int | None:

@@ -17,6 +17,9 @@ _GROUPS_KEPT = 64
 _LOOK_BACK_FRAMES = 32
 """Without timestamps a fault may lie this many frames back: more than any codec reorders (16)."""
 
+_MEMORY_PACKETS = 64
+"""After so many whole packets nothing broken is left among the pictures (16 at most) that a decoder keeps."""
+
 
 @dataclass
 class _Group:
@@ -33,6 +36,7 @@ class _Packet:
     group: int
     latest_pts: int
     """Largest timestamp up to here in decoding order: once that is shown, no earlier packet is awaited."""
+    is_restart: bool = True
 
 
 @dataclass
@@ -77,12 +81,20 @@ class Timeline:
         self._shown_pts: int | None = None
         self._undecided: deque[_Placed] = deque()
         self._any_damage = False
+        self._faults: deque[int] = deque(maxlen=4 * _MEMORY_PACKETS)
         self._any_unexplained = False
         """A packet gave no frame, and nothing has told why."""
         self._is_lost = False
 
-    def add_packet(self, pts: int | None, *, is_key: bool, is_discard: bool) -> None:
-        """A packet is about to be decoded; `is_discard` ones are decoded but not shown (edit lists)."""
+    def add_packet(self, pts: int | None, *, is_key: bool, is_discard: bool, is_restart: bool = True) -> None:
+        """A packet is about to be decoded.
+
+        Args:
+            pts: Its timestamp.
+            is_key: It is marked as a key frame.
+            is_discard: It is decoded but not shown (edit lists).
+            is_restart: As a key frame it clears the decoder's memory of earlier pictures.
+        """
         self._position += 1
         self._group_before = self._group
         if pts is None:
@@ -98,7 +110,8 @@ class Timeline:
             self._stop_trusting("a packet comes after frames that are shown later")
             return
         self._latest_pts = pts if self._latest_pts is None else max(pts, self._latest_pts)
-        heapq.heappush(self._awaited, _Packet(pts, self._position, self._group, self._latest_pts))
+        packet = _Packet(pts, self._position, self._group, self._latest_pts, is_restart)
+        heapq.heappush(self._awaited, packet)
 
     def packet_failed(self, *, reaches_back: bool = False) -> None:
         """The packet added last is broken; what broke it may have spoilt the end of the one before as well."""
@@ -116,9 +129,10 @@ class Timeline:
         if packet is None:
             if is_corrupt:
                 self._damage(self._group, self._position)
-        elif is_corrupt or (self._is_key(packet) and not is_intra and self._is_damaged(packet.group - 1)):
-            # A key frame of predicted pictures (periodic intra refresh) does not heal what was broken before it.
+        elif is_corrupt:
             self._damage(packet.group, packet.position)
+        elif self._is_key(packet) and not self._heals(packet, is_intra=is_intra):
+            self._groups[packet.group].damaged_from = packet.position
         return self._place(packet, is_damaged=is_corrupt)
 
     def finish(self, packets_missing: int = 0) -> None:
@@ -195,6 +209,14 @@ class Timeline:
     def _is_key(self, packet: _Packet) -> bool:
         return packet.group in self._groups and self._groups[packet.group].key_pts == packet.pts
 
+    def _heals(self, key: _Packet, *, is_intra: bool) -> bool:
+        """Whether what was broken before a key frame is of no account for it and what follows."""
+        if not is_intra:  # of predicted pictures: periodic intra refresh
+            return not self._is_damaged(key.group - 1)
+        return key.is_restart or not any(
+            key.position - _MEMORY_PACKETS <= fault < key.position for fault in self._faults
+        )
+
     def _is_leading(self, packet: _Packet) -> bool:
         """Whether it is decoded after its group's key frame and shown before it."""
         return packet.group in self._groups and packet.pts < self._groups[packet.group].key_pts
@@ -204,6 +226,7 @@ class Timeline:
 
     def _damage(self, group: int, position: int) -> None:
         self._any_damage = True
+        self._faults.append(position)
         if self.distrust or self._any_unexplained or group not in self._groups:
             self._is_lost = True
             return
