@@ -131,7 +131,7 @@ class Settings(BaseSettings):
     embedding_components: int = Field(14, ge=0, le=42, description="Principal components kept; 0: all 42 coordinates.")
 
     training_set_from: Literal["frames", "videos"] = Field(
-        "frames", description="What crops are cut from: extracted frames, or videos whose frames are never written."
+        "frames", description="What crops are cut from: extracted frames, or the videos themselves."
     )
     training_set_codec: Literal["jpeg", "webp", "png"] = Field(
         "jpeg", description="How crops are stored; webp and png are lossless."
