@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 import multiprocessing
 import pickle
 import subprocess
@@ -98,21 +97,6 @@ def test_samples_are_the_caller_s_own(scene: Scene) -> None:
     for name in ("image", "joints3D", "joints_raw", "K", "joints_valid"):
         sample[name][...] = 7
     assert not (pairs[1]["joints_raw"] == 7).any() and pairs[1]["K"].tolist() == np.eye(3).tolist()
-
-
-@pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="PyTorch is not installed (extra `torch`)")
-def test_with_pytorch_joints_are_tensors_and_a_loader_batches_them(scene: Scene) -> None:
-    import torch  # noqa: PLC0415
-
-    pairs = HandPairs(scene.root, KEY)
-    truth = scene.pairs()
-    batch = next(iter(torch.utils.data.DataLoader(pairs, batch_size=8, num_workers=2)))
-    assert batch["joints3D"].dtype == batch["K"].dtype == torch.float32
-    assert batch["image"].shape == (8, 224, 224, 3) and batch["image"].dtype == torch.uint8
-    for number, sample in enumerate(truth):
-        assert torch.equal(batch["joints_raw"][number], torch.from_numpy(sample["joints_raw"]))
-        assert np.array_equal(batch["image"][number].numpy(), sample["image"])
-    assert isinstance(pairs[0]["joints_valid"], torch.Tensor) and isinstance(pairs[0]["image"], np.ndarray)
 
 
 def test_without_pytorch_joints_are_arrays(scene: Scene) -> None:
