@@ -45,28 +45,30 @@ class Fault:
 
 
 def shard_faults(pairs: HandPairs, threads: int = 1) -> list[Fault]:
-    """Shards whose bytes are not those that were written, and samples whose picture does not decode."""
-    shards = pairs.index.shards
+    """Records and shards whose bytes are not those that were written, and samples whose picture does not decode."""
+    index, shards = pairs.index, pairs.index.shards
     by_shard = pairs.records["shard"]
     with ThreadPoolExecutor(max(threads, 1)) as pool:  # hashing and decoding let other threads run
         found = pool.map(lambda n: _faults_of(pairs, shards[n], np.flatnonzero(by_shard == n)), range(len(shards)))
-        return [fault for faults in found for fault in faults]
+        return [*_changed(pairs.folder, index.samples_file, index.samples_sha256), *(f for each in found for f in each)]
 
 
 def _faults_of(pairs: HandPairs, shard: ShardEntry, samples: npt.NDArray[np.int64]) -> list[Fault]:
-    found = []
     try:
-        digest = _sha256(pairs.folder / shard.name)
+        found = _changed(pairs.folder, shard.name, shard.sha256)
     except OSError as error:
         return [Fault(shard.name, None, f"cannot be read ({error.strerror or error})")]
-    if digest != shard.sha256:
-        found.append(Fault(shard.name, None, "its bytes are not those that were written (sha256 differs)"))
     for sample in samples:
         try:
             pairs.stored_picture(sample)
         except TrainingSetError as error:  # noqa: PERF203 - each one is to be named
             found.append(Fault(shard.name, int(pairs.records["hand_id"][sample]), error.what))
     return found
+
+
+def _changed(folder: Path, name: str, sha256: str) -> list[Fault]:
+    is_same = _sha256(folder / name) == sha256
+    return [] if is_same else [Fault(name, None, "its bytes are not those that were written (sha256 differs)")]
 
 
 def _sha256(path: Path) -> str:

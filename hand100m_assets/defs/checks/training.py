@@ -38,8 +38,8 @@ def build_training_checks(source: Source) -> list[dg.AssetChecksDefinition]:
             name="training_shards_are_whole",
             why="A damaged shard ends a training run in the middle of an epoch.",
             faults_of=lambda place, pairs: shard_faults(pairs, place.settings.worker_count),
-            what="shards or pictures are damaged",
-            fix="Delete the shards named and materialize training_set again.",
+            what="files or pictures are damaged",
+            fix="Delete the files named and materialize training_set again.",
         ),
         _check(
             source,

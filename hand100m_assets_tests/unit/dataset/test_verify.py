@@ -65,6 +65,15 @@ def test_one_flipped_bit_is_found(scene: Scene) -> None:
     assert fault.where == path.name and "sha256" in fault.what
 
 
+def test_a_changed_label_is_found_and_mended_by_another_build(scene: Scene) -> None:
+    far = scene.pairs().records["keypoints"][1] + 0.01
+    (fault,) = shard_faults(pairs := spoil(scene, 1, keypoints=far))
+    assert fault.where == pairs.index.samples_file and "sha256" in fault.what
+    (pairs.folder / fault.where).unlink()
+    assert scene.build(shard_samples=2).cut == 0
+    assert shard_faults(scene.pairs()) == []
+
+
 def test_a_picture_that_does_not_decode_is_named_beside_its_shard(scene: Scene) -> None:
     pairs = scene.pairs()
     origin = pairs.origin(3)
