@@ -40,7 +40,7 @@ demo: $(STAMP) ## make a miniature Hand100M, run the whole preparation on it, sa
 	@echo "Open the UI on these results: make dev    (then http://localhost:$(PORT))"
 
 dev: settings $(STAMP) $(DAGSTER_HOME)/dagster.yaml ## the Dagster UI and daemon, on your .env or else on the demo
-	@for source in ego4d 100doh; do $(IN_USE) $(BIN)/dagster instance concurrency set $${source}_frames 1 >/dev/null; done
+	@$(IN_USE) $(BIN)/dagster instance concurrency set extraction 1 >/dev/null
 	$(IN_USE) VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/dg dev --port $(PORT)
 
 test: $(STAMP) ## all tests

@@ -152,12 +152,12 @@ def test_sensors_and_schedules_are_these_and_off(repository: dg.RepositoryDefini
 
 
 @EACH_SOURCE
-def test_what_is_by_video_is_batched_and_one_batch_a_source_runs_at_a_time(
+def test_what_is_by_video_is_batched_and_the_batches_of_both_sources_share_a_pool(
     repository: dg.RepositoryDefinition, source: Source
 ) -> None:
     frames = repository.asset_graph.get(dg.AssetKey([source.name, "frames"]))
     assert frames.backfill_policy == dg.BackfillPolicy.multi_run(NOWHERE.videos_per_run)
-    assert frames.pools == {f"{source.name}_frames"}
+    assert frames.pools == {"extraction"}
 
 
 @EACH_SOURCE

@@ -20,6 +20,9 @@ from hand100m_assets.video.catalog import frame_catalog as read_catalog
 from hand100m_assets.video.progress import Progress
 from hand100m_assets.workspace import SourceWorkspace
 
+EXTRACTION_POOL = "extraction"
+"""One for both sources: a batch of either uses every core by itself."""
+
 
 def build_frame_assets(source: Source, settings: Settings) -> list[dg.AssetsDefinition]:
     """Frame folders a video, and one table over all their manifests."""
@@ -35,7 +38,7 @@ def build_frame_assets(source: Source, settings: Settings) -> list[dg.AssetsDefi
         deps=_inputs(source, settings),
         backfill_policy=dg.BackfillPolicy.multi_run(settings.videos_per_run),
         output_required=False,
-        pool=f"{source.name}_frames",
+        pool=EXTRACTION_POOL,
     )
     @fails_clearly
     def frames(
