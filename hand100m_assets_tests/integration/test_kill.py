@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from hand100m_assets.layout import EGO4D, MANIFEST_FILE
+from hand100m_assets.layout import EGO4D, IN_PROGRESS_DIR, MANIFEST_FILE
 from hand100m_assets.video.manifest import read_manifest
 from hand100m_assets.workspace import SourceWorkspace
 from hand100m_assets_tests.conftest import REPO, SampleWorkspace
@@ -39,26 +39,36 @@ def hashes(frames_dir: Path) -> dict[str, bytes]:
 def test_killing_the_whole_graph_at_random_moments_loses_nothing(
     sample: SampleWorkspace, finished: SampleWorkspace, tmp_path: Path
 ) -> None:
-    victim = SampleWorkspace(tmp_path / "victim", sample.report)
-    victim.folder.mkdir()
-    env = (sample.folder / ".env").read_text()
-    (victim.folder / ".env").write_text(env.replace(str(sample.settings.output_root), str(victim.folder / "output")))
-    assert victim.settings.output_root != sample.settings.output_root
+    victim = alone_with_ego4d(sample, tmp_path / "victim")
     frames_dir = victim.settings.output(EGO4D).frames_dir
+    healthy = sample.report.sources["ego4d"].healthy
+    expected = hashes(SourceWorkspace(finished.settings, EGO4D).output.frames_dir)
     seeded = random.Random(20)
     for _ in range(4):
-        _run_and_kill(victim, seeded.uniform(0.05, 1.5))
-        wreck_free(frames_dir)
+        run_and_kill(victim, new_frames=seeded.randint(1, len(expected) // 6), after_s=seeded.uniform(0, 0.1))
+        assert len(wreck_free(frames_dir)) < len(healthy), "killed too late: nothing was left to be done"
     done = victim.catch_up()
     assert done.returncode == 0, done.stdout + done.stderr
-    place = SourceWorkspace(finished.settings, EGO4D)
-    assert hashes(frames_dir) == hashes(place.output.frames_dir)
-    assert wreck_free(frames_dir) == sorted(sample.report.sources["ego4d"].healthy)
+    assert hashes(frames_dir) == expected
+    assert wreck_free(frames_dir) == sorted(healthy)
     shutil.rmtree(victim.folder)
 
 
-def _run_and_kill(victim: SampleWorkspace, after_first_sign_s: float) -> None:
-    """SIGKILL the whole process group some time after the first frame work shows on disk."""
+def alone_with_ego4d(sample: SampleWorkspace, folder: Path) -> SampleWorkspace:
+    """The sample's data with an output of its own; the other source is empty, as its turn would come minutes later."""
+    workspace = SampleWorkspace(folder, sample.report)
+    (folder / "empty").mkdir(parents=True)
+    env = (sample.folder / ".env").read_text().replace(str(sample.settings.output_root), str(folder / "output"))
+    empty = f"HAND100M_DOH_VIDEOS_DIR={folder}/empty\nHAND100M_DOH_ANNOTATIONS_DIR={folder}/empty\n"
+    (folder / ".env").write_text(env + empty)
+    assert workspace.settings.output_root != sample.settings.output_root
+    return workspace
+
+
+def run_and_kill(victim: SampleWorkspace, new_frames: int, after_s: float) -> None:
+    """SIGKILL the whole process group some time after it has added so many frames to what was there."""
+    frames_dir = victim.settings.output(EGO4D).frames_dir
+    enough = count_frames(frames_dir) + new_frames
     process = subprocess.Popen(
         [sys.executable, "-m", "hand100m_assets.defs.catch_up"],
         env=victim.env,
@@ -67,12 +77,18 @@ def _run_and_kill(victim: SampleWorkspace, after_first_sign_s: float) -> None:
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     )
-    frames_dir = victim.settings.output(EGO4D).frames_dir
     try:
-        deadline_s = time.monotonic() + 120
-        while not frames_dir.exists() and process.poll() is None and time.monotonic() < deadline_s:
-            time.sleep(0.01)
-        time.sleep(after_first_sign_s)
+        deadline_s = time.monotonic() + 240
+        while count_frames(frames_dir) < enough:
+            assert process.poll() is None, "it ended before it was killed"
+            assert time.monotonic() < deadline_s, "it extracts nothing"
+            time.sleep(0.005)
+        time.sleep(after_s)
     finally:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
+
+
+def count_frames(frames_dir: Path) -> int:
+    """Of finished videos and of those in progress."""
+    return sum(1 for _ in frames_dir.glob("*/*.jpg")) + sum(1 for _ in (frames_dir / IN_PROGRESS_DIR).glob("*/*.jpg"))
