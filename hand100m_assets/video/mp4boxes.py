@@ -12,11 +12,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, Final, NamedTuple
 
+from hand100m_assets.video.mp4fragments import is_whole_fragment
+
 _FIRST_BOXES: Final = {"ftyp", "moov", "mdat", "free", "skip", "wide", "styp", "sidx", "uuid"}
 _KNOWN_BOXES: Final = _FIRST_BOXES | {"moof", "mfra", "ssix", "meta", "emsg", "prft", "pdin", "udta"}
 _ENDLESS_BOXES: Final = {"mdat", "moov"}
 """Only these may have the length 0, which means up to the file's end; else it is a hole."""
 _MAX_BOXES: Final = 1_000_000
+_MAX_FRAGMENT_BYTES: Final = 2**20
+"""Tables of more, a quarter of a million samples each, are not looked through."""
 
 
 @dataclass(frozen=True)
@@ -105,7 +109,7 @@ def read_outline(path: Path) -> Mp4Outline:
         if file.read(8)[4:8] not in {kind.encode() for kind in _FIRST_BOXES}:
             return Mp4Outline()
         for box in _boxes(file, 0, size_bytes):
-            if found.is_fragmented and box.kind not in _KNOWN_BOXES:
+            if found.is_fragmented and not _is_sound(file, box, size_bytes):
                 break
             found.note(file, box)
     kinds = tuple(found.kinds)
@@ -123,6 +127,13 @@ def read_outline(path: Path) -> Mp4Outline:
         # Several lists are one before each segment: the last that is there says nothing of the next.
         has_promised_end=found.segment_lists == 1 or found.promised_s is not None or kinds[-1] == "mfra",
     )
+
+
+def _is_sound(file: BinaryIO, box: _Box, size_bytes: int) -> bool:
+    if box.kind != "moof" or box.end > size_bytes:
+        return box.kind in _KNOWN_BOXES
+    body = _body(file, box, _MAX_FRAGMENT_BYTES)
+    return len(body) == _MAX_FRAGMENT_BYTES or is_whole_fragment(body)
 
 
 def _boxes(file: BinaryIO, start: int, end: int) -> Iterator[_Box]:

@@ -79,6 +79,8 @@ class SelectiveDecode:
         self._first_pts: int | None = None
         self._last_pts = 0
         self._last_index = -1
+        self._should_stop: Callable[[], bool] = lambda: False
+        self._is_stopped = False
 
     def run(self, should_stop: Callable[[], bool]) -> Iterator[PickedFrame]:
         """Yield the wanted frames, ascending.
@@ -87,9 +89,9 @@ class SelectiveDecode:
             UnsafeStreamError: What was yielded so far, and what would follow, is not proved; throw it away.
             av.error.FFmpegError: The same.
         """
-        last = self._selection.last_wanted
+        last, self._should_stop = self._selection.last_wanted, should_stop
         for packet in self._reader:
-            if should_stop():
+            if self._is_asked_to_stop():
                 self._report.stopped_early = True
                 return
             if last is not None and self._order.shown_count > last and not self._order.owes_packets:
@@ -103,6 +105,9 @@ class SelectiveDecode:
         if not self._report.stopped_early:
             for placed in self._order.finish():
                 yield from self._meet(placed)
+        if self._is_stopped:
+            self._report.stopped_early = True
+            return
         yield from self._drained()
         if not self._report.stopped_early:
             self._insist_on_whole_file()
@@ -158,10 +163,16 @@ class SelectiveDecode:
     def _decode_waiting(self) -> Iterator[PickedFrame]:
         waiting, self._waiting, self._waiting_bytes = self._waiting, [], 0
         for packet, index in ((placed.packet, placed.frame_index) for placed in waiting):
+            if self._is_asked_to_stop():  # there may be tens of seconds of work here
+                return
             if index is not None and packet.pts is not None:
                 self._awaited[packet.pts] = index
             self._report.packet_count_decoded += 1
             yield from self._decoded(packet)
+
+    def _is_asked_to_stop(self) -> bool:
+        self._is_stopped = self._is_stopped or self._should_stop()
+        return self._is_stopped
 
     def _decoded(self, packet: VideoPacket | None) -> Iterator[PickedFrame]:
         """Decode one packet, or with None what the decoder still holds; yield wanted frames that come out."""

@@ -9,6 +9,7 @@ import pytest
 
 from hand100m_assets.errors import VideoUnreadableError
 from hand100m_assets.video.decode import DecodeReport, decode_frames, pick_frames
+from hand100m_assets.video.mp4boxes import read_outline
 from hand100m_assets.video.selection import FrameSetSelection, StrideSelection
 from hand100m_assets_tests import media
 from hand100m_assets_tests.unit.video.oracle import (
@@ -171,6 +172,18 @@ def test_fragments_behind_a_hole_are_known_to_be_missing(tmp_path: Path, spoil) 
     assert [planes_of(frame) for frame in frames] == truth[: len(frames)]
     assert report.is_damaged
     assert "the download has a hole" in report.errors[0].words
+
+
+@pytest.mark.parametrize("length", [60, 150])
+def test_a_hole_anywhere_in_the_table_of_a_fragment_is_seen(tmp_path: Path, length: int) -> None:
+    whole = media.encode(tmp_path / "whole.mp4", **FRAGMENTED)
+    data = whole.read_bytes()
+    start, end = boxes_of(data, b"moof")[4]
+    assert read_outline(whole).broken_from is None
+    for place in range(start + 8, end - length, 7):
+        spoilt = tmp_path / "spoilt.mp4"
+        spoilt.write_bytes(data[:place] + bytes(length) + data[place + length :])
+        assert read_outline(spoilt).broken_from == start
 
 
 @pytest.mark.parametrize("flags", ["", "+dash", "+empty_moov+default_base_moof+global_sidx"])
@@ -338,6 +351,37 @@ def test_pictures_that_a_decoder_smears_and_marks_in_no_way_are_known_by_its_com
             assert report.corrupt_indices == []
             assert all(planes_of(frame) == truth[frame.frame_index] for frame in frames)
     assert complaints, "none of these flips is noticed any more: look for others"
+
+
+LOSSY = ["h264.avi", "mpeg4.avi", "h264.ts", "mpeg2.ts", "hevc.ts"]
+
+
+@pytest.mark.parametrize("name", [*LOSSY, "av1", "av1.mkv", "vp9", "vp9.webm", "hevc_open_gop", "h264.mkv", "h264.flv"])
+def test_wherever_a_hole_lies_no_frame_is_spoilt_and_none_is_numbered_wrong(clip, tmp_path: Path, name: str) -> None:
+    path = clip(name)
+    truth = [planes_of(frame) for frame in pick_frames(path, ALL)[0]]
+    data = path.read_bytes()
+    for place in range(len(data) // 8, len(data) * 7 // 8, len(data) // 9):
+        for length in (300, 4096):
+            spoilt = tmp_path / path.name
+            spoilt.write_bytes(data[:place] + bytes(length) + data[place + length :])
+            frames, report = pick_frames(spoilt, ALL)
+            assert report.is_damaged
+            assert all(planes_of(frame) == truth[frame.frame_index] for frame in frames)
+
+
+def test_packets_of_a_transport_stream_that_are_gone_without_a_trace_leap_in_time(clip, tmp_path: Path) -> None:
+    data = clip("h264.ts").read_bytes()
+    truth = [planes_of(frame) for frame in pick_frames(clip("h264.ts"), ALL)[0]]
+    pieces = [data[i : i + 188] for i in range(0, len(data), 188)]
+    pictures = [i for i, piece in enumerate(pieces) if piece[1:3] in (b"\x01\x00", b"\x41\x00")]
+    first = next(n for n, i in enumerate(pictures) if n > 150 and pieces[i][1] == 0x41)
+    gone = set(pictures[first : first + 32])  # the counter in each has four bits: after 32 it fits again
+    (tmp_path / "short.ts").write_bytes(b"".join(piece for i, piece in enumerate(pieces) if i not in gone))
+    frames, report = pick_frames(tmp_path / "short.ts", ALL)
+    assert any(error.words == "reading: packets are missing: the timestamps leap" for error in report.errors)
+    assert 0 < len(frames) < len(truth)
+    assert all(planes_of(frame) == truth[frame.frame_index] for frame in frames)
 
 
 def test_frames_after_a_broken_cluster_are_not_numbered_as_if_none_were_lost(tmp_path: Path) -> None:

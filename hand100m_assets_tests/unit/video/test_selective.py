@@ -251,6 +251,17 @@ def test_waiting_packets_are_bounded_and_decoded_on_suspicion(clip, monkeypatch:
     assert planes_of(frames[0]) == planes_of(truth[0])
 
 
+@pytest.mark.parametrize("wanted", [95, 99])
+def test_a_long_wait_for_one_frame_can_be_stopped(clip, wanted: int) -> None:
+    # Packets that must be decoded before a wanted one are many where key frames are rare.
+    report = DecodeReport()
+    selection = FrameSetSelection([wanted, 200])
+    frames = list(decode_frames(clip("defaults"), selection, report, lambda: report.packet_count_decoded >= 10))
+    assert frames == []
+    assert (report.mode, report.stopped_early, report.frame_count) == ("selective", True, None)
+    assert report.packet_count_decoded == 10
+
+
 RANDOM_FRAMES = 60
 CONTAINERS = {
     "h264": ["whole.mp4"] * 8 + ["whole.mkv", "whole.ts", "whole.avi", "pieces.mp4"],

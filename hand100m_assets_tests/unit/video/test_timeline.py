@@ -141,3 +141,61 @@ def test_promised_packets_that_never_came_are_damaged_indices() -> None:
     timeline.add_frame(0, is_corrupt=False, is_intra=True)
     timeline.finish(packets_missing=2)
     assert [(v.frame_index, v.is_whole) for v in timeline.verdicts(is_over=True)] == [(0, True), (1, False), (2, False)]
+
+
+def shown(timeline: Timeline, pts: int) -> int:
+    return timeline.add_frame(pts, is_corrupt=False, is_intra=True)
+
+
+def test_a_packet_without_a_frame_keeps_its_index_where_each_has_one() -> None:
+    timeline = Timeline(is_one_frame_each=True)
+    for pts in range(5):
+        timeline.add_packet(pts, is_key=pts in (0, 3), is_discard=False)
+        if pts != 1:
+            assert shown(timeline, pts) == pts
+    timeline.finish()
+    assert [v.is_whole for v in timeline.verdicts(is_over=True)] == [True, False, False, True, True]
+
+
+def test_an_empty_packet_and_damage_together_end_the_numbering() -> None:
+    # One of the two alone says nothing of how many frames there were.
+    for empty, broken, expected in ((1, 4, [0, 1]), (7, 1, [0, 6])):
+        timeline = Timeline()
+        verdicts = []
+        for pts in range(9):
+            timeline.add_packet(pts, is_key=pts in (0, 6), is_discard=False)
+            if pts == broken:
+                timeline.packet_failed()
+            elif pts != empty:
+                shown(timeline, pts)
+            verdicts += timeline.verdicts()
+        timeline.finish()
+        verdicts += timeline.verdicts(is_over=True)
+        assert [v.frame_index for v in verdicts if v.is_whole] == expected
+
+
+def test_what_broke_a_packet_may_have_begun_in_the_one_before() -> None:
+    timeline = Timeline()
+    whole = []
+    for pts in range(6):
+        timeline.add_packet(pts, is_key=pts in (0, 3), is_discard=False)
+        if pts == 3:
+            timeline.packet_failed(reaches_back=True)
+        else:
+            shown(timeline, pts)
+        whole += timeline.verdicts()
+    timeline.finish()
+    whole += timeline.verdicts(is_over=True)
+    assert [v.is_whole for v in whole] == [True, True, False, False, False, False]
+
+
+def test_a_key_frame_that_clears_no_memory_heals_only_when_damage_is_long_past() -> None:
+    timeline = Timeline()
+    for pts in range(90):
+        timeline.add_packet(pts, is_key=pts % 10 == 0, is_discard=False, is_restart=False)
+        if pts == 5:
+            timeline.packet_failed()
+        else:
+            shown(timeline, pts)
+    timeline.finish()
+    assert [v.frame_index for v in timeline.verdicts(is_over=True) if not v.is_whole] == list(range(5, 70))
