@@ -143,14 +143,14 @@ def partial_video_id(file_name: str) -> str:
 
 def find_changes(
     listing: Listing | Mapping[str, FileStamp],
-    known: Mapping[str, FileStamp | None],
+    known: Mapping[str, FileStamp],
     pending: Mapping[str, FileStamp],
 ) -> InboxChanges:
     """Compare a look at a folder with what is registered; a file counts once it was the same in two looks.
 
     Args:
         listing: The look just taken; a bare name -> stamp mapping serves other kinds of file.
-        known: What is registered already; None where the stamp was never recorded, which no file contradicts.
+        known: What is registered already; `NO_FILE` where nothing was made of any file yet.
         pending: The `pending` of the look before.
     """
     look = listing if isinstance(listing, Listing) else Listing(dict(listing))
@@ -159,7 +159,7 @@ def find_changes(
     waiting: dict[str, FileStamp] = {}
     for name in sorted(look.complete_names):
         stamp = look.complete_names[name]
-        if name in known and known[name] in (None, stamp):
+        if known.get(name) == stamp:
             continue
         if pending.get(name) != stamp:
             waiting[name] = stamp

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from hand100m_assets.errors import FolderUnreadableError
 from hand100m_assets.layout import DOH, EGO4D
-from hand100m_assets.video.inbox import FileStamp, Listing, find_changes, list_videos, partial_video_id
+from hand100m_assets.video.inbox import NO_FILE, FileStamp, Listing, find_changes, list_videos, partial_video_id
 
 VIDEO_ID = "8082fcc6-e09a-4440-aa24-06c58490bbfe"
 
@@ -109,12 +109,14 @@ names = st.text(string.ascii_lowercase, min_size=1, max_size=2)
 stamps = st.builds(FileStamp, st.integers(0, 3), st.integers(0, 3))
 
 
-@given(st.dictionaries(names, stamps), st.dictionaries(names, st.none() | stamps), st.dictionaries(names, stamps))
+@given(
+    st.dictionaries(names, stamps), st.dictionaries(names, st.just(NO_FILE) | stamps), st.dictionaries(names, stamps)
+)
 def test_every_file_is_sorted_into_exactly_one_place(
-    there: dict[str, FileStamp], known: dict[str, FileStamp | None], pending: dict[str, FileStamp]
+    there: dict[str, FileStamp], known: dict[str, FileStamp], pending: dict[str, FileStamp]
 ) -> None:
     changes = find_changes(Listing(there), known, pending)
-    settled = {name for name in there if name in known and known[name] in (None, there[name])}
+    settled = {name for name in there if name in known and known[name] == there[name]}
     assert sorted([*changes.ready, *changes.replaced, *changes.pending, *settled]) == sorted(there)
     assert changes.vanished == sorted(known.keys() - there.keys())
     assert all(pending.get(name) == there[name] for name in (*changes.ready, *changes.replaced))
@@ -124,7 +126,7 @@ def test_every_file_is_sorted_into_exactly_one_place(
 
 @given(st.lists(st.dictionaries(names, stamps), min_size=1, max_size=6))
 def test_a_file_becomes_ready_exactly_when_two_looks_in_a_row_agree(looks: list[dict[str, FileStamp]]) -> None:
-    known: dict[str, FileStamp | None] = {}
+    known: dict[str, FileStamp] = {}
     pending: dict[str, FileStamp] = {}
     before: dict[str, FileStamp] = {}
     for look in looks:
@@ -143,5 +145,7 @@ def test_a_file_becomes_ready_exactly_when_two_looks_in_a_row_agree(looks: list[
 
 
 def test_a_file_that_is_downloaded_again_has_not_vanished() -> None:
-    changes = find_changes(Listing({}, ["abc.mp4.part"], {"def.mp4": "zero bytes"}), dict.fromkeys(("abc", "def")), {})
+    changes = find_changes(
+        Listing({}, ["abc.mp4.part"], {"def.mp4": "zero bytes"}), dict.fromkeys(("abc", "def"), NO_FILE), {}
+    )
     assert changes.vanished == []
