@@ -1,6 +1,5 @@
 """Checks of mined pairs and of their agreement with the shipped positives."""
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
@@ -42,11 +41,11 @@ def build_mining_checks(source: Source) -> list[dg.AssetChecksDefinition]:
         files = partition_files(workspace.source(source), "mined_pairs")
         if not files:
             return nothing_yet("mined pairs")
-        broken = {key: _with_a_wrong_neighbour(file) for key, file in files.items()}
-        found = gathered(broken, pl.lit(True), ["row_index", "hand_id", "neighbour_row", "video_id"])
+        wrong = {key: _wrong_neighbours(file) for key, file in files.items()}
+        found = gathered(wrong, pl.lit(True), ["row_index", "hand_id", "neighbour_row", "video_id"])
+        checked = sum(map(_neighbours_in, files.values()))
         fix = "Mine these sets again."
-        what = "hands have neighbours that break the rule"
-        return offenders(found, severity=ERROR, what=what, fix=fix, checked=_rows_in(files))
+        return offenders(found, severity=ERROR, what="neighbours break the rule", fix=fix, checked=checked)
 
     @dg.asset_check(
         asset=[source.name, "mined_pairs"],
@@ -91,10 +90,10 @@ def build_mining_checks(source: Source) -> list[dg.AssetChecksDefinition]:
     return [neighbours_are_from_other_videos, all_sound_hands_are_mined, shipped_positives_are_near]
 
 
-def _with_a_wrong_neighbour(file: Path) -> pl.DataFrame:
-    """Hands whose neighbour is unknown or of their own video, each with the first such neighbour.
+def _wrong_neighbours(file: Path) -> pl.DataFrame:
+    """Neighbours that are unknown or of the hand's own video.
 
-    Neighbours of a million hands are a hundred million: they are looked at some hands at a time.
+    Those of a million hands are a hundred million: they are looked at some hands at a time.
     """
     table = pl.read_parquet(file, columns=["row_index", "hand_id", "video_id", "neighbour_rows"])
     videos = table.select(neighbour_row="row_index", neighbour_video="video_id")
@@ -105,14 +104,13 @@ def _with_a_wrong_neighbour(file: Path) -> pl.DataFrame:
         .rename({"neighbour_rows": "neighbour_row"})
         .join(videos, on="neighbour_row", how="left", maintain_order="left")
         .filter(wrong)
-        .unique("row_index", keep="first", maintain_order=True)
         for some in (table[start : start + SLICE_HANDS] for start in range(0, max(table.height, 1), SLICE_HANDS))
     ]
     return pl.concat(found)
 
 
-def _rows_in(files: Mapping[str, Path]) -> int:
-    return sum(int(pl.scan_parquet(file).select(pl.len()).collect().item()) for file in files.values())
+def _neighbours_in(file: Path) -> int:
+    return int(pl.scan_parquet(file).select(pl.col("neighbour_rows").list.len().cast(pl.Int64).sum()).collect().item())
 
 
 def _sound_rows(place: SourceWorkspace, key: str) -> pl.DataFrame:
