@@ -101,23 +101,26 @@ class FullDecode:
             self._timeline.lose_count()
 
     def _notice_leap(self, packet: _VideoPacket) -> None:
-        loss = self._losses.loss_before(packet)
-        if loss:
-            self._report.add_error(self._timeline.frame_count, f"reading: {loss}")
-            self._timeline.lose_count()
+        self._note_loss(self._losses.loss_before(packet))
         if self._broken_from is not None and (packet.pos or 0) >= self._broken_from:
+            self._timeline.lose_count()
+
+    def _note_loss(self, loss: str | None) -> None:
+        if loss is not None:
+            self._report.add_error(self._timeline.frame_count, f"reading: {loss}")
             self._timeline.lose_count()
 
     def _decode(self, packet: _VideoPacket | None) -> None:
         """Decode one packet, or with None what the decoder still holds."""
         if packet is not None:
             self._announce(packet)
+        has_hole = packet is not None and self._holes.finds(packet)
         decoded = decode_packet(self._stream, packet)
         # H.264's decoder adds what it had read of a broken block to a block of the picture that it decodes next.
         self._has_leftovers = decoded.fault is not None
         if decoded.fault:
             self._note_fault(f"decoding: {decoded.fault}", packet)
-        elif packet is not None and self._holes.finds(packet):
+        elif has_hole:
             self._note_fault(f"reading: {HOLE}", packet)
         for frame in decoded.frames:
             self._take(frame)
@@ -141,6 +144,7 @@ class FullDecode:
 
     def _take(self, frame: av.video.frame.VideoFrame) -> None:
         self._report.saw(frame)
+        self._note_loss(self._losses.loss_before_frame(frame.pts))
         self._end_s = max(self._end_s, frame_time_s(frame, self._stream) or 0.0)
         if frame.interlaced_frame:
             self._timeline.is_one_frame_each = False  # its two fields may come in two packets

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 LOSSY_FORMATS: Final = frozenset({"avi", "mpegts", "mpeg"})
 """Formats whose readers pass over what they do not understand. Matroska's complains, and mp4 has a table."""
 
+_LEAPS: Final = "packets are missing: the timestamps leap"
 _AVI_CHUNK_HEADER_BYTES: Final = 8
 _STEPS_OF_A_HABIT: Final = 16
 _LEAP: Final = 1.5
@@ -35,13 +36,20 @@ class LossWatch(Protocol):
         """Words for what is missing right before this packet; None when nothing shows it."""
         ...
 
+    def loss_before_frame(self, pts: int | None) -> str | None:
+        """The same for a frame that comes out: the end of a file may be cut off right before a packet shown earlier."""
+        ...
+
 
 class _NoWatch:
     def loss_before(self, packet: _Packet) -> str | None:
         return None
 
+    def loss_before_frame(self, pts: int | None) -> str | None:
+        return None
 
-class AviWatch:
+
+class AviWatch(_NoWatch):
     """An AVI file's index names the place of every packet. An index that misses the first one is not understood."""
 
     def __init__(self, stream: av.video.stream.VideoStream) -> None:
@@ -59,26 +67,43 @@ class AviWatch:
         return None if is_here or is_first else "packets are missing: the file's index names another one here"
 
 
-class PaceWatch:
-    """Transport streams only have timestamps: a leap is a loss where frames have come at a steady pace before."""
+class Pace:
+    """Whether times that have come at a steady pace leap. Of times that never were steady nothing is said."""
 
     def __init__(self) -> None:
-        self._last_dts: int | None = None
+        self._last: int | None = None
         self._usual = 0
         self._steady_steps = 0
 
+    def leaps_to(self, time: int | None) -> bool:
+        """Take the next time; None is passed over."""
+        if time is None:
+            return False
+        step = time - self._last if self._last is not None else 0
+        self._last = time
+        self._usual = self._usual or step
+        if step <= self._usual * _LEAP:
+            self._steady_steps += 1
+            return False
+        if self._steady_steps >= _STEPS_OF_A_HABIT:
+            return True
+        self._steady_steps = 0
+        return False
+
+
+class PaceWatch:
+    """Transport streams only have timestamps."""
+
+    def __init__(self) -> None:
+        self._decoding, self._showing = Pace(), Pace()
+
     def loss_before(self, packet: _Packet) -> str | None:
         """As `LossWatch.loss_before`."""
-        if packet.dts is None:
-            return None
-        step = packet.dts - self._last_dts if self._last_dts is not None else 0
-        self._last_dts = packet.dts
-        self._usual = self._usual or step
-        is_leap = step > self._usual * _LEAP
-        if is_leap and self._steady_steps >= _STEPS_OF_A_HABIT:
-            return "packets are missing: the timestamps leap"
-        self._steady_steps = 0 if is_leap else self._steady_steps + 1
-        return None
+        return _LEAPS if self._decoding.leaps_to(packet.dts) else None
+
+    def loss_before_frame(self, pts: int | None) -> str | None:
+        """As `LossWatch.loss_before_frame`."""
+        return _LEAPS if self._showing.leaps_to(pts) else None
 
 
 def loss_watch(format_name: str, stream: av.video.stream.VideoStream) -> LossWatch:

@@ -29,6 +29,9 @@ from hand100m_assets.video.selection import Selection
 MAX_WAITING_BYTES: Final = 32 * 2**20
 """Waiting packets beyond this are decoded on suspicion, so that memory stays bounded where key frames are rare."""
 
+PACKETS_PER_QUESTION: Final = 16
+"""While waiting packets are decoded, which may take tens of seconds, it is asked so often whether to stop."""
+
 
 def bitstream_of(stream: av.video.stream.VideoStream) -> Bitstream:
     """The reader for this stream's codec.
@@ -162,8 +165,8 @@ class SelectiveDecode:
 
     def _decode_waiting(self) -> Iterator[PickedFrame]:
         waiting, self._waiting, self._waiting_bytes = self._waiting, [], 0
-        for packet, index in ((placed.packet, placed.frame_index) for placed in waiting):
-            if self._is_asked_to_stop():  # there may be tens of seconds of work here
+        for number, (packet, index) in enumerate((placed.packet, placed.frame_index) for placed in waiting):
+            if number % PACKETS_PER_QUESTION == PACKETS_PER_QUESTION - 1 and self._is_asked_to_stop():
                 return
             if index is not None and packet.pts is not None:
                 self._awaited[packet.pts] = index

@@ -3,6 +3,7 @@ from __future__ import annotations
 import random
 from pathlib import Path
 
+import av
 import cv2
 import numpy as np
 import pytest
@@ -382,6 +383,32 @@ def test_packets_of_a_transport_stream_that_are_gone_without_a_trace_leap_in_tim
     assert any(error.words == "reading: packets are missing: the timestamps leap" for error in report.errors)
     assert 0 < len(frames) < len(truth)
     assert all(planes_of(frame) == truth[frame.frame_index] for frame in frames)
+
+
+def test_a_transport_stream_cut_between_frames_that_change_places_numbers_none_wrong(clip, tmp_path: Path) -> None:
+    data = clip("h264.ts").read_bytes()
+    truth = [planes_of(frame) for frame in pick_frames(clip("h264.ts"), ALL)[0]]
+    for end in range(len(data) // 2, len(data) // 2 + 40 * 188, 188):
+        (tmp_path / "cut.ts").write_bytes(data[:end])
+        frames, _ = pick_frames(tmp_path / "cut.ts", ALL)
+        assert len(frames) > 30
+        assert all(planes_of(frame) == truth[frame.frame_index] for frame in frames)
+
+
+@pytest.mark.parametrize("name", ["hevc_closed_gop", "vp9", "keyint15", "h264.mkv"])
+def test_a_hole_in_the_very_first_packets_is_not_taken_for_a_habit(clip, tmp_path: Path, name: str) -> None:
+    path = clip(name)
+    truth = [planes_of(frame) for frame in pick_frames(path, ALL)[0]]
+    with av.open(str(path)) as container:
+        sizes = [(packet.pos or 0, packet.size) for packet in container.demux(video=0)]
+    (first, size), (second, _) = sizes[:2]
+    for start, end in ((first + size // 2, first + size // 2 + 100), (first + size // 2, second + 40)):
+        data = bytearray(path.read_bytes())
+        data[start:end] = bytes(end - start)
+        (tmp_path / path.name).write_bytes(data)
+        frames, report = pick_frames(tmp_path / path.name, ALL)
+        assert report.is_damaged
+        assert all(planes_of(frame) == truth[frame.frame_index] for frame in frames)
 
 
 def test_frames_after_a_broken_cluster_are_not_numbered_as_if_none_were_lost(tmp_path: Path) -> None:

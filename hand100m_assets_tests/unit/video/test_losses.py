@@ -5,13 +5,13 @@ from __future__ import annotations
 from itertools import pairwise
 from types import SimpleNamespace
 
-from hand100m_assets.video.losses import AviWatch, PaceWatch
+from hand100m_assets.video.losses import AviWatch, Pace
 
 
 def leaps(dts: list[int | None]) -> list[int]:
     """Places in the list before which something is said to be missing."""
-    watch = PaceWatch()
-    return [n for n, value in enumerate(dts) if watch.loss_before(SimpleNamespace(dts=value))]
+    pace = Pace()
+    return [n for n, value in enumerate(dts) if pace.leaps_to(value)]
 
 
 def test_a_leap_after_a_steady_pace_is_a_loss() -> None:

@@ -259,7 +259,7 @@ def test_a_long_wait_for_one_frame_can_be_stopped(clip, wanted: int) -> None:
     frames = list(decode_frames(clip("defaults"), selection, report, lambda: report.packet_count_decoded >= 10))
     assert frames == []
     assert (report.mode, report.stopped_early, report.frame_count) == ("selective", True, None)
-    assert report.packet_count_decoded == 10
+    assert report.packet_count_decoded <= 16
 
 
 RANDOM_FRAMES = 60
