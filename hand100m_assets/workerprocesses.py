@@ -5,9 +5,11 @@ from __future__ import annotations
 import multiprocessing
 import multiprocessing.connection
 import multiprocessing.process
+import multiprocessing.util
 import os
 import signal
 import threading
+from collections.abc import Mapping
 from concurrent.futures import ProcessPoolExecutor
 
 import cv2
@@ -18,7 +20,11 @@ def start_pool(size: int) -> ProcessPoolExecutor:
     # Spawned, not forked: the caller may have threads, and a fork would copy their locks.
     context = multiprocessing.get_context("spawn")
     _allow_children()
-    return ProcessPoolExecutor(size, mp_context=context, initializer=_start_worker)
+    pool = ProcessPoolExecutor(size, mp_context=context, initializer=_start_worker)
+    # A run of Dagster's is itself a process of multiprocessing, which at its end waits for those it started. An
+    # interrupt between two of its events leaves the generator that holds the pool unclosed: both would wait for ever.
+    multiprocessing.util.Finalize(pool, _kill, args=(pool._processes,), exitpriority=0)
+    return pool
 
 
 def _allow_children() -> None:
@@ -34,11 +40,15 @@ def _allow_children() -> None:
 
 def kill_pool(pool: ProcessPoolExecutor) -> None:
     """End every worker now, whatever it is doing."""
-    processes = list((pool._processes or {}).values())  # no public way before Python 3.14
-    for process in processes:
-        process.kill()
+    _kill(pool._processes or {})  # no public way before Python 3.14
     pool.shutdown(wait=False, cancel_futures=True)
-    for process in processes:
+
+
+def _kill(processes: Mapping[int, multiprocessing.process.BaseProcess]) -> None:
+    ending = list(processes.values())
+    for process in ending:
+        process.kill()
+    for process in ending:
         process.join(timeout=2)
 
 
