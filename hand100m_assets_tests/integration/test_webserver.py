@@ -124,9 +124,24 @@ def test_the_reason_of_a_failed_video_is_one_click_away(page: Page, finished: Sa
     page.get_by_text(f"{truncated}.mp4: the index (moov) is missing: the download was cut").first.wait_for()
 
 
-def test_the_checks_show_what_is_wrong(page: Page) -> None:
-    page.goto("/assets/ego4d/annotations?view=checks")
-    page.get_by_text("positive_missing").first.wait_for()
+def test_a_failed_check_shows_how_many_are_at_fault_and_which(page: Page, finished: SampleWorkspace) -> None:
+    (hand_id,) = hands_without_their_positive(finished)
+    page.goto("/assets/ego4d/annotations?view=checks&checkDetail=positive_missing")
+    page.get_by_text("1 at fault in 4 sets.").first.wait_for()
+    page.get_by_text("Show Markdown").first.click()
+    page.get_by_role("cell", name=hand_id, exact=True).first.wait_for()
+
+
+def hands_without_their_positive(sample: SampleWorkspace) -> set[str]:
+    """By the annotation files: whose positive is no hand of the same file."""
+    found: set[str] = set()
+    for file in (sample.folder / "data" / "annotations" / "Ego4D").glob("*.json"):
+        hands = json.loads(file.read_text())["annotations"]
+        known = {str(hand["hand_id"]) for hand in hands}
+        found |= {
+            str(h["hand_id"]) for h in hands if h["positive_sample"] and str(h["positive_sample"][0]) not in known
+        }
+    return found
 
 
 def test_the_grid_is_visible_without_internet(page: Page) -> None:
