@@ -24,7 +24,7 @@ from hand100m_assets.defs.jobs import frames_job_name
 from hand100m_assets.defs.partitions import register, video_partitions
 from hand100m_assets.defs.sensors import RANGE_END_TAG, RANGE_START_TAG
 from hand100m_assets.errors import RetryableError
-from hand100m_assets.layout import EGO4D, IN_PROGRESS_DIR
+from hand100m_assets.layout import IN_PROGRESS_DIR, SOURCES, Source
 from hand100m_assets.video.batch import ExtractionJob, extract_many
 from hand100m_assets.video.daskcluster import DaskCluster, connected
 from hand100m_assets.video.daskpool import DaskPool
@@ -112,28 +112,29 @@ def kill_once_at_work(worker: subprocess.Popen[bytes], in_progress: Path) -> Non
     worker.kill()
 
 
+@pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.name)
 def test_the_whole_sample_is_extracted_by_dask_workers_though_one_is_killed(
-    sample: SampleWorkspace, finished: SampleWorkspace, tmp_path: Path
+    source: Source, sample: SampleWorkspace, finished: SampleWorkspace, tmp_path: Path
 ) -> None:
-    local = SourceWorkspace(finished.settings, EGO4D)
+    local = SourceWorkspace(finished.settings, source)
     videos = sorted(path.stem for path in local.folders.videos_dir.glob("*.mp4"))
     with cluster(tmp_path / "dask") as dask, dg.DagsterInstance.ephemeral() as instance:
         where = {"output_root": tmp_path / "output", "execution": "dask", "dask_scheduler": dask.scheduler}
         settings = sample.settings.model_copy(update=where)
-        frames_dir = settings.output(EGO4D).frames_dir
+        frames_dir = settings.output(source).frames_dir
         killer = threading.Thread(target=kill_once_at_work, args=(dask.workers[0], frames_dir / IN_PROGRESS_DIR))
         killer.start()
-        register(instance, video_partitions(EGO4D), videos)
+        register(instance, video_partitions(source), videos)
         result = (
             build_defs(settings)
-            .resolve_job_def(frames_job_name(EGO4D))
+            .resolve_job_def(frames_job_name(source))
             .execute_in_process(
                 instance=instance, tags={RANGE_START_TAG: videos[0], RANGE_END_TAG: videos[-1]}, raise_on_error=False
             )
         )
         killer.join()
         assert dask.workers[0].wait(5) == -signal.SIGKILL
-    healthy = sorted(sample.report.sources["ego4d"].healthy)
+    healthy = sorted(sample.report.sources[source.name].healthy)
     recorded = [e.partition for e in result.get_asset_materialization_events() if e.partition]
     assert Counter(recorded) == Counter(healthy)
     assert wreck_free(frames_dir) == healthy
