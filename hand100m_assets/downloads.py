@@ -100,10 +100,14 @@ class Downloads:
     def official_bytes(self, on_fault: Callable[[Hand100mError], None] = _pass_over) -> Mapping[str, int]:
         """Video id -> size in `manifest.csv`, else in the official list, where one is here and tells sizes."""
         list_file, manifest = self.folders.list_file, self.folders.videos_dir / "manifest.csv"
-        listed, list_faults = _sizes_listed(list_file, self.source, stamp_of(list_file))
-        in_manifest, manifest_faults = _sizes_in_manifest(manifest, stamp_of(manifest))
-        for fault in (*list_faults, *manifest_faults):
+        listed: Mapping[str, int] = {}
+        try:
+            listed = _sizes_listed(list_file, self.source, stamp_of(list_file))
+        except Hand100mError as fault:
             on_fault(fault)
+        in_manifest, faults = _sizes_in_manifest(manifest, stamp_of(manifest))
+        for each in faults:
+            on_fault(each)
         return {**listed, **in_manifest}
 
     def official_metadata(self, on_fault: Callable[[VideoListError], None]) -> pl.DataFrame:
@@ -145,25 +149,19 @@ class Downloads:
 
 
 @lru_cache(maxsize=2)
-def _sizes_listed(
-    list_file: Path, source: Source, stamp: FileStamp | None
-) -> tuple[Mapping[str, int], Sequence[Hand100mError]]:
-    """Sizes, and what is wrong with the list, which keeps no download from being noticed."""
-    try:
-        return {} if stamp is None else _known_sizes(read_video_list(list_file, source), "size_bytes_listed"), ()
-    except Hand100mError as error:
-        return {}, (error,)
+def _sizes_listed(list_file: Path, source: Source, stamp: FileStamp | None) -> Mapping[str, int]:
+    """Read once for each state of the list; an error, whose reason may pass, is not remembered."""
+    return {} if stamp is None else _known_sizes(read_video_list(list_file, source), "size_bytes_listed")
 
 
 @lru_cache(maxsize=2)
 def _sizes_in_manifest(manifest: Path, stamp: FileStamp | None) -> tuple[Mapping[str, int], Sequence[Hand100mError]]:
-    """The same of `manifest.csv`; of one that breaks off, what it said until then counts."""
+    """The same of `manifest.csv`, and its faults; of one that breaks off, what it said until then counts."""
     faults: list[Hand100mError] = []
     if stamp is None:
         return {}, faults
-    return _known_sizes(
-        read_official_metadata(manifest.parent, on_fault=faults.append), "size_bytes_in_manifest"
-    ), faults
+    table = read_official_metadata(manifest.parent, on_fault=faults.append)
+    return _known_sizes(table, "size_bytes_in_manifest"), faults
 
 
 def _known_sizes(table: pl.DataFrame, column: str) -> dict[str, int]:
