@@ -131,7 +131,7 @@ class FullDecode:
         self._report.discarded_count += packet.is_discard
         is_restart = packet.is_keyframe and self._holes.is_restart(packet, has_leftovers=self._has_leftovers)
         self._timeline.add_packet(
-            packet.pts, is_key=packet.is_keyframe, is_discard=packet.is_discard, is_restart=is_restart
+            packet.pts, packet.dts, is_key=packet.is_keyframe, is_discard=packet.is_discard, is_restart=is_restart
         )
         if packet.is_corrupt:
             self._note_fault("reading: packet cut or marked corrupt", packet)

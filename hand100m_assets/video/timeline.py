@@ -85,18 +85,25 @@ class Timeline:
         self._any_unexplained = False
         """A packet gave no frame, and nothing has told why."""
         self._is_lost = False
+        self._reached_dts: int | None = None
+        """Whatever packets follow are shown at this time or later; None where that cannot be said."""
+        self._cut_dts: int | None = None
 
-    def add_packet(self, pts: int | None, *, is_key: bool, is_discard: bool, is_restart: bool = True) -> None:
+    def add_packet(
+        self, pts: int | None, dts: int | None = None, *, is_key: bool, is_discard: bool, is_restart: bool = True
+    ) -> None:
         """A packet is about to be decoded.
 
         Args:
             pts: Its timestamp.
+            dts: Its time of decoding; no packet is shown before it is decoded.
             is_key: It is marked as a key frame.
             is_discard: It is decoded but not shown (edit lists).
             is_restart: As a key frame it clears the decoder's memory of earlier pictures.
         """
         self._position += 1
         self._group_before = self._group
+        self._reached_dts = dts if pts is not None and dts is not None and dts <= pts else None
         if pts is None:
             self._stop_trusting("a packet has no timestamp")
             return
@@ -139,6 +146,8 @@ class Timeline:
         """The stream is over; `packets_missing` were promised and never came."""
         while self._awaited:
             self._give_up(heapq.heappop(self._awaited))
+        if packets_missing:
+            self._cut_dts = self._reached_dts
         for _ in range(packets_missing):
             self._place(None, is_damaged=True)
 
@@ -191,6 +200,8 @@ class Timeline:
             return self.frame_count - placed.index > _LOOK_BACK_FRAMES
         if placed.packet.position == self._position:
             return False  # a fault in the next packet may reach back into this one
+        if self._reached_dts is not None and placed.packet.pts > self._reached_dts:
+            return False  # a packet that never comes may be shown before it
         return self._shown_pts is not None and placed.packet.latest_pts <= self._shown_pts
 
     def _is_broken(self, placed: _Placed) -> bool:
@@ -199,6 +210,8 @@ class Timeline:
         packet = placed.packet
         if packet is None:
             return False
+        if self._cut_dts is not None and packet.pts > self._cut_dts:
+            return True  # what was cut off may belong before it
         group = self._groups.get(packet.group)
         if group is None:
             return True  # nothing was shown for very many key frames

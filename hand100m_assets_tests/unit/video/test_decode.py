@@ -395,6 +395,18 @@ def test_a_transport_stream_cut_between_frames_that_change_places_numbers_none_w
         assert all(planes_of(frame) == truth[frame.frame_index] for frame in frames)
 
 
+@pytest.mark.parametrize("vcodec", ["libx264", "libx265"])
+def test_an_mp4_cut_between_frames_that_change_places_numbers_none_wrong(tmp_path: Path, vcodec: str) -> None:
+    path = media.encode(tmp_path / "whole.mp4", vcodec=vcodec, g=48, bf=3, movflags="+faststart", frames=90)
+    data, truth = path.read_bytes(), [planes_of(frame) for frame in pick_frames(path, ALL)[0]]
+    for end in range(len(data) // 2, len(data) - 1000, len(data) // 60):
+        (tmp_path / "cut.mp4").write_bytes(data[:end])
+        frames, report = pick_frames(tmp_path / "cut.mp4", ALL)
+        assert report.is_damaged
+        assert len(frames) > 20
+        assert all(planes_of(frame) == truth[frame.frame_index] for frame in frames)
+
+
 @pytest.mark.parametrize("name", ["hevc_closed_gop", "vp9", "keyint15", "h264.mkv"])
 def test_a_hole_in_the_very_first_packets_is_not_taken_for_a_habit(clip, tmp_path: Path, name: str) -> None:
     path = clip(name)
