@@ -67,7 +67,7 @@ Source: ITU-T H.264, 7.4.1; ITU-T H.265, 7.4.2.
 """
 
 _NO_START_CODE: Final = re.compile(rb"\0\0(?:\0+[^\0\x01]|\x02)")
-_PADDING_BYTES: Final = 64
+_PADDING_BYTES: Final = 8
 """Some encoders and muxers leave a few zeros behind a unit; so many are none of theirs."""
 
 

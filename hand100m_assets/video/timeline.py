@@ -178,7 +178,9 @@ class Timeline:
         """No frame came out for this packet."""
         if not self._is_broken(_Placed(self.frame_count, packet, is_damaged=False)):
             if self._shown_pts is None or self._is_leading(packet):
+                # At a start that was cut this is how it should be; after damage nobody knows why they are not there.
                 self.packets_without_frame += 1
+                self._is_lost = self._is_lost or self._any_damage
                 return
             if not self.is_one_frame_each:
                 self.packets_without_frame += 1

@@ -199,3 +199,15 @@ def test_a_key_frame_that_clears_no_memory_heals_only_when_damage_is_long_past()
             shown(timeline, pts)
     timeline.finish()
     assert [v.frame_index for v in timeline.verdicts(is_over=True) if not v.is_whole] == list(range(5, 70))
+
+
+def test_packets_without_a_frame_at_a_damaged_start_end_the_numbering() -> None:
+    timeline = Timeline(is_one_frame_each=True)
+    for pts in range(9):
+        timeline.add_packet(pts, is_key=pts in (0, 3, 6), is_discard=False)
+        if pts == 0:
+            timeline.packet_failed()
+        elif pts > 4:
+            shown(timeline, pts)
+    timeline.finish()
+    assert not any(v.is_whole for v in timeline.verdicts(is_over=True))
