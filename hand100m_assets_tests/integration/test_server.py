@@ -168,9 +168,17 @@ def frames_as_made_locally(server: Server) -> bool:
 
 
 def is_over(instance: dg.DagsterInstance, backfill_id: str) -> bool:
+    """Whether nothing is left to do. What was done is counted afterwards.
+
+    Dagster may close a backfill as failed in the moment between a run's death and its retry, which goes on even so.
+    """
     backfill = instance.get_backfill(backfill_id)
     assert backfill is not None
-    assert backfill.status not in (BulkActionStatus.FAILED, BulkActionStatus.COMPLETED_FAILED), backfill.error
+    assert backfill.status != BulkActionStatus.FAILED, backfill.error
+    if backfill.status == BulkActionStatus.COMPLETED_FAILED:
+        frames = instance.get_materialized_partitions(dg.AssetKey([DOH.name, "frames"]))
+        unfinished = instance.get_runs_count(dg.RunsFilter(statuses=NOT_FINISHED_STATUSES))
+        return len(frames) == VIDEOS and not unfinished
     return backfill.status == BulkActionStatus.COMPLETED_SUCCESS
 
 

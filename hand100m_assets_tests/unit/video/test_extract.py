@@ -278,7 +278,7 @@ def test_leftovers_of_other_work_are_swept(clip, tmp_path: Path, monkeypatch: py
 def test_stopping_on_request_publishes_nothing_and_keeps_what_is_made(clip, tmp_path: Path) -> None:
     calls = iter(range(1000))
     with pytest.raises(ExtractionStoppedError):
-        extract(clip("defaults"), tmp_path, StrideSelection(10), should_stop=lambda: next(calls) > 60)
+        extract(clip("defaults"), tmp_path, StrideSelection(10), should_stop=lambda: next(calls) > 90)
     assert not (tmp_path / "defaults").exists()
     assert len(list((tmp_path / IN_PROGRESS_DIR / "defaults").iterdir())) >= 4
 
