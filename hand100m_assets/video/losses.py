@@ -24,7 +24,7 @@ LOSSY_FORMATS: Final = frozenset({"avi", "mpegts", "mpeg"})
 
 _LEAPS: Final = "packets are missing: the timestamps leap"
 _AVI_CHUNK_HEADER_BYTES: Final = 8
-_STEPS_OF_A_HABIT: Final = 16
+_STEPS_OF_A_HABIT: Final = 4
 _LEAP: Final = 1.5
 """So many times the usual distance between frames; a lost one makes it 2."""
 
