@@ -166,7 +166,7 @@ RULES: Final[tuple[Rule, ...]] = (
         "Keypoints off by more than a crop side belong to another box or unit.",
         offenders.keypoint_far_outside_crop,
     ),
-    Rule("box_empty", "error", "An empty or inverted box gives no crop.", offenders.box_empty),
+    Rule("box_empty", "error", "An empty or inverted box holds no hand, and most give no crop.", offenders.box_empty),
     Rule(
         "box_misses_image",
         "error",
