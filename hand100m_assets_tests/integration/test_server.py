@@ -194,12 +194,12 @@ def test_a_backfill_on_postgresql_survives_the_death_of_daemon_and_runs(
     with server(tmp_path, "dagster.yaml", finished) as here, here.instance() as instance:
         backfill = launch_backfill(here, instance)
         with here.daemon() as daemon:
-            wait_until(lambda: here.at_work() and all_began(instance), "nothing was extracted", here.log, 120)
+            wait_until(lambda: here.at_work() and all_began(instance), "nothing was extracted", here.log, 240)
             kill_group(daemon)  # the daemon, its code server and the runs: as if the power failed
         done = here.finished()
         assert 0 < done < VIDEOS
         with here.daemon():
-            wait_until(lambda: is_over(instance, backfill), "the backfill did not finish", here.log, 150)
+            wait_until(lambda: is_over(instance, backfill), "the backfill did not finish", here.log, 300)
         insist_on_everything_once(here, instance)
 
 
@@ -219,11 +219,11 @@ def test_runs_of_celery_workers_survive_the_death_of_one(finished: SampleWorkspa
     ):
         backfill = launch_backfill(here, instance)
         with here.daemon():
-            wait_until(here.at_work, "nothing was extracted", here.log, 120)
+            wait_until(here.at_work, "nothing was extracted", here.log, 240)
             with here.celery_worker("second"):
                 kill_group(first)
                 assert here.finished() < VIDEOS
-                wait_until(lambda: is_over(instance, backfill), "the backfill did not finish", here.log, 150)
+                wait_until(lambda: is_over(instance, backfill), "the backfill did not finish", here.log, 300)
         insist_on_everything_once(here, instance)
 
 
@@ -236,7 +236,7 @@ def test_a_night_is_asked_for_by_the_daemon_can_be_cancelled_and_is_taken_up_by_
         instance.event_log_storage.set_concurrency_slots("extraction", 1)
         switch_on_since_before_the_last_tick(here, instance)
         with here.daemon():
-            wait_until(here.has_begun, "the night did not begin", here.log, 120)
+            wait_until(here.has_begun, "the night did not begin", here.log, 240)
             asked = instance.get_runs()
             assert [run.tags["dagster/schedule_name"] for run in asked] == ["100doh_nightly_backfill"] * 2
             assert {run.status for run in asked} == {dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.QUEUED}
@@ -245,7 +245,7 @@ def test_a_night_is_asked_for_by_the_daemon_can_be_cancelled_and_is_taken_up_by_
             done = wreck_free(here.frames_dir)
             assert len(done) < BATCH, "cancelled too late: the batch was finished"
             backfill = launch_backfill(here, instance)
-            wait_until(lambda: is_over(instance, backfill), "the rest was not taken up", here.log, 150)
+            wait_until(lambda: is_over(instance, backfill), "the rest was not taken up", here.log, 300)
         insist_on_everything_once(here, instance)
 
 

@@ -153,7 +153,7 @@ def test_tables_are_what_json_load_and_the_contract_give(
 
 
 @given(document=documents, seed=st.integers(0, 10**6), oddness=st.sampled_from([0.0, 0.3]))
-@same_folder
+@settings(same_folder, max_examples=25)
 def test_every_byte_of_the_output_is_the_same_whatever_the_chunks(
     tmp_path: Path, document: Raw, seed: int, oddness: float
 ) -> None:
