@@ -11,7 +11,8 @@ IN_USE = HAND100M_ENV_FILE=$(ENV_FILE) DAGSTER_HOME=$(DAGSTER_HOME)
 IN_DEMO = HAND100M_ENV_FILE=$(DEMO)/.env DAGSTER_HOME=$(DEMO)/dagster_home
 PORT ?= 3000
 TEST_PROCESSES ?= 3   # tests of daemons and servers mostly wait: 3 keep 2 cores busy
-LONGEST := hand100m_assets_tests/integration/test_server.py   # begun first, so that nothing waits for it in the end
+INTEGRATION := $(sort $(wildcard hand100m_assets_tests/integration/test_*.py))
+LONGEST := hand100m_assets_tests/integration/test_server.py
 
 .DEFAULT_GOAL := help
 .PHONY: help demo settings dev test test-quick explore check check-data format bench bench-video bench-annotations bench-mining bench-orchestration bench-grid bench-training lock clean
@@ -46,7 +47,7 @@ dev: settings $(STAMP) $(DAGSTER_HOME)/dagster.yaml ## the Dagster UI and daemon
 
 test: $(STAMP) ## all tests
 	$(BIN)/python -m pytest -n $(TEST_PROCESSES) hand100m_assets_tests/unit hand100m_assets_tests/defs
-	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder $(LONGEST) hand100m_assets_tests/integration
+	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder $(LONGEST) $(filter-out $(LONGEST), $(INTEGRATION))
 
 test-quick: $(STAMP) ## unit tests only, a few minutes
 	$(BIN)/python -m pytest -n $(TEST_PROCESSES) hand100m_assets_tests/unit
