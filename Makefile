@@ -11,6 +11,7 @@ IN_USE = HAND100M_ENV_FILE=$(ENV_FILE) DAGSTER_HOME=$(DAGSTER_HOME)
 IN_DEMO = HAND100M_ENV_FILE=$(DEMO)/.env DAGSTER_HOME=$(DEMO)/dagster_home
 PORT ?= 3000
 TEST_PROCESSES ?= 3   # tests of daemons and servers mostly wait: 3 keep 2 cores busy
+# The longest is begun first, so that nothing waits for it in the end.
 INTEGRATION := $(sort $(wildcard hand100m_assets_tests/integration/test_*.py))
 LONGEST := hand100m_assets_tests/integration/test_server.py
 
