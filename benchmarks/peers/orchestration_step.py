@@ -12,9 +12,8 @@ import dagster as dg
 from benchmarks.work import cpu_s
 from hand100m_assets.defs.catch_up import CatchUp, evaluate_sensor
 from hand100m_assets.defs.jobs import frames_job_name
-from hand100m_assets.defs.partitions import known_keys, video_partitions
+from hand100m_assets.defs.partitions import RANGE_END_TAG, RANGE_START_TAG, known_keys, video_partitions
 from hand100m_assets.defs.plain_log import PLAIN
-from hand100m_assets.defs.sensors import RANGE_END_TAG, RANGE_START_TAG
 from hand100m_assets.layout import DOH, SOURCES
 from hand100m_assets.settings import load_settings
 from hand100m_assets.video.batch import extract_one

@@ -21,10 +21,16 @@ from hand100m_assets.dataset.speed import samples_per_second
 from hand100m_assets.definitions import build_defs
 from hand100m_assets.defs.check_data import ending_clearly, evaluate_checks, failure_lines, open_instance, report
 from hand100m_assets.defs.jobs import annotations_job_name, catalog_job_name, frames_job_name, pictures_job_name
-from hand100m_assets.defs.partitions import annotation_set_partitions, key_ranges, known_keys, video_partitions
+from hand100m_assets.defs.partitions import (
+    RANGE_END_TAG,
+    RANGE_START_TAG,
+    annotation_set_partitions,
+    key_ranges,
+    known_keys,
+    video_partitions,
+)
 from hand100m_assets.defs.plain_log import PLAIN
 from hand100m_assets.defs.resources import Workspace
-from hand100m_assets.defs.sensors import RANGE_END_TAG, RANGE_START_TAG
 from hand100m_assets.errors import FolderUnreadableError, Hand100mError
 from hand100m_assets.layout import SOURCES, Source
 from hand100m_assets.settings import Settings, load_settings

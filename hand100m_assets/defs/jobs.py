@@ -32,10 +32,7 @@ def checks_job_name(source: Source) -> str:
     return f"{source.name}_checks"
 
 
-CHECKED = (
-    "video_list",
-    "videos",
-    "frames",
+MADE_OF_EACH_SET = (
     "annotations",
     "coverage",
     "pairs",
@@ -45,6 +42,9 @@ CHECKED = (
     "sheets",
     "training_set",
 )
+"""Assets by annotation set whose checks look at all sets that are on disk."""
+
+CHECKED = ("video_list", "videos", "frames", *MADE_OF_EACH_SET)
 """Assets that have checks."""
 
 

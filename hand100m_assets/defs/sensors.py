@@ -8,6 +8,8 @@ from dagster._core.definitions.unresolved_asset_job_definition import Unresolved
 
 from hand100m_assets.defs.jobs import annotations_job_name, asset_keys, catalog_job_name, frames_job_name
 from hand100m_assets.defs.partitions import (
+    RANGE_END_TAG,
+    RANGE_START_TAG,
     annotation_set_partitions,
     key_ranges,
     known_keys,
@@ -23,9 +25,6 @@ from hand100m_assets.settings import Settings
 from hand100m_assets.video.inbox import FileStamp, find_changes
 from hand100m_assets.video.knownfiles import Look
 from hand100m_assets.workspace import SourceWorkspace
-
-RANGE_START_TAG = "dagster/asset_partition_range_start"
-RANGE_END_TAG = "dagster/asset_partition_range_end"
 
 FOLLOWING = ("pairs", "mined_pairs", "agreement", "coverage", "grid", "sheets", "report", "export", "training_set")
 """Assets that are renewed by themselves when what they are made from changed."""

@@ -4,13 +4,10 @@ from collections.abc import Sequence
 
 import dagster as dg
 from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
-from dagster._core.storage.tags import (
-    ASSET_PARTITION_RANGE_END_TAG,
-    ASSET_PARTITION_RANGE_START_TAG,
-    PARTITION_NAME_TAG,
-)
+from dagster._core.storage.tags import PARTITION_NAME_TAG
 
 from hand100m_assets.defs.jobs import asset_keys, frames_job_name
+from hand100m_assets.defs.partitions import RANGE_END_TAG, RANGE_START_TAG
 from hand100m_assets.layout import Source
 
 
@@ -29,8 +26,8 @@ def videos_under_way(instance: dg.DagsterInstance, source: Source, registered: S
     covered: set[str] = set()
     for run in unfinished_frames_runs(instance, source):
         alone = run.tags.get(PARTITION_NAME_TAG, "")
-        first = position.get(run.tags.get(ASSET_PARTITION_RANGE_START_TAG, alone))
-        last = position.get(run.tags.get(ASSET_PARTITION_RANGE_END_TAG, alone))
+        first = position.get(run.tags.get(RANGE_START_TAG, alone))
+        last = position.get(run.tags.get(RANGE_END_TAG, alone))
         if first is not None and last is not None:
             covered.update(registered[first : last + 1])
     return covered

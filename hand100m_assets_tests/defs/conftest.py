@@ -19,8 +19,7 @@ from dagster._core.loader import LoadingContextForTest
 
 from hand100m_assets.definitions import build_defs
 from hand100m_assets.defs.catch_up import evaluate_sensor
-from hand100m_assets.defs.partitions import register, video_partitions
-from hand100m_assets.defs.sensors import RANGE_END_TAG, RANGE_START_TAG
+from hand100m_assets.defs.partitions import RANGE_END_TAG, RANGE_START_TAG, register, video_partitions
 from hand100m_assets.layout import DOH
 from hand100m_assets.settings import Settings
 from hand100m_assets.workspace import SourceWorkspace

@@ -24,7 +24,7 @@ from hand100m_assets.dataset.build import build_training_set
 from hand100m_assets.defs.checks import audit as audit_check
 from hand100m_assets.defs.checks import build_checks
 from hand100m_assets.defs.checks import frames as frames_check
-from hand100m_assets.defs.checks.sets import MADE_OF_EACH_SET
+from hand100m_assets.defs.jobs import MADE_OF_EACH_SET
 from hand100m_assets.defs.partitions import annotation_set_partitions, register
 from hand100m_assets.defs.resources import Workspace
 from hand100m_assets.layout import DOH

@@ -8,8 +8,8 @@ import itertools
 import dagster as dg
 import pytest
 
+from hand100m_assets.defs.partitions import RANGE_END_TAG, RANGE_START_TAG
 from hand100m_assets.defs.resources import Workspace
-from hand100m_assets.defs.sensors import RANGE_END_TAG, RANGE_START_TAG
 from hand100m_assets.video.batch import extract_one
 from hand100m_assets_tests.defs.conftest import TinyWorkspace, hand, image
 

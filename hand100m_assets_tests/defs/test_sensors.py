@@ -5,7 +5,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from hand100m_assets.defs.sensors import RANGE_END_TAG, RANGE_START_TAG
+from hand100m_assets.defs.partitions import RANGE_END_TAG, RANGE_START_TAG
 from hand100m_assets.errors import RetryableError
 from hand100m_assets.video.completeness import frame_states
 from hand100m_assets.video.inventory import missing_videos

@@ -21,8 +21,7 @@ import pytest
 
 from hand100m_assets.definitions import build_defs
 from hand100m_assets.defs.jobs import frames_job_name
-from hand100m_assets.defs.partitions import register, video_partitions
-from hand100m_assets.defs.sensors import RANGE_END_TAG, RANGE_START_TAG
+from hand100m_assets.defs.partitions import RANGE_END_TAG, RANGE_START_TAG, register, video_partitions
 from hand100m_assets.errors import RetryableError
 from hand100m_assets.layout import IN_PROGRESS_DIR, SOURCES, Source
 from hand100m_assets.video.batch import ExtractionJob, extract_many

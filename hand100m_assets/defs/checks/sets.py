@@ -8,22 +8,11 @@ import polars as pl
 
 from hand100m_assets.defs.checks.results import ERROR, FOLLOWS, nothing_yet, offenders
 from hand100m_assets.defs.failures import fails_clearly
+from hand100m_assets.defs.jobs import MADE_OF_EACH_SET
 from hand100m_assets.defs.partitions import annotation_set_partitions, known_keys
 from hand100m_assets.defs.resources import Workspace
 from hand100m_assets.layout import Source
 from hand100m_assets.workspace import SourceWorkspace
-
-MADE_OF_EACH_SET: Final = (
-    "annotations",
-    "coverage",
-    "pairs",
-    "mined_pairs",
-    "agreement",
-    "grid",
-    "sheets",
-    "training_set",
-)
-"""Assets whose checks look at all sets that are on disk."""
 
 
 def build_set_checks(source: Source) -> list[dg.AssetChecksDefinition]:
