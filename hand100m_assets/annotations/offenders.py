@@ -54,6 +54,10 @@ def _counted_keys(by_section: dict[str, dict[str, int]]) -> pl.LazyFrame:
     return pl.LazyFrame(rows, schema=schema, orient="row")
 
 
+rows_out_of_order: Final = hands_where(pl.col("row_index").diff() <= 0)
+"""Hands that do not stand where the file has them: earlier versions wrote such tables of files with a broken record."""
+
+
 def no_hands(tables: RuleTables) -> pl.LazyFrame:
     """One row if not a single hand was kept, as every other rule is content with an empty table."""
     counts = {"hands_read": tables.summary.hands_read, "hands_kept": tables.summary.hands_kept}

@@ -77,11 +77,12 @@ def plain_hands(values: Sequence[Any]) -> Rows:
         values: Raw records, anything that JSON holds.
     """
     rows = _rows_of_one_form(values, range(len(values)))
-    taken = [rows] if rows else list(_rows_by_form(values))
+    if rows:
+        return rows
+    taken = list(_rows_by_form(values))
     if not taken:
         return Rows(np.empty(0, np.intp), pl.DataFrame())
-    if len(taken) == 1:
-        return taken[0]
+    # However the hands were gone through to find their forms: rows are in the order of the hands.
     places_taken = np.concatenate([rows.places for rows in taken])
     order = np.argsort(places_taken)
     return Rows(places_taken[order], pl.concat([rows.frame for rows in taken])[order])

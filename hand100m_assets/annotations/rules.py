@@ -115,6 +115,12 @@ RULES: Final[tuple[Rule, ...]] = (
         "What no table has a column for is left out; a field may have another name here.",
         offenders.unknown_key,
     ),
+    Rule(
+        "rows_out_of_order",
+        "error",
+        "Exports, lookups and grids then show other hands; read the annotation file again.",
+        offenders.rows_out_of_order,
+    ),
     Rule("no_hands", "error", "An empty set passes every other rule.", offenders.no_hands),
     Rule(
         "totals_differ",

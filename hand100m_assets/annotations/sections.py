@@ -142,7 +142,9 @@ class SectionTable(Generic[Record]):
         if self._by_contract:
             frames.append(self.frame_of(self._by_contract))
         if frames:
-            self.parts.add(frames[0] if len(frames) == 1 and rows.frame.height else pl.concat(frames).sort(self.number))
+            table = pl.concat(frames)
+            # Exports, lookups and grids name hands by row: the order of the file is made sure of here, last of all.
+            self.parts.add(table if table[self.number].is_sorted() else table.sort(self.number))
         self.rejects(sorted(self._faults, key=lambda fault: fault.record))
         self._by_contract, self._faults = [], []
         # Whoever turned the collector off for the time of reading: what cycles there are must not pile up.

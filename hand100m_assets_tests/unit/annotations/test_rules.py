@@ -153,6 +153,16 @@ def test_an_incomplete_file_breaks_a_rule(tmp_path: Path) -> None:
     assert {result.rule.name: result.count for result in found if result.count} == {"file_incomplete": 1}
 
 
+def test_tables_whose_rows_are_not_in_the_order_of_the_file_break_a_rule(tmp_path: Path) -> None:
+    assert broken(tmp_path, sound_set()) == {}
+    hands = pl.read_parquet(tmp_path / "out" / "hands.parquet")
+    hands[[4, 5, 0, 1, 2, 3]].write_parquet(tmp_path / "out" / "hands.parquet")
+    found = apply_rules(RuleTables.read(tmp_path / "out", stride=30, inventory=INVENTORY))
+    (result,) = [result for result in found if result.count]
+    assert (result.rule.name, result.rule.severity, result.count) == ("rows_out_of_order", "error", 1)
+    assert result.examples["row_index"].to_list() == [0]
+
+
 def test_keys_left_out_or_given_twice_are_warnings(tmp_path: Path) -> None:
     document = sound_set() | {"info": {}}
     document["annotations"][2]["score"] = 0.5
