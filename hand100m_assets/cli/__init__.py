@@ -1,25 +1,18 @@
 """The `hand100m` command: one thing at a time, without an orchestrator. Thin over the rooms.
 
-Exit status: 0 fine, 1 the data is bad, 2 used wrongly. With `--json`, stdout is one JSON document.
+Exit status: 0 fine, 1 the data is bad, 2 used wrongly, 130 and 143 stopped by Ctrl-C and by SIGTERM. With `--json`,
+stdout is one JSON document.
 """
 
 from __future__ import annotations
 
-import click
-
-from hand100m_assets.cli.annotation_sets import export, grid, report, validate
-from hand100m_assets.cli.mining import mine, temporal
-from hand100m_assets.cli.output import Commands
-from hand100m_assets.cli.overview import doctor, sample, status
-from hand100m_assets.cli.training import training_set
-from hand100m_assets.cli.videos import audit, extract
+from hand100m_assets.interrupts import ending_when_told, listen
 
 
-@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="hand100m_assets")
 def main() -> None:
-    """Hand100M data preparation: frames, tables and grids from videos and annotations."""
+    """Run one command; a signal ends it from the first import on."""
+    listen()
+    from hand100m_assets.cli.commands import commands  # noqa: PLC0415 - takes seconds, in which Ctrl-C is heeded, too
 
-
-for command in (sample, doctor, status, extract, audit, validate, mine, temporal, grid, report, export, training_set):
-    main.add_command(command)
+    with ending_when_told():
+        commands()

@@ -2,11 +2,16 @@
 
 For a first look (`make demo`) and for machines without a daemon. Runs are recorded in the instance, so the
 UI shows them; work that is already done costs milliseconds, and nothing that fails stops the rest. Exit status 0 also
-with videos that failed for good, which are reported as missing; 1 when anything else failed; 2 for a wrong setting.
+with videos that failed for good, which are reported as missing; 1 when anything else failed; 2 for a wrong setting;
+130 and 143 when Ctrl-C and SIGTERM stopped it.
 """
 
+from hand100m_assets.interrupts import end_if_told, ending_when_told, listen, pause
+
+if __name__ == "__main__":
+    listen()  # before imports that take seconds
+
 import sys
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -74,6 +79,7 @@ class CatchUp:
     @contextmanager
     def _going_on(self) -> Iterator[None]:
         """Note an error of ours and pass over it: a folder that is not here is no reason to leave out the others."""
+        end_if_told()
         try:
             yield
         except Hand100mError as error:
@@ -84,11 +90,12 @@ class CatchUp:
         names = [f"{source.name}_{what}" for source in SOURCES for what in ("new_videos", "new_annotation_files")]
         cursors: dict[str, str | None] = dict.fromkeys(names)
         for look in range(2):
-            time.sleep(self.settle_s if look else 0)
+            pause(self.settle_s if look else 0)
             for name in names:
                 cursors[name] = self._tick(name, cursors[name])
 
     def _tick(self, name: str, cursor: str | None) -> str | None:
+        end_if_told()
         data = evaluate_sensor(self.defs, self.instance, self.settings, name, cursor)
         if data.skip_message:
             click.echo(f"{name}: {data.skip_message}")
@@ -137,6 +144,7 @@ class CatchUp:
         result = self.defs.resolve_job_def(job).execute_in_process(
             instance=self.instance, partition_key=partition_key, tags=tags, run_config=PLAIN, raise_on_error=False
         )
+        end_if_told()
         if result.success:
             return
         lines = failure_lines(result)
@@ -192,6 +200,19 @@ def summarise(source: Source, settings: Settings) -> Iterator[str]:
 
 def main() -> None:
     """Catch up, say what failed and where to look; exit 1 for what bad videos do not explain."""
+    with ending_when_told(anywhere=False):
+        work, settings = _catch_up()
+        for what in work.bad_videos:
+            click.secho(f"run with failures (the rest of it is done, see its log): {what}", fg="yellow")
+        for source in SOURCES:
+            for line in summarise(source, settings):
+                click.echo(line)
+        for line in work.failed:
+            click.secho(f"failed: {line}", fg="red", err=True)
+        sys.exit(1 if work.failed else 0)
+
+
+def _catch_up() -> tuple[CatchUp, Settings]:
     with ending_clearly():
         settings = load_settings()
         with open_instance() as instance:
@@ -199,14 +220,7 @@ def main() -> None:
             work.everything()
             click.echo()
             work.check()
-    for what in work.bad_videos:
-        click.secho(f"run with failures (the rest of it is done, see its log): {what}", fg="yellow")
-    for source in SOURCES:
-        for line in summarise(source, settings):
-            click.echo(line)
-    for line in work.failed:
-        click.secho(f"failed: {line}", fg="red", err=True)
-    sys.exit(1 if work.failed else 0)
+    return work, settings
 
 
 if __name__ == "__main__":

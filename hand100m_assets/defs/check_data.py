@@ -1,22 +1,34 @@
 """Every asset check against what is on disk, for a CI: `python -m hand100m_assets.defs.check_data`.
 
-Exit status 1 when a check of error severity fails, 2 when a setting is wrong. Launching the checks job from the
-command line of Dagster exits 0 there unless the check blocks, hence this.
+Exit status 1 when a check of error severity fails, 2 when a setting is wrong, 130 and 143 when Ctrl-C and SIGTERM
+stopped it. Launching the checks job from the command line of Dagster exits 0 there unless the check blocks, hence this.
 """
 
+from hand100m_assets.interrupts import end_if_told, ending_when_told, listen
+
+if __name__ == "__main__":
+    listen()  # before imports that take seconds
+
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
 
 import click
 import dagster as dg
 from dagster._core.errors import DagsterHomeNotSetError, DagsterInvariantViolationError
+from dagster._core.instance.ref import InstanceRef
 
 from hand100m_assets.definitions import build_defs
 from hand100m_assets.defs.jobs import checks_job_name
 from hand100m_assets.errors import Hand100mError, SettingsError
 from hand100m_assets.layout import SOURCES
 
+_ON_THE_CONSOLE: Final[dict[str, Any]] = {
+    "compute_logs": {"module": "dagster._core.storage.noop_compute_log_manager", "class": "NoOpComputeLogManager"}
+}
 SILENT = {"loggers": {"console": {"config": {"log_level": "ERROR"}}}}
 
 
@@ -31,6 +43,7 @@ def evaluate_checks(defs: dg.Definitions, instance: dg.DagsterInstance) -> list[
         result = defs.resolve_job_def(checks_job_name(source)).execute_in_process(
             instance=instance, run_config=SILENT, raise_on_error=False
         )
+        end_if_told()
         evaluations += result.get_asset_check_evaluations()
         if broken := failure_lines(result):
             raise Hand100mError(
@@ -68,13 +81,17 @@ def report(evaluations: Sequence[dg.AssetCheckEvaluation]) -> None:
 
 
 def open_instance() -> dg.DagsterInstance:
-    """The instance that DAGSTER_HOME names.
+    """The instance that DAGSTER_HOME names, with what is printed left on the console, where whoever asked reads it.
+
+    Dagster would print it through two more processes for each step, which Ctrl-C ends before they have done so.
 
     Raises:
         SettingsError: DAGSTER_HOME is not set, or is no folder.
     """
     try:
-        return dg.DagsterInstance.get()
+        dg.DagsterInstance.get().dispose()  # says what is wrong with it
+        home = str(Path(os.environ["DAGSTER_HOME"]).expanduser())
+        return dg.DagsterInstance.from_ref(InstanceRef.from_dir(home, overrides=_ON_THE_CONSOLE))
     except (DagsterHomeNotSetError, DagsterInvariantViolationError) as error:
         raise SettingsError(
             "no Dagster instance there", where="DAGSTER_HOME", fix="Set it to an existing folder; `make` does so."
@@ -93,12 +110,13 @@ def ending_clearly() -> Iterator[None]:
 
 def main() -> None:
     """Evaluate, report, and exit 1 for an error."""
-    with ending_clearly():
-        defs = build_defs()
-        with open_instance() as instance:
-            evaluations = evaluate_checks(defs, instance)
-    report(evaluations)
-    sys.exit(1 if failed_errors(evaluations) else 0)
+    with ending_when_told(anywhere=False):
+        with ending_clearly():
+            defs = build_defs()
+            with open_instance() as instance:
+                evaluations = evaluate_checks(defs, instance)
+        report(evaluations)
+        sys.exit(1 if failed_errors(evaluations) else 0)
 
 
 if __name__ == "__main__":

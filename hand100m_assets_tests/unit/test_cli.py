@@ -16,7 +16,7 @@ import polars as pl
 import pytest
 
 from hand100m_assets.annotations.lookup import HandTable
-from hand100m_assets.cli import main
+from hand100m_assets.cli.commands import commands
 from hand100m_assets.layout import DOH
 from hand100m_assets.settings import Settings
 from hand100m_assets.workspace import SourceWorkspace
@@ -57,7 +57,7 @@ def root(tmp_path: Path, clips: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def run(*arguments: object) -> click.testing.Result:
-    return click.testing.CliRunner().invoke(main, [str(argument) for argument in arguments])
+    return click.testing.CliRunner().invoke(commands, [str(argument) for argument in arguments])
 
 
 def document(result: click.testing.Result) -> object:
@@ -412,7 +412,7 @@ def test_sample_hands_over_folder_and_seed_and_keeps_progress_off_the_document(
 
 
 def test_the_command_starts_without_loading_dagster_or_what_makes_samples() -> None:
-    code = "import sys, hand100m_assets.cli; print(*sys.modules)"
+    code = "import sys, hand100m_assets.cli.commands; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert not {"dagster", "hand100m_assets.sample"} & set(done.stdout.split())
 
@@ -647,6 +647,6 @@ def test_a_wrong_use_exits_with_2(root: Path, arguments: list[str]) -> None:
 
 def test_every_command_explains_itself(root: Path) -> None:
     overview = run("--help").stdout
-    for command in main.commands:
+    for command in commands.commands:
         assert command in overview
         assert run(command, "-h").exit_code == 0

@@ -1,0 +1,72 @@
+"""Real processes that are told to stop by real signals, and what they leave."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+LINE = "Stopped. What is finished stays; give the same command again to go on."
+
+
+@dataclass(frozen=True)
+class Stopped:
+    """How a command ended that was told to stop, and what it printed."""
+
+    status: int
+    seconds: float
+    printed: str
+
+
+def stop_when(
+    command: Sequence[str],
+    log: Path,
+    ready: Callable[[str], object],
+    how: int,
+    *,
+    env: Mapping[str, str] | None = None,
+    whole_group: bool = False,
+) -> Stopped:
+    """Start a command in a session of its own, send the signal once its output is ready, and see that nobody is left.
+
+    A terminal sends Ctrl-C to the whole group, `kill` to one process.
+    """
+    with (
+        log.open("wb") as out,
+        subprocess.Popen(list(command), stdout=out, stderr=out, env=env, start_new_session=True) as process,
+    ):
+        try:
+            deadline_s = time.monotonic() + 240
+            while not ready(log.read_text()):
+                if process.poll() is not None:
+                    return Stopped(process.returncode, 0, log.read_text())
+                assert time.monotonic() < deadline_s, log.read_text()
+                time.sleep(0.01)
+            os.killpg(process.pid, how) if whole_group else process.send_signal(how)
+            told_s = time.monotonic()
+            status = process.wait(60)
+            seconds = time.monotonic() - told_s
+            assert_nobody_is_left(process.pid)
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+    return Stopped(status, seconds, log.read_text())
+
+
+def assert_nobody_is_left(session: int, patience_s: float = 10) -> None:
+    deadline_s = time.monotonic() + patience_s
+    while left := _living(session):
+        assert time.monotonic() < deadline_s, left
+        time.sleep(0.05)
+
+
+def _living(session: int) -> list[str]:
+    listed = subprocess.run(
+        ["ps", "-s", str(session), "-o", "stat=,pid=,args="], capture_output=True, text=True, check=False
+    )
+    return [line for line in listed.stdout.splitlines() if not line.lstrip().startswith("Z")]
