@@ -6,6 +6,7 @@ STAMP := $(VENV)/.installed
 DEMO := $(CURDIR)/demo
 # The user's settings once there is an .env, else those of the demo.
 ENV_FILE := $(if $(wildcard .env),$(CURDIR)/.env,$(DEMO)/.env)
+INSTANCE := hand100m_assets/templates/dagster.yaml   # copied into DAGSTER_HOME, where Dagster reads it
 DAGSTER_HOME ?= $(if $(wildcard .env),$(CURDIR)/.dagster_home,$(DEMO)/dagster_home)
 IN_USE = HAND100M_ENV_FILE=$(ENV_FILE) DAGSTER_HOME=$(DAGSTER_HOME)
 IN_DEMO = HAND100M_ENV_FILE=$(DEMO)/.env DAGSTER_HOME=$(DEMO)/dagster_home
@@ -32,19 +33,19 @@ $(STAMP): pyproject.toml constraints.txt
 settings:
 	@test -f $(ENV_FILE) || { echo "No .env and no demo yet: run 'make demo', or copy .env.example to .env"; exit 2; }
 
-$(DAGSTER_HOME)/dagster.yaml: dagster.yaml | settings
+$(DAGSTER_HOME)/dagster.yaml: $(INSTANCE) | settings
 	@mkdir -p $(@D) && cp $< $@
 
 demo: $(STAMP) ## make a miniature Hand100M, run the whole preparation on it, say where the grids are
 	$(BIN)/hand100m sample $(DEMO)
-	@mkdir -p $(DEMO)/dagster_home && cp dagster.yaml $(DEMO)/dagster_home/
+	@mkdir -p $(DEMO)/dagster_home && cp $(INSTANCE) $(DEMO)/dagster_home/
 	$(IN_DEMO) $(BIN)/python -m hand100m_assets.defs.catch_up
 	@echo "The faults named above were planted: $(DEMO)/sample_report.json lists them."
 	@echo "Open the UI on these results: make dev    (then http://localhost:$(PORT))"
 
 dev: settings $(STAMP) $(DAGSTER_HOME)/dagster.yaml ## the Dagster UI and daemon, on your .env or else on the demo
 	@$(IN_USE) $(BIN)/dagster instance concurrency set extraction 1 >/dev/null
-	$(IN_USE) VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/dg dev --port $(PORT)
+	$(IN_USE) VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/python -m hand100m_assets.defs.dev --port $(PORT)
 
 test: $(STAMP) ## all tests
 	$(BIN)/python -m pytest -n $(TEST_PROCESSES) hand100m_assets_tests/unit hand100m_assets_tests/defs
@@ -60,7 +61,7 @@ check: $(STAMP) ## lint, types, definitions
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	@home=$$(mktemp -d) && cp dagster.yaml $$home && trap "rm -rf $$home" EXIT && \
+	@home=$$(mktemp -d) && cp $(INSTANCE) $$home && trap "rm -rf $$home" EXIT && \
 		DAGSTER_HOME=$$home HAND100M_DATA_ROOT=/nowhere VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/dg check defs
 
 check-data: settings $(STAMP) $(DAGSTER_HOME)/dagster.yaml ## asset checks on your data; exit status 1 on an error, for CI

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from benchmarks.bench_annotations import BAD_EVERY, SCALES
 from benchmarks.generate import HANDS_50K, IMAGES_50K, write_annotations
-from benchmarks.measure import REPO, Used, run_peer
+from benchmarks.measure import INSTANCE_TEMPLATE, Used, run_peer
 from hand100m_assets.layout import EGO4D
 from hand100m_assets.settings import Settings
 
@@ -36,7 +36,7 @@ def _of_scale(folder: Path, scale: str) -> str:
     images = hands * IMAGES_50K // HANDS_50K
     file = place.annotations_dir / f"Hand100M_Ego4D_{scale}_v1-1.json"
     write_annotations(file, hands, images, bad_every=BAD_EVERY)
-    (folder / "home" / "dagster.yaml").write_bytes((REPO / "dagster.yaml").read_bytes())
+    (folder / "home" / "dagster.yaml").write_bytes(INSTANCE_TEMPLATE.read_bytes())
     os.environ["DAGSTER_HOME"] = str(folder / "home")
     env_file = folder / ".env"
     env_file.write_text(f"HAND100M_DATA_ROOT={settings.data_root}\nHAND100M_OUTPUT_ROOT={settings.output_root}\n")

@@ -13,7 +13,7 @@ from pathlib import Path
 import ffmpeg
 import imageio_ffmpeg
 
-from benchmarks.measure import REPO, run_peer
+from benchmarks.measure import INSTANCE_TEMPLATE, run_peer
 from benchmarks.partitions_page import answer_s, page_s, webserver
 from hand100m_assets.layout import DOH, EGO4D, Source
 from hand100m_assets.settings import Settings
@@ -46,7 +46,7 @@ def run(work: Path, rounds: int, share: float = 1.0) -> Iterator[str]:
         _download(settings, source, names(source, count), clip)
     home = work / "home"
     home.mkdir()
-    (home / "dagster.yaml").write_bytes((REPO / "dagster.yaml").read_bytes())
+    (home / "dagster.yaml").write_bytes(INSTANCE_TEMPLATE.read_bytes())
     os.environ["DAGSTER_HOME"] = str(home)
     env_file, facts = work / ".env", work / "facts.json"
     env_file.write_text(

@@ -13,6 +13,7 @@ from pathlib import Path
 from statistics import median
 
 REPO = Path(__file__).parent.parent
+INSTANCE_TEMPLATE = REPO / "hand100m_assets" / "templates" / "dagster.yaml"
 LAUNCHER = Path(__file__).with_name("launch.py")
 
 

@@ -17,6 +17,7 @@ from hand100m_assets.sample.workspace import SampleReport, make_sample
 from hand100m_assets.settings import Settings
 
 REPO = Path(__file__).parent.parent
+INSTANCE_TEMPLATE = REPO / "hand100m_assets" / "templates" / "dagster.yaml"
 
 # The same commit gets the same verdict on a busy machine too: no example is timed, unless its test is about time, and
 # `make test` tries the same ones each time. `make explore` tries new ones.
@@ -45,7 +46,7 @@ class SampleWorkspace:
     def env(self) -> dict[str, str]:
         home = self.folder / "dagster_home"
         home.mkdir(exist_ok=True)
-        shutil.copy(REPO / "dagster.yaml", home)
+        shutil.copy(INSTANCE_TEMPLATE, home)
         clean = {name: value for name, value in os.environ.items() if not name.startswith(("HAND100M_", "DAGSTER_"))}
         return {**clean, "HAND100M_ENV_FILE": str(self.folder / ".env"), "DAGSTER_HOME": str(home)}
 

@@ -12,6 +12,7 @@ from typing import Any, Final
 import numpy as np
 
 from hand100m_assets.errors import SettingsError
+from hand100m_assets.extras import install_command
 from hand100m_assets.pairs.leaves import NOBODY, Floats, Integers
 from hand100m_assets.pairs.mine import CHUNK_HANDS, Neighbours, Progress, insist_on_sense, squared_distances
 
@@ -120,6 +121,6 @@ def _faiss() -> Any:  # noqa: ANN401 - faiss has no types
         raise SettingsError(
             "the engine faiss is not installed",
             where="HAND100M_MINE_ENGINE",
-            fix="pip install 'hand100m_assets[ann]', or use `exact`.",
+            fix=f"Run {install_command('ann')}, or use `exact`.",
         ) from error
     return faiss

@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from hand100m_assets.errors import RetryableError, SettingsError
+from hand100m_assets.extras import install_command
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -17,7 +18,6 @@ DaskQueue = Literal["slurm", "pbs", "sge", "lsf", "oar", "local"]
 """Batch systems that dask-jobqueue speaks to; `local` starts its jobs as processes of this machine."""
 
 _CONNECT_S: Final = 30
-_INSTALL: Final = "pip install 'hand100m_assets[dask]', on every machine of the cluster."
 _CLUSTERS: Final[dict[DaskQueue, tuple[str, str]]] = {
     "slurm": ("dask_jobqueue", "SLURMCluster"),
     "pbs": ("dask_jobqueue", "PBSCluster"),
@@ -58,7 +58,7 @@ def connected(cluster: DaskCluster) -> Iterator[Client]:
     try:
         kind = import_module("distributed").Client
     except ImportError as error:
-        raise SettingsError("Dask is not installed", where="HAND100M_EXECUTION=dask", fix=_INSTALL) from error
+        raise SettingsError("Dask is not installed", where="HAND100M_EXECUTION=dask", fix=_how_to_install()) from error
     if cluster.queue is None:
         with _reached(kind, cluster.scheduler) as client:
             yield client
@@ -90,7 +90,7 @@ def _queued(cluster: DaskCluster) -> Iterator[Any]:
         kind = getattr(import_module(module), name)
     except ImportError as error:
         raise SettingsError(
-            "dask-jobqueue is not installed", where=f"HAND100M_DASK_QUEUE={cluster.queue}", fix=_INSTALL
+            "dask-jobqueue is not installed", where=f"HAND100M_DASK_QUEUE={cluster.queue}", fix=_how_to_install()
         ) from error
     try:
         started = kind(**{**_ONE_JOB, **cluster.queue_options})
@@ -103,3 +103,7 @@ def _queued(cluster: DaskCluster) -> Iterator[Any]:
     with started:
         started.scale(jobs=cluster.queue_jobs)
         yield started
+
+
+def _how_to_install() -> str:
+    return f"Run on every machine of the cluster: {install_command('dask')}"

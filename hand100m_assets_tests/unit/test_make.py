@@ -17,7 +17,7 @@ pytestmark = pytest.mark.skipif(shutil.which("make") is None, reason="make is no
 def test_without_settings_and_demo_it_advises_the_demo_and_leaves_nothing_in_its_way(
     target: str, tmp_path: Path
 ) -> None:
-    for name in ("Makefile", "dagster.yaml", "pyproject.toml", "constraints.txt"):
+    for name in ("Makefile", "pyproject.toml", "constraints.txt"):
         shutil.copy(REPO / name, tmp_path)
     before = sorted(tmp_path.iterdir())
     done = subprocess.run(["make", target], cwd=tmp_path, capture_output=True, text=True, check=False)
