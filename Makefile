@@ -11,6 +11,7 @@ DAGSTER_HOME ?= $(if $(wildcard .env),$(CURDIR)/.dagster_home,$(DEMO)/dagster_ho
 IN_USE = HAND100M_ENV_FILE=$(ENV_FILE) DAGSTER_HOME=$(DAGSTER_HOME)
 IN_DEMO = HAND100M_ENV_FILE=$(DEMO)/.env DAGSTER_HOME=$(DEMO)/dagster_home
 PORT ?= 3000
+EXPLORE ?=
 TEST_PROCESSES ?= 3   # tests of daemons and servers mostly wait: 3 keep 2 cores busy
 # The longest is begun first, so that nothing waits for it in the end.
 INTEGRATION := $(sort $(wildcard hand100m_assets_tests/integration/test_*.py))
@@ -54,8 +55,9 @@ test: $(STAMP) ## all tests
 test-quick: $(STAMP) ## unit tests only, a few minutes
 	$(BIN)/python -m pytest -n $(TEST_PROCESSES) hand100m_assets_tests/unit
 
-explore: $(STAMP) ## property tests on new examples, a thousand each, and ten minutes of random streams (an hour)
-	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --hypothesis-profile explore --fuzz-seconds 600 --fuzz-seed $$$$ hand100m_assets_tests/unit
+explore: $(STAMP) ## random streams and damaged files (EXPLORE=... for its options), then property tests on new examples (an hour)
+	$(BIN)/python -m hand100m_assets_tests.explore $(EXPLORE)
+	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --hypothesis-profile explore hand100m_assets_tests/unit
 
 check: $(STAMP) ## lint, types, definitions
 	$(BIN)/ruff check .

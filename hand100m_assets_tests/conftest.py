@@ -26,11 +26,6 @@ hypothesis.settings.register_profile("explore", deadline=None, max_examples=1000
 hypothesis.settings.load_profile("steady")
 
 
-def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--fuzz-seconds", type=float, default=15.0, help="how long to try random streams (default: 15)")
-    parser.addoption("--fuzz-seed", type=int, default=0, help="where the random streams begin (default: 0)")
-
-
 @dataclass(frozen=True)
 class SampleWorkspace:
     """A sample on disk, and how a process is pointed at it."""
