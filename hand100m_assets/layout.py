@@ -24,14 +24,19 @@ FAILURES_DIR: Final = ".failures"
 MANIFEST_FILE: Final = "manifest.json"
 
 FRAMES_DIR: Final = "frames"
+ANNOTATIONS_DIR: Final = "annotations"
 TRAINING_SET_DIR: Final = "training_set"
-"""Below the output folder of a source: frame folders by video id, training sets by annotation set."""
+"""Below the output folder of a source: frame folders by video id; tables and training sets by annotation set."""
 
 LOOKUP_FILE: Final = "hands.lookup"
 """Beside `hands.parquet` in the folder of an annotation set: the same hands, found one at a time."""
 
 ExportFormat: TypeAlias = Literal["original", "coco"]
 EXPORT_FORMATS: Final[tuple[ExportFormat, ...]] = ("original", "coco")
+
+ExportImages: TypeAlias = Literal["on_disk", "all"]
+EXPORT_IMAGES: Final[tuple[ExportImages, ...]] = ("on_disk", "all")
+"""Whether files for other tools hold only images that can be opened, or all that the annotations name."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -243,7 +248,7 @@ class OutputLayout:
     @property
     def annotations_dir(self) -> Path:
         """Folder of the annotation sets' table folders."""
-        return self.base_dir / "annotations"
+        return self.base_dir / ANNOTATIONS_DIR
 
     def annotation_dir(self, set_key: str) -> Path:
         """Folder of `images.parquet`, `hands.parquet`, `rejects.parquet` of one annotation set."""

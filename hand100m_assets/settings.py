@@ -23,6 +23,7 @@ from hand100m_assets.layout import (
     EGO4D,
     EXPORT_FORMATS,
     SOURCES,
+    ExportImages,
     OutputLayout,
     Source,
     name_pattern,
@@ -38,6 +39,10 @@ OTHER_VARIABLES: Final = frozenset(
     {"env_file", "postgres_url", "broker_url", "results_url", "reference_dir", "bench_torchcodec_python"}
 )
 """Of the same prefix, but read by deploy/, the benchmarks and the tests."""
+
+
+DEFAULT_EXPORT_PREFIX: Final = "{source}/frames"
+"""Where frames lie below the output root."""
 
 
 @dataclass(frozen=True)
@@ -87,12 +92,15 @@ class Settings(BaseSettings):
         description="Regular expression of annotation file names without suffix; groups source, name, family, scale.",
     )
     export_prefix: str = Field(
-        "{source}/frames",
+        DEFAULT_EXPORT_PREFIX,
         description="Folder of the frames in exported file names; {source} stands for ego4d or 100doh.",
     )
     export_formats: list[Literal["original", "coco"]] = Field(
         default=list(EXPORT_FORMATS),
         description="What the export asset writes of each set.",
+    )
+    coco_images: ExportImages = Field(
+        "all", description="Whether COCO files hold all hands, or only those whose image can be opened."
     )
     joint_order: Literal["mediapipe", "by_joint"] = Field(
         "mediapipe",

@@ -13,6 +13,7 @@ import polars as pl
 from hand100m_assets.annotations.coco import export_coco
 from hand100m_assets.annotations.discovery import AnnotationListing, list_annotation_files
 from hand100m_assets.annotations.export import Exported, export_json
+from hand100m_assets.annotations.frame_files import FrameFiles
 from hand100m_assets.annotations.ingest import read_summary
 from hand100m_assets.annotations.named_frames import frames_named
 from hand100m_assets.annotations.paths import image_path
@@ -24,13 +25,15 @@ from hand100m_assets.errors import AnnotationFileError, SettingsError
 from hand100m_assets.layout import (
     AnnotationSetName,
     ExportFormat,
+    ExportImages,
     OutputLayout,
     Source,
     annotation_set_name,
     export_file_name,
 )
+from hand100m_assets.pairs.positives_export import export_mined_json
 from hand100m_assets.pairs.resolve import console_lines
-from hand100m_assets.settings import Settings, SourceFolders
+from hand100m_assets.settings import DEFAULT_EXPORT_PREFIX, Settings, SourceFolders
 from hand100m_assets.video.batch import ExtractionJob
 from hand100m_assets.video.completeness import frame_states
 from hand100m_assets.video.failures import read_failures, stamp_of
@@ -153,6 +156,7 @@ class SourceWorkspace:
         out_dir: Path | None = None,
         frames_prefix: str | None = None,
         all_hands: bool = False,
+        images: ExportImages | None = None,
         inventory: pl.DataFrame | None = None,
     ) -> Exported:
         """Write one set for other tools; folder and prefix are those of the settings unless given.
@@ -163,6 +167,8 @@ class SourceWorkspace:
             out_dir: Folder that receives the file.
             frames_prefix: What comes before `<video id>/frame_NNNNNN.jpg`.
             all_hands: In the original schema, leave out nothing, whether or not the original loaders can use it.
+            images: `on_disk` leaves out hands that the original loaders cannot load, as an image is not there; `all`
+                looks for none. When None, `on_disk` in the original schema, and as the settings say for COCO.
             inventory: For images whose size the annotation file does not give.
 
         Raises:
@@ -174,10 +180,37 @@ class SourceWorkspace:
         file = (out_dir or self.output.export_dir) / name
         prefix = self.frames_prefix if frames_prefix is None else frames_prefix
         sizes = None if inventory is None else video_sizes(inventory)
+        wanted = images or (self.settings.coco_images if export_format == "coco" else "on_disk")
+        files = self.frame_files(frames_prefix) if wanted == "on_disk" and not all_hands else None
         if export_format == "original":
-            return export_json(tables, file, frames_prefix=prefix, all_hands=all_hands, video_sizes=sizes)
+            return export_json(tables, file, frames_prefix=prefix, all_hands=all_hands, video_sizes=sizes, files=files)
         order = self.settings.joint_order
-        return export_coco(tables, file, frames_prefix=prefix, video_sizes=sizes, joint_order=order)
+        return export_coco(tables, file, frames_prefix=prefix, video_sizes=sizes, joint_order=order, files=files)
+
+    def export_mined(self, set_key: str) -> Exported:
+        """Write one set with its nearest mined hands as positives, beside the table of mined pairs.
+
+        Raises:
+            AnnotationFileError: The set has no tables; materialize the set's annotations first.
+            OutputUnwritableError: The output disk is full, read-only or not permitted.
+        """
+        return export_mined_json(
+            self.annotation_tables(set_key),
+            self.output.table_file("mined_pairs", set_key),
+            self.output.mined_annotations_file(set_key),
+            frames_prefix=self.frames_prefix,
+            files=self.frame_files(),
+        )
+
+    def frame_files(self, frames_prefix: str | None = None) -> FrameFiles:
+        """Where the images of this source's sets lie.
+
+        Args:
+            frames_prefix: What comes before `<video id>/frame_NNNNNN.jpg` in a file for other tools, if that was asked
+                for; images at mapped places are then named by it, too.
+        """
+        by_default = frames_prefix is None and self.settings.export_prefix == DEFAULT_EXPORT_PREFIX
+        return FrameFiles(self.output.frames_dir, self.settings.image_prefixes, name_mapped=by_default)
 
     @property
     def frames_prefix(self) -> str:

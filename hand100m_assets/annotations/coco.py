@@ -19,7 +19,8 @@ import numpy as np
 import polars as pl
 
 from hand100m_assets.annotations.contract import KEYPOINT_COUNT
-from hand100m_assets.annotations.export import Exported, file_names, json_lines, write_records
+from hand100m_assets.annotations.export import Exported, json_lines, named, write_records
+from hand100m_assets.annotations.frame_files import FrameFiles
 from hand100m_assets.annotations.numbered_images import NumberedImages
 from hand100m_assets.annotations.tablerows import batches
 from hand100m_assets.annotations.tables import HANDS_FILE, IMAGES_FILE, read_summary
@@ -54,6 +55,7 @@ def export_coco(
     frames_prefix: str,
     video_sizes: pl.DataFrame | None = None,
     joint_order: JointOrder = "mediapipe",
+    files: FrameFiles | None = None,
 ) -> Exported:
     """Write one set as COCO keypoints: hands with an image, whether or not they have a positive.
 
@@ -67,13 +69,15 @@ def export_coco(
         video_sizes: `video_id`, `width_px`, `height_px`, for images whose size the file does not give. What has no
             known size is left out, as crops at the border depend on it.
         joint_order: Which keypoint is which.
+        files: Where images lie; what cannot be opened there is left out, and sizes are those of the files. None looks
+            at no file.
 
     Raises:
         AnnotationFileError: The folder holds no finished set; ingest the annotation file first.
         OutputUnwritableError: The output disk is full, read-only or not permitted.
     """
     source_name = read_summary(tables_dir).source_name
-    images = NumberedImages(pl.scan_parquet(tables_dir / IMAGES_FILE), video_sizes)
+    images = NumberedImages(pl.scan_parquet(tables_dir / IMAGES_FILE), video_sizes, files)
     writer = _HandWriter(images)
     head = {
         "info": {"description": f"Hands of {source_name}; keypoints in image pixels"},
@@ -82,7 +86,7 @@ def export_coco(
     }
     with file_in_place_of(out_file) as file:
         file.write(json.dumps(head).encode().removesuffix(b"}") + b', "images": [')
-        images_written = write_records(file, (_image_lines(b, frames_prefix) for b in images.batches()))
+        images_written = write_records(file, (_image_lines(b, frames_prefix, files) for b in images.batches()))
         file.write(b'], "annotations": [')
         hands = pl.scan_parquet(tables_dir / HANDS_FILE)
         hands_written = write_records(file, (writer.lines(batch) for batch in batches(hands)))
@@ -90,11 +94,10 @@ def export_coco(
     return Exported(out_file, images_written, hands_written, writer.left_out)
 
 
-def _image_lines(images: pl.DataFrame, frames_prefix: str) -> list[bytes]:
-    sized = images.drop_nulls(["width_px", "height_px"])
-    return json_lines(
-        sized.select(id="number", file_name=file_names(frames_prefix), width="width_px", height="height_px")
-    )
+def _image_lines(images: pl.DataFrame, frames_prefix: str, files: FrameFiles | None) -> list[bytes]:
+    sized = named(images.drop_nulls(["width_px", "height_px"]).rechunk(), frames_prefix, files)
+    number = pl.col("number").alias("id")
+    return json_lines(sized.select(number, "file_name", width="width_px", height="height_px"))
 
 
 class _HandWriter:
@@ -109,22 +112,27 @@ class _HandWriter:
         """One JSON object a hand that has an image of known size and a crop."""
         table = self.images.of_hands(hands)
         found = [
-            _region_or_reason(*row) for row in table.select("number", "box_px", "width_px", "height_px").iter_rows()
+            _region_or_reason(*row)
+            for row in table.select("number", "fault", "box_px", "width_px", "height_px").iter_rows()
         ]
         for reason in found:
             if isinstance(reason, str):
                 self.left_out[reason] = self.left_out.get(reason, 0) + 1
         regions = [region for region in found if not isinstance(region, str)]
-        kept = table.filter(pl.Series([not isinstance(region, str) for region in found], dtype=pl.Boolean))
+        kept = table.filter(pl.Series([not isinstance(region, str) for region in found], dtype=pl.Boolean)).rechunk()
         lines = _records(kept, regions, self.written + 1) if regions else []
         self.written += len(lines)
         return lines
 
 
-def _region_or_reason(number: int | None, box: list[float], width_px: int, height_px: int) -> CropRegion | str:
+def _region_or_reason(
+    number: int | None, fault: str | None, box: list[float], width_px: int, height_px: int
+) -> CropRegion | str:
     """The crop of a hand, or why there is none."""
     if number is None:
         return "no image"
+    if fault is not None:
+        return fault
     if width_px is None or height_px is None:
         return "image size unknown"
     if box[2] <= box[0] or box[3] <= box[1]:

@@ -11,6 +11,7 @@ from typing import BinaryIO
 import numpy as np
 import polars as pl
 
+from hand100m_assets.annotations.frame_files import FrameFiles
 from hand100m_assets.annotations.numbered_images import NumberedImages
 from hand100m_assets.annotations.pairable import PairableHands, pairable_hands
 from hand100m_assets.annotations.tablerows import Kept, batches, have_plain_ids
@@ -44,13 +45,15 @@ def export_json(
     all_hands: bool = False,
     hands_file: Path | None = None,
     video_sizes: pl.DataFrame | None = None,
+    files: FrameFiles | None = None,
 ) -> Exported:
     """Write one set in the original schema, `file_name` pointing at our frames.
 
     Values are those of the tables: rejected records are left out, so that row indices close up; boxes are JSON strings
     and hand ids strings, as in the original files; keypoints are flat; image ids are integers if all of them can be.
     Hands that the original loaders stumble over (no image, an id taken before, no distance, a box without a crop, no
-    positive that is itself in the file) are left out too, as are images whose id was taken before.
+    positive that is itself in the file) are left out too, as are images whose id was taken before. Where files are
+    looked at, so are images that cannot be opened, hands of such images, and hands that lead to these.
 
     Args:
         tables_dir: Folder of a finished set.
@@ -60,6 +63,7 @@ def export_json(
         hands_file: A hands table that takes the place of the set's own, such as one with other positives.
         video_sizes: `video_id`, `width_px`, `height_px`, for images whose size the file does not give: a box that
             misses its image has no crop. Where no size is known, a box counts as lying in the image.
+        files: Where images lie; None leaves out none for lack of its file. Of a file that is there its own size counts.
 
     Raises:
         AnnotationFileError: The folder holds no finished set; ingest the annotation file first.
@@ -68,11 +72,11 @@ def export_json(
     read_summary(tables_dir)
     images = pl.scan_parquet(tables_dir / IMAGES_FILE)
     hands = pl.scan_parquet(hands_file or tables_dir / HANDS_FILE)
-    kept_images, pairable = (None, None) if all_hands else _usable(images, hands, video_sizes)
+    kept_images, pairable = (None, None) if all_hands else _usable(images, hands, video_sizes, files)
     images, hands = _with_natural_ids(images, hands)
     with file_in_place_of(out_file) as file:
         file.write(b'{"images": [')
-        image_records = (_image_records(batch, frames_prefix) for batch in batches(images, kept_images))
+        image_records = (_image_records(batch, frames_prefix, files) for batch in batches(images, kept_images))
         images_written = write_records(file, map(json_lines, image_records))
         file.write(b'], "annotations": [')
         hand_records = map(_hand_records, batches(hands, pairable.kept if pairable else None))
@@ -81,12 +85,19 @@ def export_json(
     return Exported(out_file, images_written, hands_written, pairable.left_out if pairable else {})
 
 
-def _usable(images: pl.LazyFrame, hands: pl.LazyFrame, video_sizes: pl.DataFrame | None) -> tuple[Kept, PairableHands]:
+def _usable(
+    images: pl.LazyFrame, hands: pl.LazyFrame, video_sizes: pl.DataFrame | None, files: FrameFiles | None
+) -> tuple[Kept, PairableHands]:
     """Images and hands that the original loaders can use."""
-    numbered = NumberedImages(images, video_sizes)
-    boxes = hands.select("image_id", "box_px")
-    has_crop = [_have_crops(numbered.of_hands(batch)) for batch in batches(boxes)]
-    return numbered.kept, pairable_hands(hands, np.concatenate(has_crop) if has_crop else None)
+    numbered = NumberedImages(images, video_sizes, files)
+    has_crop, faults = [], []
+    for batch in batches(hands.select("image_id", "box_px")):
+        found = numbered.of_hands(batch)
+        has_crop.append(_have_crops(found))
+        faults.append(found["fault"])
+    if not has_crop:
+        return numbered.openable, pairable_hands(hands)
+    return numbered.openable, pairable_hands(hands, np.concatenate(has_crop), pl.concat(faults))
 
 
 def _have_crops(hands: pl.DataFrame) -> Kept:
@@ -128,11 +139,19 @@ def file_names(frames_prefix: str) -> pl.Expr:
     return pl.concat_str(pl.lit(prefix), "video_id", pl.lit("/frame_"), frame, pl.lit(".jpg")).alias("file_name")
 
 
-def _image_records(images: pl.DataFrame, frames_prefix: str) -> pl.DataFrame:
+def named(images: pl.DataFrame, frames_prefix: str, files: FrameFiles | None) -> pl.DataFrame:
+    """The images, `file_name` being what the export calls each."""
+    names = file_names(frames_prefix)
+    if files is not None:
+        names = pl.coalesce(files.full_names(images), names).alias("file_name")
+    return images.with_columns(names)
+
+
+def _image_records(images: pl.DataFrame, frames_prefix: str, files: FrameFiles | None) -> pl.DataFrame:
     sizes = [pl.col(f"{side}_px").alias(side) for side in ("width", "height")]
-    return images.select(
+    return named(images, frames_prefix, files).select(
         pl.col("image_id").alias("id"),
-        file_names(frames_prefix),
+        "file_name",
         *(size for size in sizes if images.select(size).to_series().null_count() < images.height),
     )
 

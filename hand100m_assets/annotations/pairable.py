@@ -29,7 +29,9 @@ class PairableHands:
     left_out: dict[str, int]
 
 
-def pairable_hands(hands: pl.LazyFrame, has_crop: Booleans | None = None) -> PairableHands:
+def pairable_hands(
+    hands: pl.LazyFrame, has_crop: Booleans | None = None, image_faults: pl.Series | None = None
+) -> PairableHands:
     """The largest part of a set in which all hands have an image, an id of their own, and a positive in that part.
 
     A hand without a distance to its positive is not in it, as the original loaders stop there. Of hands with the same
@@ -38,6 +40,7 @@ def pairable_hands(hands: pl.LazyFrame, has_crop: Booleans | None = None) -> Pai
     Args:
         hands: The hands table; `hand_id`, `video_id`, `positives` and `distances` are read.
         has_crop: A truth value a row: whether its box holds anything of its image; None where pictures will show it.
+        image_faults: Why the image of each row cannot be opened, null where it can; None where that is no matter.
     """
     table = hands.select(
         "hand_id",
@@ -54,11 +57,18 @@ def pairable_hands(hands: pl.LazyFrame, has_crop: Booleans | None = None) -> Pai
         "positive is the hand itself": positives == ids,
         "positive not in this set": places < 0,
         "no distance": ~table["has_distance"].to_numpy(),
+        **_by_reason(image_faults),
         "no crop": np.zeros(len(ids), dtype=np.bool_) if has_crop is None else ~has_crop,
     }
     kept = ~np.logical_or.reduce(list(faults.values()))
     faults["positive is left out itself"] = kept & _leads_to(~kept, places)
     return PairableHands(kept & ~faults["positive is left out itself"], _counts(faults))
+
+
+def _by_reason(faults: pl.Series | None) -> dict[str, Booleans]:
+    if faults is None:
+        return {}
+    return {reason: (faults.eq_missing(reason)).to_numpy() for reason in faults.drop_nulls().unique().sort()}
 
 
 def _places(ids: Integers, positives: Integers) -> tuple[Integers, Booleans]:

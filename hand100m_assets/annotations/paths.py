@@ -28,7 +28,7 @@ def image_path(
     Raises:
         UnsafeIdError: The name would lead out of its folder; correct the annotation file.
     """
-    mapped = _mapped_path(file_name, prefixes or {})
+    mapped = mapped_path(file_name, prefixes or {})
     return mapped or frames_dir / check_video_id(video_id) / frame_file_name(frame_index)
 
 
@@ -50,14 +50,18 @@ def are_at_mapped_places(images: pl.LazyFrame, prefixes: Mapping[str, Path]) -> 
 
 def _is_at_mapped_place(file_name: str, prefixes: Mapping[str, Path]) -> bool | None:
     try:
-        path = _mapped_path(file_name, prefixes)
+        path = mapped_path(file_name, prefixes)
     except UnsafeIdError:
         return False
     return None if path is None else path.is_file()
 
 
-def _mapped_path(file_name: str, prefixes: Mapping[str, Path]) -> Path | None:
-    """Where the longest prefix leads; None where none matches."""
+def mapped_path(file_name: str, prefixes: Mapping[str, Path]) -> Path | None:
+    """Where the longest prefix leads; None where none matches.
+
+    Raises:
+        UnsafeIdError: The name would lead out of its folder; correct the annotation file.
+    """
     name = PurePosixPath(file_name.replace("\\", "/"))
     matching = [prefix for prefix in prefixes if name.is_relative_to(prefix)] if file_name else []
     if not matching:

@@ -20,7 +20,9 @@ def batches(table: pl.LazyFrame, kept: Kept | None = None) -> Iterator[pl.DataFr
     rows = table.select(pl.len()).collect().item()
     for start in range(0, rows, _BATCH_ROWS):
         batch = table.slice(start, _BATCH_ROWS).collect()
-        yield batch if kept is None else batch.filter(pl.Series(kept[start : start + _BATCH_ROWS]))
+        chosen = batch if kept is None else batch.filter(pl.Series(kept[start : start + _BATCH_ROWS]))
+        # Polars 2.1 panics where it joins texts of rows in several chunks of which one is empty.
+        yield chosen.rechunk()
 
 
 def first_of_each_id(images: pl.LazyFrame) -> Kept:

@@ -12,7 +12,14 @@ from hand100m_assets.annotations.ingest import ingest_file
 from hand100m_assets.annotations.lookup_build import build_lookup
 from hand100m_assets.annotations.rules import RuleResult, RuleTables, apply_rules
 from hand100m_assets.cli.output import as_json, emit
-from hand100m_assets.layout import EXPORT_FORMATS, SOURCES, ExportFormat, annotation_set_name
+from hand100m_assets.layout import (
+    EXPORT_FORMATS,
+    EXPORT_IMAGES,
+    SOURCES,
+    ExportFormat,
+    ExportImages,
+    annotation_set_name,
+)
 from hand100m_assets.pairs.resolve import resolve_pairs
 from hand100m_assets.render.anchors import choose_anchor_rows, is_published
 from hand100m_assets.render.grid import draw_grids, write_jpeg
@@ -113,6 +120,12 @@ def grid(*, tables: Path, frames: Path, out: Path, labelled: bool, seed: int | N
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Folder of the files; made if needed.")
 @click.option("--frames-prefix", help="What comes before <video id>/frame_NNNNNN.jpg; default HAND100M_EXPORT_PREFIX.")
 @click.option("--format", "export_format", type=click.Choice(EXPORT_FORMATS), default="original", show_default=True)
+@click.option(
+    "--images",
+    type=click.Choice(EXPORT_IMAGES),
+    help="Only hands whose image is on disk, and in the original format their positives', or all. "
+    "Default: on_disk; for coco HAND100M_COCO_IMAGES.",
+)
 @click.option("--all-hands", is_flag=True, help="Also what the original loaders stumble over: hands without a pair.")
 @as_json
 def export(
@@ -122,18 +135,27 @@ def export(
     out: Path | None,
     frames_prefix: str | None,
     export_format: ExportFormat,
+    images: ExportImages | None,
     all_hands: bool,
     json_wanted: bool,
 ) -> None:
     """Write finished annotation SETs (keys such as simhand-50k) as the original's JSON or as COCO keypoints."""
     if all_hands and export_format != "original":
         raise click.UsageError("--all-hands is for the original format")
+    if all_hands and images == "on_disk":
+        raise click.UsageError("--all-hands leaves out nothing, so that --images on_disk cannot be had with it")
     place = next(SourceWorkspace(load_settings(), source) for source in SOURCES if source.name == source_name)
     inventory_file = place.output.table_file("inventory")
     inventory = pl.read_parquet(inventory_file) if inventory_file.exists() else None
     made = [
         place.export(
-            key, export_format, out_dir=out, frames_prefix=frames_prefix, all_hands=all_hands, inventory=inventory
+            key,
+            export_format,
+            out_dir=out,
+            frames_prefix=frames_prefix,
+            all_hands=all_hands,
+            images=images,
+            inventory=inventory,
         )
         for key in set_keys
     ]

@@ -11,14 +11,16 @@ import click
 import polars as pl
 
 from hand100m_assets.annotations.export import Exported
+from hand100m_assets.annotations.frame_files import FrameFiles
 from hand100m_assets.annotations.ingest import read_summary
 from hand100m_assets.annotations.tables import HANDS_FILE
 from hand100m_assets.cli.output import as_json, emit
+from hand100m_assets.layout import ANNOTATIONS_DIR, EXPORT_IMAGES, FRAMES_DIR, SOURCES, ExportImages
 from hand100m_assets.pairs.mine import Progress
 from hand100m_assets.pairs.mined import ENGINES, MOST_NEIGHBOURS, Engine, MiningReport, mine_pairs
 from hand100m_assets.pairs.positives_export import export_mined_json, export_temporal_json
 from hand100m_assets.pairs.temporal import write_temporal_pairs
-from hand100m_assets.settings import load_settings
+from hand100m_assets.settings import Settings, load_settings
 
 
 @click.command()
@@ -33,6 +35,13 @@ from hand100m_assets.settings import load_settings
     "--rank", type=click.IntRange(1, MOST_NEIGHBOURS), default=1, show_default=True, help="Of its positives: the K-th."
 )
 @click.option("--frames-prefix", default="", help="What comes before <video id>/frame_NNNNNN.jpg in it.")
+@click.option(
+    "--frames",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Folder of frame folders, for it; "
+    "default: where TABLES lie in an output folder, the frames of that. Hands whose image is not there are left out.",
+)
+@click.option("--images", type=click.Choice(EXPORT_IMAGES), help="all: look for no image. Default: on_disk.")
 @as_json
 def mine(
     *,
@@ -43,6 +52,8 @@ def mine(
     annotations: Path | None,
     rank: int,
     frames_prefix: str,
+    frames: Path | None,
+    images: ExportImages | None,
     json_wanted: bool,
 ) -> None:
     """Mine the nearest hands from other videos of TABLES (made by `validate`) into the Parquet file OUT."""
@@ -51,6 +62,7 @@ def mine(
     if annotations and rank > wanted:
         raise click.UsageError(f"--rank {rank} needs --count {rank} or more, not {wanted}")
     read_summary(tables)
+    files = _frame_files(settings, tables, annotations, frames_prefix=frames_prefix, frames=frames, images=images)
     with _bar(json_wanted) as progress:
         report = mine_pairs(
             pl.scan_parquet(tables / HANDS_FILE),
@@ -63,7 +75,7 @@ def mine(
         )
     made = None
     if annotations:
-        made = export_mined_json(tables, out, annotations, frames_prefix=frames_prefix, first_rank=rank)
+        made = export_mined_json(tables, out, annotations, frames_prefix=frames_prefix, first_rank=rank, files=files)
 
     def show() -> None:
         click.echo(f"{out}: {report.neighbours} neighbours of {report.hands} hands, recall {report.recall:.4f}")
@@ -81,6 +93,13 @@ def mine(
 @click.option("--max-gap", type=click.IntRange(1), help="A frame further away, in frames, is no neighbour.")
 @click.option("--annotations", type=click.Path(dir_okay=False, path_type=Path), help="Also write this annotation JSON.")
 @click.option("--frames-prefix", default="", help="What comes before <video id>/frame_NNNNNN.jpg in it.")
+@click.option(
+    "--frames",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Folder of frame folders, for it; "
+    "default: where TABLES lie in an output folder, the frames of that. Hands whose image is not there are left out.",
+)
+@click.option("--images", type=click.Choice(EXPORT_IMAGES), help="all: look for no image. Default: on_disk.")
 @as_json
 def temporal(
     *,
@@ -89,15 +108,19 @@ def temporal(
     max_gap: int | None,
     annotations: Path | None,
     frames_prefix: str,
+    frames: Path | None,
+    images: ExportImages | None,
     json_wanted: bool,
 ) -> None:
     """Pair each hand of TABLES with its side's hand in the next frame of its video, into the Parquet file OUT."""
     read_summary(tables)
+    settings = load_settings()
+    files = _frame_files(settings, tables, annotations, frames_prefix=frames_prefix, frames=frames, images=images)
     pairs = write_temporal_pairs(tables / HANDS_FILE, out, max_gap_frames=max_gap)
     found, reasons = pairs["reason"].null_count(), dict(pairs["reason"].drop_nulls().value_counts().iter_rows())
     made = None
     if annotations:
-        made = export_temporal_json(tables, out, annotations, frames_prefix=frames_prefix)
+        made = export_temporal_json(tables, out, annotations, frames_prefix=frames_prefix, files=files)
 
     def show() -> None:
         click.echo(f"{out}: {found} of {pairs.height} hands have a neighbour in time")
@@ -107,6 +130,42 @@ def temporal(
 
     facts = {"hands": pairs.height, "paired": found, "reasons": reasons, "temporal_pairs": out}
     emit(json_wanted, {**facts, "annotations": vars(made) if made else None}, show)
+
+
+def _frame_files(
+    settings: Settings,
+    tables: Path,
+    annotations: Path | None,
+    *,
+    frames_prefix: str,
+    frames: Path | None,
+    images: ExportImages | None,
+) -> FrameFiles | None:
+    """Where the images of these tables lie; None where none is to be looked for, or nobody can say where."""
+    if annotations is None:
+        if frames or images:
+            raise click.UsageError("--frames and --images are about the file of --annotations, which was not asked for")
+        return None
+    if images == "all":
+        if frames is not None:
+            raise click.UsageError("--images all looks for no image, so that --frames has no meaning")
+        return None
+    found = frames or _frames_beside(settings, tables)
+    if found is not None:
+        return FrameFiles(found, settings.image_prefixes, name_mapped=not frames_prefix)
+    if images == "on_disk":
+        raise click.UsageError("TABLES lie in no output folder: say with --frames where the images are")
+    click.secho("no image was looked for, as TABLES lie in no output folder; give --frames", fg="yellow", err=True)
+    return None
+
+
+def _frames_beside(settings: Settings, tables: Path) -> Path | None:
+    """Folder of frame folders in the output folder that the tables lie in, there or not yet."""
+    folder = tables.absolute().parent
+    base = folder.parent
+    is_output = base in {settings.output(source).base_dir.absolute() for source in SOURCES}
+    frames = base / FRAMES_DIR
+    return frames if folder.name == ANNOTATIONS_DIR and (is_output or frames.is_dir()) else None
 
 
 def _show_export(made: Exported | None) -> None:

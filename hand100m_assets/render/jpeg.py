@@ -22,6 +22,13 @@ _JPEG_END: Final = b"\xff\xd9"
 _SCAN_START: Final = b"\xff\xda"
 """Before the picture's own data, in which neither mark can occur; a smaller picture inside a header ends before it."""
 
+_END_BYTES: Final = 4096
+_MARKER, _EXIF = 0xFF, 0xE1
+_FRAME_STARTS: Final = range(0xC0, 0xC3)
+"""Baseline, extended and progressive: what libjpeg reads."""
+_OTHER_SEGMENTS: Final = frozenset({0xC4, 0xDB, 0xDD, 0xFE, *range(0xE0, 0xF0)})
+"""What may stand before: tables, restart interval, comment, application data. Source: ITU T.81, table B.1."""
+
 NOT_ON_DISK: Final = "image not on disk"
 
 _THUMBNAIL_SIDES_PX: Final = (2240, 1960, 1680, 1440, 1280, 1120, 960, 840, 720, 600, 480, 360, 240, 120, 60)
@@ -67,6 +74,49 @@ def read_image(path: Path) -> ImageBgr | str:
 
 def _is_cut_short(jpeg: bytes) -> bool:
     return jpeg.rfind(_JPEG_END) < jpeg.rfind(_SCAN_START)
+
+
+def image_size_px(path: Path) -> tuple[int, int] | str:
+    """(width, height) of the picture that OpenCV reads of a file, or in a few words why it reads none.
+
+    Of a JPEG as our frames are, the two ends tell; any other file is decoded.
+    """
+    try:
+        with path.open("rb") as file:
+            head = file.read(_END_BYTES)
+            file.seek(max(file.seek(0, 2) - _END_BYTES, 0))
+            tail = file.read()
+    except OSError:
+        return _decoded_size_px(path)  # it says why
+    size_px = _size_in_head_px(head)
+    return size_px if size_px and _JPEG_END in tail else _decoded_size_px(path)
+
+
+def _decoded_size_px(path: Path) -> tuple[int, int] | str:
+    image = read_image(path)
+    return image if isinstance(image, str) else (image.shape[1], image.shape[0])
+
+
+def _size_in_head_px(head: bytes) -> tuple[int, int] | None:
+    """Size that a JPEG states; None where this is not the plain beginning of one.
+
+    An Exif segment may turn the picture, and a segment that goes on beyond the head hides the size.
+    """
+    if not head.startswith(_JPEG_START):
+        return None
+    place = len(_JPEG_START)
+    while place + 9 <= len(head) and head[place] == _MARKER:
+        kind = head[place + 1]
+        if kind in _FRAME_STARTS:
+            size_px = (
+                int.from_bytes(head[place + 7 : place + 9], "big"),
+                int.from_bytes(head[place + 5 : place + 7], "big"),
+            )
+            return size_px if all(size_px) else None
+        if kind == _EXIF or kind not in _OTHER_SEGMENTS:
+            return None
+        place += 2 + int.from_bytes(head[place + 2 : place + 4], "big")
+    return None
 
 
 def jpeg_size_px(path: Path) -> tuple[int, int] | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -378,11 +379,12 @@ def test_an_image_behind_a_mapped_prefix_is_on_disk_for_coverage_and_picture_ali
 def test_the_export_is_what_the_original_loaders_and_coco_tools_read(drawn: Drawn) -> None:
     tiny, _ = drawn
     metadata = tiny.metadata("export", "simhand-50k")
-    assert (metadata["original: hands"], metadata["original: left out"]) == (3, {})
-    loaded = OriginalSet(Path(metadata["original"]))
+    # One frame is not on the stride, and both other hands lead to its hand.
+    left_out = {"image not on disk": 1, "positive is left out itself": 2}
+    assert (metadata["original: hands"], metadata["original: left out"]) == (0, left_out)
     assert Path(metadata["original"]) == tiny.place.output.export_dir / "Hand100M_100DOH_50k_v1-1.json"
-    on_disk = [sample.frame for sample in loaded.samples if (tiny.settings.output_root / sample.file_name).exists()]
-    assert on_disk == [f"{GOOD}/frame_000030.jpg", f"{CUT}/frame_000000.jpg"]
+    file_names = [image["file_name"] for image in json.loads(Path(metadata["original"]).read_text())["images"]]
+    assert file_names == [f"100doh/frames/{GOOD}/frame_000030.jpg", f"100doh/frames/{CUT}/frame_000000.jpg"]
     # The annotation file gives no sizes: they are those of the inventory.
     content = read_coco(Path(metadata["coco"]))
     assert {(image["width"], image["height"]) for image in content["images"]} == {(320, 240)}
@@ -464,12 +466,14 @@ def test_mining_names_the_nearest_of_other_videos_and_says_what_it_did(drawn: Dr
 
 def test_mined_pairs_are_an_annotation_file_that_the_original_loaders_read(drawn: Drawn) -> None:
     tiny, _ = drawn
-    metadata = tiny.metadata("mined_pairs", "simhand-50k")
+    metadata = tiny.metadata("export", "simhand-50k")
     file = tiny.place.output.mined_annotations_file("simhand-50k")
-    assert (metadata["annotations"], metadata["annotations: hands"]) == (str(file), 3)
+    assert (metadata["mined"], metadata["mined: hands"]) == (str(file), 2)
     loaded, table = OriginalSet(file), tiny.table("mined_pairs", "simhand-50k")
+    assert metadata["mined: left out"] == {"image not on disk": 1}
+    table = table.filter(pl.col("hand_id") != 12)
     nearest = list(zip(table["hand_id"], table["neighbour_hand_ids"].list.first(), strict=True))
-    assert [(sample.hand_id, sample.positive_id) for sample in loaded.samples] == nearest
+    assert [(sample.hand_id, sample.positive_id) for sample in loaded.samples] == nearest == [(11, 13), (13, 11)]
     distances = table["distances"].list.first().to_list()
     assert [sample.distance for sample in loaded.samples] == pytest.approx(distances, rel=1e-6)
     assert loaded.samples[0].file_name == f"100doh/frames/{GOOD}/frame_000030.jpg"
@@ -477,13 +481,15 @@ def test_mined_pairs_are_an_annotation_file_that_the_original_loaders_read(drawn
 
 def test_no_annotation_file_of_older_pairs_stays_where_none_is_wanted(annotated: TinyWorkspace) -> None:
     annotated.ingest()
+    annotated.execute("100doh_catalog")
+    selection = [dg.AssetKey(["100doh", "export"])]
+    assert annotated.execute("100doh_pictures", partition_key="simhand-50k", asset_selection=selection).success
     file = annotated.place.output.mined_annotations_file("simhand-50k")
     assert file.exists()
     chosen = annotated.reconfigured(mine_annotations=False)
-    selection = [dg.AssetKey(["100doh", "mined_pairs"])]
-    assert chosen.execute("100doh_annotations", partition_key="simhand-50k", asset_selection=selection).success
+    assert chosen.execute("100doh_pictures", partition_key="simhand-50k", asset_selection=selection).success
     assert [path.name for path in file.parent.iterdir()] == ["simhand-50k.parquet"]
-    assert "annotations" not in chosen.metadata("mined_pairs", "simhand-50k")
+    assert "mined" not in chosen.metadata("export", "simhand-50k")
 
 
 def test_agreement_ranks_the_shipped_positives_and_shows_a_chart(drawn: Drawn) -> None:

@@ -118,17 +118,28 @@ def test_coverage_and_grid_follow_when_all_their_inputs_are_there(daemon: Daemon
     assert daemon.tick()[0] >= {("coverage", SET), ("grid", SET), ("sheets", SET), ("report", SET)}
 
 
-def test_an_export_waits_for_the_inventory_but_is_not_made_anew_for_each_of_its_changes(daemon: Daemon) -> None:
-    daemon.tick()
+def test_an_export_follows_tables_and_pairs_at_once_frames_at_night_and_the_inventory_never(daemon: Daemon) -> None:
+    evening = datetime(2026, 1, 10, 20, tzinfo=timezone.utc)
+    daemon.tick(evening)
     daemon.made("annotations", partition=SET)
-    assert ("export", SET) not in daemon.tick()[0]
-    daemon.made("inventory")
-    assert ("export", SET) in daemon.tick()[0]
+    assert ("export", SET) not in daemon.tick(evening)[0]
+    daemon.made("inventory", "frame_catalog")
+    assert ("export", SET) in daemon.tick(evening)[0]
     daemon.made("export", partition=SET)
+    daemon.tick(evening)
+    for asset, partition in (("annotations", SET), ("mined_pairs", SET)):
+        daemon.made(asset, partition=partition)
+        assert ("export", SET) in daemon.tick(evening)[0]
+        daemon.made("export", partition=SET)
+        daemon.tick(evening)
+    daemon.made("frame_catalog")
+    assert ("export", SET) not in daemon.tick(evening + timedelta(minutes=10))[0]
+    night = evening + timedelta(hours=10)
+    assert ("export", SET) in daemon.tick(night)[0]
+    daemon.made("export", partition=SET)
+    daemon.tick(night)
     daemon.made("inventory")
-    assert ("export", SET) not in daemon.tick()[0]
-    daemon.made("annotations", partition=SET)
-    assert ("export", SET) in daemon.tick()[0]
+    assert ("export", SET) not in daemon.tick(night + timedelta(days=1))[0]
 
 
 def test_new_frames_redraw_coverage_and_grid_but_not_pairs(daemon: Daemon) -> None:

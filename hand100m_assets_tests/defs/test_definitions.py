@@ -17,7 +17,7 @@ GRAPH = """
 agreement       by annotation_sets  from annotations mined_pairs pairs
 annotations     by annotation_sets  from -
 coverage        by annotation_sets  from annotations frame_catalog inventory
-export          by annotation_sets  from annotations inventory
+export          by annotation_sets  from annotations frame_catalog inventory mined_pairs
 frame_catalog   by -                from frames
 frames          by videos           from videos
 grid            by annotation_sets  from annotations coverage frame_catalog mined_pairs pairs

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import click.testing
 import cv2
+import numpy as np
 import polars as pl
 import pytest
 
@@ -311,6 +312,13 @@ def ingested(root: Path) -> Path:
     return root
 
 
+def draw(*places: tuple[str, int], size: tuple[int, int] = (320, 240), folder: str = "out/100doh/frames") -> None:
+    for video_id, frame_index in places:
+        path = Path(folder) / video_id / f"frame_{frame_index:06d}.jpg"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        assert cv2.imwrite(str(path), np.zeros((size[1], size[0], 3), np.uint8))
+
+
 def test_report_writes_a_page_a_set_and_says_how_many_cells_are_empty(ingested: Path) -> None:
     result = run("report", "simhand-50k", "--source", "100doh")
     path = ingested / "out/100doh/report/simhand-50k.html"
@@ -326,6 +334,7 @@ def test_report_of_a_set_without_tables_is_one_clear_line(root: Path) -> None:
 
 
 def test_export_writes_the_original_schema_below_the_output_root(ingested: Path) -> None:
+    draw((ONE, 0), (TWO, 30))
     result = run("export", "simhand-50k", "--source", "100doh")
     path = ingested / "out/100doh/export/Hand100M_100DOH_50k_v1-1.json"
     assert (result.exit_code, result.stdout) == (0, f"{path}: 2 images, 2 hands\n")
@@ -348,9 +357,56 @@ def test_export_writes_coco_and_says_what_it_left_out(ingested: Path) -> None:
         f"f/{ONE}/frame_000000.jpg",
         f"f/{TWO}/frame_000030.jpg",
     ]
-    answer = document(run(*asked, "--json"))
+    answer = document(run(*asked, "--images", "all", "--json"))
     assert [(one["hands"], one["left_out"]) for one in answer] == [(2, {"no image": 1}), (2, {})]
     assert document(run(*asked, "--all-hands", "--json"))[0]["hands"] == 3
+
+
+def test_export_leaves_out_what_the_original_loaders_cannot_open_and_says_how_many(ingested: Path) -> None:
+    asked = ["export", "simhand-50k", "--source", "100doh"]
+    result = run(*asked)
+    assert result.exit_code == 0 and result.stdout.endswith(": 0 images, 0 hands\n")
+    assert "left out: 2 (image not on disk)" in result.stderr
+    draw((ONE, 0))
+    assert document(run(*asked, "--json"))[0]["left_out"] == {"image not on disk": 1, "positive is left out itself": 1}
+    draw((TWO, 30))
+    assert document(run(*asked, "--json"))[0]["hands"] == 2
+
+
+def test_coco_files_hold_what_is_on_disk_where_the_setting_or_the_option_says_so(ingested: Path) -> None:
+    asked = ["export", "simhand-50k", "--source", "100doh", "--format", "coco", "--json"]
+    draw((ONE, 0))
+    assert [document(run(*asked, *more))[0]["hands"] for more in ([], ["--images", "on_disk"])] == [2, 1]
+    with Path(".env").open("a") as file:
+        file.write("HAND100M_COCO_IMAGES=on_disk\n")
+    assert [document(run(*asked, *more))[0]["hands"] for more in ([], ["--images", "all"])] == [1, 2]
+
+
+@pytest.mark.parametrize("command", ["mine", "temporal"])
+def test_pairs_of_tables_in_an_output_folder_are_exported_where_their_images_are(ingested: Path, command: str) -> None:
+    tables = "out/100doh/annotations/simhand-50k"
+    if command == "temporal":
+        hands = [hand(11, 1, 13), hand(13, 2, 11)]
+        write(Path("set.json"), {"images": [image(1, ONE, 0), image(2, ONE, 30)], "annotations": hands})
+        run("validate", "set.json", tables)
+    asked = [command, tables, "pairs.parquet", "--annotations", "pairs.json"]
+    answer = document(run(*asked, "--json"))["annotations"]
+    assert (answer["hands"], answer["left_out"]) == (0, {"image not on disk": 2})
+    assert document(run(*asked, "--images", "all", "--json"))["annotations"]["hands"] == 2
+    places = [(ONE, 30), (ONE, 0), (TWO, 30)]
+    draw(*places, folder="elsewhere")
+    assert document(run(*asked, "--frames", "elsewhere", "--json"))["annotations"]["hands"] == 2
+    draw(*places)
+    assert document(run(*asked, "--json"))["annotations"]["hands"] == 2
+
+
+def test_where_nobody_can_say_where_images_are_the_mined_file_says_that_none_was_looked_for(root: Path) -> None:
+    assert run("validate", sound_set(root), "tables").exit_code == 0
+    asked = ["mine", "tables", "x.parquet", "--annotations", "x.json"]
+    assert "no image was looked for" in run(*asked).stderr
+    assert run(*asked, "--images", "on_disk").exit_code == 2
+    assert run(*asked, "--images", "all", "--frames", ".").exit_code == 2
+    assert run("mine", "tables", "x.parquet", "--frames", ".").exit_code == 2
 
 
 def test_export_takes_sizes_from_the_inventory(ingested: Path) -> None:
@@ -371,7 +427,8 @@ def test_export_of_a_set_without_tables_is_one_clear_line(ingested: Path) -> Non
     "options",
     [[], ["simhand-50k"], ["--source", "100doh"], ["x", "--source", "coco"],
      ["x", "--source", "ego4d", "--format", "y"],
-     ["x", "--source", "ego4d", "--format", "coco", "--all-hands"]],
+     ["x", "--source", "ego4d", "--format", "coco", "--all-hands"],
+     ["x", "--source", "ego4d", "--images", "on_disk", "--all-hands"]],
     ids=str,
 )  # fmt: skip
 def test_export_used_wrongly_exits_with_2(root: Path, options: list[str]) -> None:

@@ -9,6 +9,7 @@ import polars as pl
 from hand100m_assets.annotations.coverage import coverage as compute_coverage
 from hand100m_assets.annotations.discovery import find_annotation_file
 from hand100m_assets.annotations.examples import frames_on_disk
+from hand100m_assets.annotations.export import Exported
 from hand100m_assets.annotations.ingest import ingest_file
 from hand100m_assets.annotations.lookup_build import build_lookup
 from hand100m_assets.annotations.paths import are_at_mapped_places
@@ -17,9 +18,14 @@ from hand100m_assets.defs.jobs import asset_keys
 from hand100m_assets.defs.partitions import annotation_set_partitions
 from hand100m_assets.defs.resources import Workspace
 from hand100m_assets.layout import Source
+from hand100m_assets.outputfiles import output_errors
 from hand100m_assets.render.charts import coverage_chart, keypoint_chart, png_markdown
 from hand100m_assets.render.preview import labels_preview_markdown
 from hand100m_assets.workspace import SourceWorkspace
+
+_NIGHTLY = "0 5 * * *"
+# The library's own annotation of `cron_tick_passed` is too narrow for `since_last_handled`.
+_NIGHT_BEGAN: dg.AutomationCondition = dg.AutomationCondition.cron_tick_passed(_NIGHTLY).since_last_handled()  # type: ignore[misc, type-arg]
 
 
 def build_annotation_assets(source: Source) -> list[dg.AssetsDefinition]:
@@ -88,32 +94,55 @@ def build_annotation_assets(source: Source) -> list[dg.AssetsDefinition]:
         group_name=group,
         kinds={"json"},
         partitions_def=sets,
-        deps=[annotations],
-        automation_condition=_once_made_not_for_another(asset_keys(source, "inventory")),
+        deps=[annotations, *asset_keys(source, "frame_catalog", "mined_pairs")],
+        automation_condition=_tables_at_once_frames_at_night(source),
     )
     @fails_clearly
     def export(
         context: dg.AssetExecutionContext, workspace: Workspace, inventory: pl.DataFrame
     ) -> dg.MaterializeResult:  # type: ignore[type-arg]
-        """The same set as files that the original loaders, and tools for COCO keypoints, read unchanged."""
+        """The same set, shipped and mined, for the original loaders and COCO tools: what can be loaded now."""
         place, key = workspace.source(source), context.partition_key
+        made: dict[str, Exported] = {}
+        for export_format in place.settings.export_formats:
+            made[export_format] = place.export(key, export_format, inventory=inventory)
         metadata: dict[str, Any] = {}
-        for name in place.settings.export_formats:
-            made = place.export(key, name, inventory=inventory)
-            context.log.info(f"{key}: {made.hands} hands in {made.path}")
-            metadata |= {name: dg.MetadataValue.path(made.path), f"{name}: hands": made.hands}
-            metadata[f"{name}: left out"] = dg.MetadataValue.json(made.left_out)
+        made |= _mined(place, key)
+        for name, one in made.items():
+            context.log.info(f"{key}: {one.hands} hands in {one.path}; left out: {dict(one.left_out)}")
+            metadata |= {name: dg.MetadataValue.path(one.path), f"{name}: hands": one.hands}
+            metadata[f"{name}: left out"] = dg.MetadataValue.json(one.left_out)
         return dg.MaterializeResult(metadata=metadata)
 
     return [annotations, coverage, export]
 
 
-def _once_made_not_for_another(inputs: list[dg.AssetKey]) -> dg.AutomationCondition:  # type: ignore[type-arg]
-    """As `eager()`, but these inputs only have to be there: gigabytes are not written anew each time they change."""
-    updated = dg.AutomationCondition.any_deps_updated()
-    return dg.AutomationCondition.eager().replace(
-        "any_deps_updated", updated.ignore(dg.AssetSelection.assets(*inputs)).with_label("any_deps_updated")
+def _tables_at_once_frames_at_night(source: Source) -> dg.AutomationCondition:  # type: ignore[type-arg]
+    """As `eager()`, but new frames wait for the night, and a new inventory asks for nothing: files have gigabytes.
+
+    A set that could not be mined is exported all the same.
+    """
+    eager, updated = dg.AutomationCondition.eager(), dg.AutomationCondition.any_deps_updated()
+    lasting = dg.AutomationCondition.any_deps_missing().ignore(
+        dg.AssetSelection.assets(*asset_keys(source, "mined_pairs"))
     )
+    without_mining = eager.replace("any_deps_missing", lasting.with_label("any_deps_missing"))
+
+    def ignoring(*names: str) -> dg.AutomationCondition:  # type: ignore[type-arg]
+        others = updated.ignore(dg.AssetSelection.assets(*asset_keys(source, *names)))
+        return without_mining.replace("any_deps_updated", others.with_label("any_deps_updated"))
+
+    return ignoring("frame_catalog", "inventory") | (ignoring("inventory") & _NIGHT_BEGAN)
+
+
+def _mined(place: SourceWorkspace, key: str) -> dict[str, Exported]:
+    """Write the set with its nearest hands as positives, or leave none of other pairs where none is wanted."""
+    mined, file = place.output.table_file("mined_pairs", key), place.output.mined_annotations_file(key)
+    if place.settings.mine_annotations and mined.exists():
+        return {"mined": place.export_mined(key)}
+    with output_errors(file):
+        file.unlink(missing_ok=True)
+    return {}
 
 
 def _labels_over_pixels(place: SourceWorkspace, key: str, covered: pl.DataFrame) -> str:

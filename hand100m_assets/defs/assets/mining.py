@@ -10,13 +10,10 @@ from hand100m_assets.defs.failures import fails_clearly
 from hand100m_assets.defs.partitions import annotation_set_partitions
 from hand100m_assets.defs.resources import Workspace
 from hand100m_assets.layout import Source
-from hand100m_assets.outputfiles import output_errors
 from hand100m_assets.pairs.agreement import COUNTED_HANDS, SURE_RANKS, measure_agreement, summarise_agreement
 from hand100m_assets.pairs.mined import MINED_SCHEMA, MiningReport, mine_pairs
-from hand100m_assets.pairs.positives_export import export_mined_json
 from hand100m_assets.render.agreement_chart import agreement_chart
 from hand100m_assets.render.charts import png_markdown
-from hand100m_assets.workspace import SourceWorkspace
 
 _LOG_EVERY_S = 30.0
 _REJECTED_SHOWN = 20
@@ -29,14 +26,14 @@ def build_mining_assets(source: Source) -> list[dg.AssetsDefinition]:
     @dg.asset(
         key_prefix=prefix,
         group_name=group,
-        kinds={"json", "polars"},
+        kinds={"polars"},
         partitions_def=sets,
         deps=[[source.name, "annotations"]],
         automation_condition=dg.AutomationCondition.eager(),
     )
     @fails_clearly
     def mined_pairs(context: dg.AssetExecutionContext, workspace: Workspace) -> dg.MaterializeResult:  # type: ignore[type-arg]
-        """The nearest hands from other videos of every hand: a table, and an annotation file with the nearest."""
+        """The nearest hands from other videos of every hand."""
         place, key = workspace.source(source), context.partition_key
         settings, file = place.settings, place.output.table_file("mined_pairs", key)
         report = mine_pairs(
@@ -53,7 +50,7 @@ def build_mining_assets(source: Source) -> list[dg.AssetsDefinition]:
             "embedding": str(settings.embedding),
             "neighbours_asked": settings.mine_neighbours,
         }
-        metadata |= {**_metadata(report), "table": dg.MetadataValue.path(file), **_annotations(place, key)}
+        metadata |= {**_metadata(report), "table": dg.MetadataValue.path(file)}
         return dg.MaterializeResult(metadata=metadata)
 
     @dg.asset(
@@ -89,22 +86,6 @@ def build_mining_assets(source: Source) -> list[dg.AssetsDefinition]:
         return table
 
     return [mined_pairs, agreement]
-
-
-def _annotations(place: SourceWorkspace, key: str) -> dict[str, Any]:
-    """Write the set with its nearest hands as positives, or leave none of other pairs where none is wanted."""
-    file = place.output.mined_annotations_file(key)
-    if not place.settings.mine_annotations:
-        with output_errors(file):
-            file.unlink(missing_ok=True)
-        return {}
-    tables, mined = place.annotation_tables(key), place.output.table_file("mined_pairs", key)
-    made = export_mined_json(tables, mined, file, frames_prefix=place.frames_prefix)
-    return {
-        "annotations": dg.MetadataValue.path(file),
-        "annotations: hands": made.hands,
-        "annotations: left out": dg.MetadataValue.json(made.left_out),
-    }
 
 
 class _Told:
