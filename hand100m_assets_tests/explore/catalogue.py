@@ -9,13 +9,23 @@ import traceback
 from pathlib import Path
 from typing import NamedTuple
 
-from hand100m_assets_tests.explore import compare, damage, ordinary, timestamps, tracks
+from hand100m_assets_tests.explore import (
+    appearance,
+    compare,
+    containers,
+    damage,
+    ordinary,
+    padding,
+    timestamps,
+    tracks,
+)
 from hand100m_assets_tests.explore.coded import EncoderError
 from hand100m_assets_tests.explore.compare import Outcome, check_healthy
 from hand100m_assets_tests.explore.files import Kind
 from hand100m_assets_tests.explore.spoiling import NothingToSpoilError
 
-STREAM_KINDS: dict[str, Kind] = {kind.name: kind for part in (ordinary, timestamps, tracks) for kind in part.KINDS}
+_PARTS = (ordinary, timestamps, tracks, appearance, padding, containers)
+STREAM_KINDS: dict[str, Kind] = {kind.name: kind for part in _PARTS for kind in part.KINDS}
 DAMAGE_KINDS = {kind.name: kind for kind in damage.KINDS}
 
 
