@@ -11,7 +11,7 @@ from hand100m_assets.errors import UnsafeIdError
 
 VIDEO_SUFFIX: Final = ".mp4"
 
-FRAME_FILE_PATTERN: Final = re.compile(r"frame_(?P<frame_index>\d{6,})\.(?:jpe?g|png)")
+FRAME_FILE_PATTERN: Final = re.compile(r"frame_(?P<frame_index>[0-9]{6,})\.(?:jpe?g|png)")
 """Name of one frame file; the number is the decoded frame index. Source: the original extraction scripts."""
 
 SAFE_ID: Final = re.compile(r"[A-Za-z0-9_-]+")
@@ -135,13 +135,13 @@ ANNOTATION_SUFFIXES: Final = (".json", ".json.gz", ".json.zst")
 NAME_GROUPS: Final = frozenset({"source", "family", "scale", "name"})
 """Named groups that a pattern of annotation file names may have; see `annotation_set_name`."""
 
-DEFAULT_NAME_PATTERN: Final = re.compile(r"Hand100M_(?P<source>[^_]+)_(?P<name>.*?)_?v\d[\w-]*", re.IGNORECASE)
+DEFAULT_NAME_PATTERN: Final = re.compile(r"Hand100M_(?P<source>[^_]+)_(?P<name>.*?)_?v[0-9][\w-]*", re.IGNORECASE)
 """Annotation file names without their suffix. Source: the original scripts, for the main files."""
 
 _SUFFIX = re.compile(r"\.json(\.gz|\.zst)?$", re.IGNORECASE)
-_SCALE = re.compile(r"(?<![A-Za-z0-9])(?P<scale>\d+[km])(?![A-Za-z0-9])", re.IGNORECASE)
+_SCALE = re.compile(r"(?<![A-Za-z0-9])(?P<scale>[0-9]+[km])(?![A-Za-z0-9])", re.IGNORECASE)
 _FAMILIES: Final[tuple[tuple[re.Pattern[str], Family], ...]] = (
-    (re.compile(r"top[-_ ]?(?:k|\d+)", re.IGNORECASE), "topk"),
+    (re.compile(r"top[-_ ]?(?:k|[0-9]+)", re.IGNORECASE), "topk"),
     (re.compile(r"tempclr", re.IGNORECASE), "tempclr"),
 )
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import json
 from itertools import dropwhile
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, NamedTuple
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo
 
 from hand100m_assets.errors import UnsafeIdError
 from hand100m_assets.layout import FRAME_FILE_PATTERN, check_video_id
@@ -24,15 +24,47 @@ MAX_DISTANCE: Final = 1e9
 """Far above anything real; what exceeds them is a broken number, and would overflow further on."""
 
 MAX_FRAME_DIGITS: Final = 9
-"""A billion frames are a year of video; the index is kept in 32 bits."""
+"""Leading zeros not counted. A billion frames are a year of video; the index is kept in 32 bits."""
 
 MAX_INT64: Final = 2**63 - 1
+MAX_WHOLE_FLOAT: Final = 2.0**53
+"""From here on a float may stand for more than one integer."""
+
 MAX_ITEMS: Final = 1000
 """Of one list: no file has near as many positives, and each bad item takes a kilobyte of memory to be named."""
 
 
+class Note(NamedTuple):
+    """What is remarkable about a record that the contract accepts.
+
+    Attributes:
+        field: Name of the field in the file.
+        rule: `respelled` where a value was taken for another one, `left_out` where it was not taken.
+        words: What was done with the value.
+        value: As it stands in the file.
+    """
+
+    field: str
+    rule: Literal["respelled", "left_out"]
+    words: str
+    value: Any
+
+
+def _note(info: ValidationInfo, note: Note) -> None:
+    """Tell whoever validates with a list of notes as context."""
+    if info.context is not None:
+        info.context.append(note)
+
+
+def _without_fraction(value: Any) -> Any:  # noqa: ANN401 - raw JSON
+    """The integer that a float like `1698.0` is equal to; anything else as it is."""
+    is_whole = isinstance(value, float) and abs(value) < MAX_WHOLE_FLOAT and value.is_integer()
+    return int(value) if is_whole else value
+
+
 def _as_id_text(value: Any) -> str:  # noqa: ANN401 - raw JSON
-    """An id as text, whether the file has it as a string or an integer."""
+    """An id as text, whether the file has it as a string, an integer or a float equal to one."""
+    value = _without_fraction(value)
     if isinstance(value, bool) or not isinstance(value, (str, int)) or value == "":
         raise ValueError("not an id: a non-empty string or an integer is needed")
     return str(value)
@@ -75,8 +107,23 @@ def _as_flat(value: Any) -> Any:  # noqa: ANN401 - raw JSON
     return value
 
 
-def _as_handedness(value: Any) -> Any:  # noqa: ANN401 - raw JSON
-    return value.strip().capitalize() if isinstance(value, str) else value
+def _as_handedness(value: Any, info: ValidationInfo) -> Any:  # noqa: ANN401 - raw JSON
+    if not isinstance(value, str):
+        return value
+    side = value.strip().capitalize()
+    if side != value and side in ("Left", "Right"):
+        _note(info, Note("left_right", "respelled", f"taken for {side!r}", value))
+    return side
+
+
+def _as_side(value: Any, info: ValidationInfo) -> int | None:  # noqa: ANN401 - raw JSON
+    """Pixels; what is no size is left out, as no image is lost for what may be absent."""
+    side = _without_fraction(value)
+    if side is None or (type(side) is int and 0 < side <= MAX_PIXEL):
+        return side
+    field = str(info.field_name).removesuffix("_px")
+    _note(info, Note(field, "left_out", f"no whole number of 1 to {MAX_PIXEL:,} pixels; left out", value))
+    return None
 
 
 Bounded: Final = BeforeValidator(_of_bounded_length)
@@ -85,7 +132,7 @@ HandId = Annotated[int, BeforeValidator(_as_hand_id)]
 Pixel = Annotated[float, Field(strict=True, allow_inf_nan=False, ge=-MAX_PIXEL, le=MAX_PIXEL)]
 Distance = Annotated[float, Field(strict=True, allow_inf_nan=False, ge=-MAX_DISTANCE, le=MAX_DISTANCE)]
 Keypoint = Annotated[float, Field(strict=True, allow_inf_nan=False, ge=-MAX_KEYPOINT, le=MAX_KEYPOINT)]
-Side = Annotated[int, Field(strict=True, gt=0, le=MAX_PIXEL)]
+Side = Annotated[int | None, BeforeValidator(_as_side)]
 
 
 def named_frame(file_name: str) -> tuple[str, int]:
@@ -98,7 +145,7 @@ def named_frame(file_name: str) -> tuple[str, int]:
     match = FRAME_FILE_PATTERN.fullmatch(parts[-1])
     if match is None or len(parts) < 2:
         raise ValueError("does not end in <video id>/frame_NNNNNN.jpg")
-    if len(match["frame_index"]) > MAX_FRAME_DIGITS:
+    if len(match["frame_index"].lstrip("0")) > MAX_FRAME_DIGITS:
         raise ValueError("a frame number beyond any video")
     if "\0" in file_name:
         raise ValueError("a zero character, which no file name has")
@@ -132,10 +179,10 @@ class ImageRecord(BaseModel):
         description="Path relative to some data root, ending in <video id>/frame_NNNNNN.<ext>, where NNNNNN counts "
         f"decoded frames from 0. {_LOADERS} and extraction scripts.",
     )
-    width_px: Side | None = Field(
+    width_px: Side = Field(
         None, alias="width", description="Image width in pixels; often absent. Source: the file; no loader reads it."
     )
-    height_px: Side | None = Field(
+    height_px: Side = Field(
         None, alias="height", description="Image height in pixels; often absent. Source: the file; no loader reads it."
     )
 

@@ -20,6 +20,7 @@ import polars as pl
 from hand100m_assets.annotations.hand_frames import hands_with_frames
 from hand100m_assets.annotations.keys import KeyCount
 from hand100m_assets.annotations.reader import CHUNK_BYTES, FileFault, RecordReader
+from hand100m_assets.annotations.rejects import Reject
 from hand100m_assets.annotations.sections import Parts, hands_table, images_table
 from hand100m_assets.annotations.staging import folder_in_place_of
 from hand100m_assets.annotations.tables import (
@@ -29,7 +30,6 @@ from hand100m_assets.annotations.tables import (
     SET_FILES,
     SUMMARY_FILE,
     IngestSummary,
-    Reject,
     read_summary,
     rejects_frame,
 )

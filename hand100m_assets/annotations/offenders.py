@@ -31,6 +31,22 @@ def record_rejected(tables: RuleTables) -> pl.LazyFrame:
     return first.select("section", "record", "byte_offset", "field", "reason", "value")
 
 
+def handedness_respelled(tables: RuleTables) -> pl.LazyFrame:
+    """Kept hands whose side is written in another way than `Left` or `Right`."""
+    return _warnings(tables, "contract:respelled")
+
+
+def value_left_out(tables: RuleTables) -> pl.LazyFrame:
+    """Kept records of which a value was left out: a size that is none, a NaN under an unknown key."""
+    return _warnings(tables, "contract:left_out", "json:nan")
+
+
+def _warnings(tables: RuleTables, *rules: str) -> pl.LazyFrame:
+    of_records = (pl.col("section") != "file") & (pl.col("severity") == "warning")
+    found = tables.rejects.filter(of_records & pl.col("rule").is_in(rules))
+    return found.select("section", "record", "byte_offset", "field", "reason", "value")
+
+
 def file_incomplete(tables: RuleTables) -> pl.LazyFrame:
     """Faults of the file as a whole."""
     return tables.rejects.filter((pl.col("section") == "file") & (pl.col("severity") == "error")).select(

@@ -43,7 +43,8 @@ Numbers: TypeAlias = NDArray[np.floating[Any]]
 
 _NO_BOX: Final = "[0,0,0,0]"
 _BLOCK_RECORDS: Final = 16
-_SIDES: Final = {side: name for name in ("Left", "Right") for side in (name, name.lower(), name.upper())}
+_SIDES: Final = {side: side for side in ("Left", "Right")}
+"""Other spellings are for the contract, which tells of them."""
 
 
 Keypoints: TypeAlias = Literal["array", "flat", "nested"]

@@ -1,7 +1,7 @@
 """The text of one record -> its value by Python's own JSON reader: the authority on whatever is not plain.
 
 Of equal keys in a record the last counts, as in `json.load`, and their names are told. NaN and Infinity, which
-`json.load` lets through, are refused: they are not JSON, and no field of a record can be one.
+`json.load` lets through, are no JSON: they are refused, or marked where a record is worth having without them.
 """
 
 from __future__ import annotations
@@ -28,20 +28,35 @@ class RecordTextError(Exception):
         self.rule, self.place, self.words = rule, place, words
 
 
+class NoNumber(float):
+    """A NaN or an Infinity that the text of a record holds.
+
+    Attributes:
+        name: As it stands there.
+        place: Its first byte, from the beginning of the record.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name, self.place = name, 0
+
+    @property
+    def words(self) -> str:
+        """What is wrong with it."""
+        return f"{self.name}, which is not JSON"
+
+
 class ParsedRecord(NamedTuple):
     """One record as JSON gives it.
 
     Attributes:
         value: Anything may stand where an object should.
         repeated_keys: Keys that the record gives more than once.
+        has_no_numbers: Whether the text holds a `NoNumber`, which a key given again may have replaced in the value.
     """
 
     value: Any
     repeated_keys: tuple[str, ...]
-
-
-class _Infinite(ValueError):  # noqa: N818 - caught below
-    pass
+    has_no_numbers: bool = False
 
 
 def parse_record(raw: bytes) -> ParsedRecord:
@@ -50,6 +65,37 @@ def parse_record(raw: bytes) -> ParsedRecord:
     Raises:
         RecordTextError: It is no JSON.
     """
+    no_numbers: list[NoNumber] = []
+    parsed = _parsed(raw, no_numbers)
+    if no_numbers:
+        raise RecordTextError("nan", no_numbers[0].place, no_numbers[0].words)
+    return parsed
+
+
+def parse_record_with_no_numbers(raw: bytes) -> ParsedRecord:
+    """Parse one record, every NaN and Infinity of which becomes a `NoNumber`.
+
+    Raises:
+        RecordTextError: It is no JSON for another reason.
+    """
+    return _parsed(raw, [])
+
+
+def no_number_in(value: object) -> NoNumber | None:
+    """One `NoNumber` that a value is or holds, however deep."""
+    waiting = [value]
+    while waiting:
+        found = waiting.pop()
+        if isinstance(found, NoNumber):
+            return found
+        if isinstance(found, dict):
+            waiting += found.values()
+        elif isinstance(found, list):
+            waiting += found
+    return None
+
+
+def _parsed(raw: bytes, no_numbers: list[NoNumber]) -> ParsedRecord:
     repeated: tuple[str, ...] = ()
 
     def as_dict(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -59,16 +105,15 @@ def parse_record(raw: bytes) -> ParsedRecord:
         repeated = () if len(found) == len(pairs) else _repeated(pairs)
         return found
 
-    def refuse(name: str) -> None:
-        raise _Infinite(name)
+    def keep(name: str) -> NoNumber:
+        no_numbers.append(NoNumber(name))
+        return no_numbers[-1]
 
     try:
         text = raw.decode()
-        value = json.loads(text, object_pairs_hook=as_dict, parse_constant=refuse)
+        value = json.loads(text, object_pairs_hook=as_dict, parse_constant=keep)
     except UnicodeDecodeError as error:
         raise RecordTextError("not_utf8", error.start, "bytes that are no UTF-8") from error
-    except _Infinite as error:
-        raise RecordTextError("nan", _place_of_no_number(raw), f"{error}, which is not JSON") from error
     except json.JSONDecodeError as error:
         place = len(text[: error.pos].encode())
         raise RecordTextError("not_json", place, f"not JSON: {error.msg.lower()}") from error
@@ -76,13 +121,15 @@ def parse_record(raw: bytes) -> ParsedRecord:
         raise RecordTextError("nested_too_deep", 0, "nested too deep to be read") from error
     except ValueError as error:
         raise RecordTextError("not_json", 0, "a number too long to be read") from error
-    return ParsedRecord(value, repeated if isinstance(value, dict) else ())
+    for no_number, place in zip(no_numbers, _places_of_no_numbers(raw) if no_numbers else (), strict=True):
+        no_number.place = place
+    return ParsedRecord(value, repeated if isinstance(value, dict) else (), bool(no_numbers))
 
 
 def _repeated(pairs: list[tuple[str, Any]]) -> tuple[str, ...]:
     return tuple(key for key, count in Counter(key for key, _ in pairs).items() if count > 1)
 
 
-def _place_of_no_number(raw: bytes) -> int:
-    matches = _NO_NUMBER.finditer(raw)
-    return next((match.start() for match in matches if not match[0].startswith(b'"')), 0)
+def _places_of_no_numbers(raw: bytes) -> list[int]:
+    """Of a text that Python's reader accepts."""
+    return [match.start() for match in _NO_NUMBER.finditer(raw) if not match[0].startswith(b'"')]

@@ -116,6 +116,18 @@ RULES: Final[tuple[Rule, ...]] = (
         offenders.unknown_key,
     ),
     Rule(
+        "handedness_respelled",
+        "warning",
+        "Training mirrors hands by this word: a file that spells it otherwise may mean it otherwise.",
+        offenders.handedness_respelled,
+    ),
+    Rule(
+        "value_left_out",
+        "warning",
+        "No table can hold the value, its record was kept; other readers may refuse the record or the file.",
+        offenders.value_left_out,
+    ),
+    Rule(
         "rows_out_of_order",
         "error",
         "Exports, lookups and grids then show other hands; read the annotation file again.",

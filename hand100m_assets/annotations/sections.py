@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final, Generic, TypeVar
 
@@ -12,13 +13,14 @@ import polars as pl
 from pydantic import BaseModel, ValidationError
 
 from hand100m_assets.annotations.batches import Batch, LoneRecord, Section
-from hand100m_assets.annotations.contract import HandRecord, ImageRecord
+from hand100m_assets.annotations.contract import HandRecord, ImageRecord, Note
 from hand100m_assets.annotations.keys import KeyCount, known_keys, may_repeat_keys
 from hand100m_assets.annotations.plain_hands import plain_hands
 from hand100m_assets.annotations.plain_images import plain_images
 from hand100m_assets.annotations.plain_values import Rows
-from hand100m_assets.annotations.recordtext import RecordTextError, parse_record
-from hand100m_assets.annotations.tables import Reject, hands_frame, images_frame, rejects_of, shortened
+from hand100m_assets.annotations.recordtext import RecordTextError, no_number_in, parse_record_with_no_numbers
+from hand100m_assets.annotations.rejects import Reject, no_number_reject, rejects_of, shortened, warnings_of
+from hand100m_assets.annotations.tables import hands_frame, images_frame
 from hand100m_assets.annotations.window import MAX_RECORD_BYTES
 from hand100m_assets.outputtables import table_output_errors
 
@@ -171,7 +173,7 @@ class SectionTable(Generic[Record]):
             self._reject_text(lone, "too_large", words, "")
             return None
         try:
-            value, repeated = parse_record(raw)
+            value, repeated, has_no_numbers = parse_record_with_no_numbers(raw)
         except RecordTextError as error:
             words = f"{error.words}, at byte {lone.offset + error.place:,}"
             shown = shortened(raw[error.place : error.place + 80].decode("utf-8", "backslashreplace"))
@@ -181,12 +183,25 @@ class SectionTable(Generic[Record]):
             self.repeated_keys.add(key)
         for key in repeated[:_MAX_WARNINGS]:
             self._warn_of_repeated(lone, key)
+        place = (self.name, lone.record, lone.offset)
+        notes: list[Note] = []
         try:
-            self._by_contract.append((lone.record, self.model.model_validate(value)))
+            self._by_contract.append((lone.record, self.model.model_validate(value, context=notes)))
         except ValidationError as error:
             self.rejected += 1
-            self._faults += rejects_of(self.name, lone.record, lone.offset, error)
+            self._faults += rejects_of(*place, error)
+            return value
+        self._faults += warnings_of(*place, notes)
+        if has_no_numbers:
+            self._faults += self._warnings_of_no_numbers(lone, value)
         return value
+
+    def _warnings_of_no_numbers(self, lone: LoneRecord, value: dict[str, Any]) -> Iterator[Reject]:
+        """Of keys that no table has a column for."""
+        held = ((key, no_number_in(member)) for key, member in value.items() if key not in self.unknown_keys.known)
+        for key, found in islice(((key, found) for key, found in held if found is not None), _MAX_WARNINGS):
+            place = (self.name, lone.record, lone.offset)
+            yield no_number_reject(*place, found, field=shortened(key), severity="warning")
 
     def _reject_text(self, lone: LoneRecord, rule: str, words: str, value: str) -> None:
         self.rejected += 1

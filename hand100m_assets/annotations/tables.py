@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import reprlib
 from collections.abc import Iterable, Sequence
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import Final
 
 import numpy as np
 import polars as pl
@@ -14,10 +13,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from hand100m_assets.annotations.contract import KEYPOINT_COUNT, HandRecord, ImageRecord, named_frame
 from hand100m_assets.annotations.plain_values import list_column
+from hand100m_assets.annotations.rejects import Reject
 from hand100m_assets.errors import AnnotationFileError
-
-if TYPE_CHECKING:
-    from pydantic_core import ErrorDetails
 
 HANDEDNESS: Final = pl.Enum(["Left", "Right"])
 
@@ -69,18 +66,6 @@ REJECTS_SCHEMA: Final = pl.Schema(
 `byte_offset` is where the record begins in the unpacked file, a byte order mark counted; for the file as a whole where
 the fault is, and null where it has no one place."""
 
-MAX_VALUE_CHARS: Final = 200
-
-_KINDS: Final[dict[type, str]] = {
-    str: "a string",
-    bool: "true or false",
-    int: "a number",
-    float: "a number",
-    list: "a list",
-    dict: "an object",
-    type(None): "null",
-}
-
 IMAGES_FILE: Final = "images.parquet"
 HANDS_FILE: Final = "hands.parquet"
 REJECTS_FILE: Final = "rejects.parquet"
@@ -122,67 +107,6 @@ class IngestSummary(BaseModel):
     problem: str | None = None
     unknown_keys: dict[str, dict[str, int]] = {}
     repeated_keys: dict[str, dict[str, int]] = {}
-
-
-class Reject(NamedTuple):
-    """One row of `rejects.parquet`."""
-
-    section: str
-    record: int
-    byte_offset: int | None
-    field: str
-    rule: str
-    reason: str
-    value: str
-    severity: str = "error"
-
-
-def rejects_of(section: str, record: int, byte_offset: int, error: ValidationError) -> list[Reject]:
-    """One row a broken field, in words; of the many items of a list the first that is broken stands for all."""
-    by_field: dict[str, list[ErrorDetails]] = {}
-    for fault in error.errors(include_url=False, include_context=False):
-        by_field.setdefault(str(fault["loc"][0]) if fault["loc"] else "", []).append(fault)
-    return [_reject(section, record, byte_offset, faults) for faults in by_field.values()]
-
-
-def _reject(section: str, record: int, byte_offset: int, faults: Sequence[ErrorDetails]) -> Reject:
-    first, more = faults[0], len(faults) - 1
-    is_absent = first["type"] == "missing"
-    is_record = first["type"] == "model_type"
-    reason = "Input should be an object" if is_record else first["msg"].removeprefix("Value error, ")
-    if first["type"].endswith("_type"):
-        # The value alone does not show it: the text "0.5" looks like the number.
-        reason += f", not {_KINDS.get(type(first['input']), 'something else')}"
-    return Reject(
-        section=section,
-        record=record,
-        byte_offset=byte_offset,
-        field=".".join(str(part) for part in first["loc"]),
-        rule=f"contract:{first['type']}",
-        reason=reason + (f" (and {more} more of this field)" if more else ""),
-        value="" if is_absent else shortened(first["input"]),
-    )
-
-
-class _Shortener(reprlib.Repr):
-    """Shows the beginning of any value, however long or deep it is."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.maxlevel = 4
-        self.maxlist = self.maxdict = 10
-        self.maxstring = self.maxother = self.maxlong = MAX_VALUE_CHARS
-
-
-_shortener: Final = _Shortener()
-
-
-def shortened(value: object) -> str:
-    """A raw value as text, cut to what a person looks at."""
-    text = value if isinstance(value, str) else _shortener.repr(value)
-    # Halves of characters, which some JSON parsers let through, fit into no table.
-    text = text[: MAX_VALUE_CHARS + 1].encode("utf-8", "backslashreplace").decode("utf-8")
-    return text if len(text) <= MAX_VALUE_CHARS else text[: MAX_VALUE_CHARS - 1] + "…"
 
 
 def images_frame(records: Sequence[tuple[int, ImageRecord]]) -> pl.DataFrame:

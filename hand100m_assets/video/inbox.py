@@ -16,8 +16,8 @@ from hand100m_assets.layout import SAFE_ID, VIDEO_SUFFIX, Source, unsafe_id_reas
 _IN_PROGRESS: Final = re.compile(
     r"""(?P<stem>.+?)(?:
         \.temp\.mp4                                        # yt-dlp while it merges
-      | (?:\.mp4)?\.f\d+[\w-]*\.(?:mp4|m4a|webm|mkv)(?:\.part.*|\.ytdl)?   # one format of several, before the merge
-      | (?:\.(?:mp4|webm|mkv|m4a))?\.(?:part(?:-Frag\d+)?|ytdl|tmp|temp|crdownload|aria2|download|filepart)
+      | (?:\.mp4)?\.f[0-9]+[\w-]*\.(?:mp4|m4a|webm|mkv)(?:\.part.*|\.ytdl)?   # one format of several, before the merge
+      | (?:\.(?:mp4|webm|mkv|m4a))?\.(?:part(?:-Frag[0-9]+)?|ytdl|tmp|temp|crdownload|aria2|download|filepart)
       | \.mp4\.[^.]+                                       # transfer libraries: <name>.mp4.<random>
     )""",
     re.VERBOSE | re.IGNORECASE,

@@ -129,7 +129,7 @@ def _figures(row: Mapping[str, Any]) -> dict[str, Any]:
 def _first(row: Mapping[str, Any], names: tuple[str, ...], parse: Callable[[Any], _Value]) -> _Value | None:
     """The first of these fields that says something that can be read."""
     for name in names:
-        if row.get(name) not in (None, ""):
+        if row.get(name) not in (None, "") and str(row[name]).isascii():  # no digits of other scripts
             with suppress(ValueError, TypeError, ZeroDivisionError, OverflowError):
                 return parse(row[name])
     return None

@@ -128,7 +128,7 @@ def _find_columns(first: Sequence[str], source: Source, path: Path) -> tuple[dic
         fits = len(first) == len(_EGO4D_HEADER.split()) and first[1].endswith(VIDEO_SUFFIX)
     else:
         positions = dict(_DOH_POSITIONS)
-        fits = len(first) >= 5 and re.fullmatch(r"\d+x\d+", first[3], re.IGNORECASE) is not None
+        fits = len(first) >= 5 and re.fullmatch(r"[0-9]+x[0-9]+", first[3], re.IGNORECASE) is not None
     if not fits:
         raise VideoListError(
             f"neither a header with a video name nor a row of the {source.title} list: {' '.join(first)[:80]!r}",
@@ -144,7 +144,8 @@ def _parse_row(cells: Sequence[str], columns: Mapping[str, int], where: str) -> 
             return None
         text = cells[columns[field]]
         try:
-            return parse(text)
+            # Python's own readers also take `1_000` and the digits of other scripts.
+            return parse(text if text.isascii() and "_" not in text else "")
         except (ValueError, ZeroDivisionError, OverflowError) as error:
             raise VideoListError(
                 f"{text[:40]!r} is not a {field.replace('_', ' ')}",

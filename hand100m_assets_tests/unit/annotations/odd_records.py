@@ -68,6 +68,7 @@ _IN_ANY_RECORD: Final[dict[str, Callable[[Raw], bytes]]] = {
     "no UTF-8": _with_text(b'"x": "\xff"'),
     "half a character": _with_text(b'"x": "\\ud800"'),
     "unknown key": _with_text(b'"x": {"y": [1, "}, {"]}'),
+    "NaN in an unknown key": _with_text(b'"x": {"y": [1, NaN]}'),
     "endless number in an unknown key": _with_text(b'"x": 1e999'),
     "long integer in an unknown key": _with_text(b'"x": ' + b"7" * 400),
     "very deep": _with_text(b'"x": ' + b"[" * 3000 + b"]" * 3000),

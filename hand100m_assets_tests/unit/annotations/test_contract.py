@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from pydantic import BaseModel, ValidationError
 
-from hand100m_assets.annotations.contract import MAX_ITEMS, HandRecord, ImageRecord, named_frame
+from hand100m_assets.annotations.contract import MAX_ITEMS, HandRecord, ImageRecord, Note, named_frame
 from hand100m_assets_tests.unit.annotations.records import (
     Raw,
     bent,
@@ -56,7 +56,8 @@ def test_whatever_json_holds_is_accepted_or_refused_by_name(model: type[BaseMode
 @pytest.mark.parametrize(
     ("field", "value"),
     [
-        ("hand_id", True), ("hand_id", 1.0), ("hand_id", "1.0"), ("hand_id", ""), ("hand_id", "x1"), ("hand_id", None),
+        ("hand_id", True), ("hand_id", 1.5), ("hand_id", "1.0"), ("hand_id", 2.0**53), ("hand_id", -1.0),
+        ("hand_id", float("nan")), ("hand_id", float("inf")), ("hand_id", ""), ("hand_id", "x1"), ("hand_id", None),
         ("hand_id", "9223372036854775808"), ("hand_id", "-1"), ("hand_id", "١"), ("hand_id", [1]),
         ("image_id", True), ("image_id", 1.5), ("image_id", ""), ("image_id", None),
         ("boxes", "[1, 2, 3]"), ("boxes", "1, 2, 3, 4"), ("boxes", "[1, 2, 3, NaN]"), ("boxes", [1, 2, True, 4]),
@@ -69,7 +70,7 @@ def test_whatever_json_holds_is_accepted_or_refused_by_name(model: type[BaseMode
         ("keypoint_25d", [0.5] * 62 + [True]), ("keypoint_25d", [0.5] * 62 + ["0.5"]),
         ("keypoint_25d", [0.5] * 62 + [None]),
         ("left_right", "Both"), ("left_right", 0), ("left_right", None),
-        ("positive_sample", "12"), ("positive_sample", [True]), ("positive_sample", [1.0]), ("positive_sample", None),
+        ("positive_sample", "12"), ("positive_sample", [True]), ("positive_sample", [1.5]), ("positive_sample", None),
         ("distance", 0.1), ("distance", ["0.1"]), ("distance", [float("nan")]), ("distance", [1e39]),
         ("distance", [True]),
     ],
@@ -83,19 +84,53 @@ def test_a_hand_with_one_broken_field_is_refused_under_the_name_that_the_file_us
 @pytest.mark.parametrize(
     ("field", "value"),
     [
-        ("id", True), ("id", 2.0), ("id", None), ("id", ""),
+        ("id", True), ("id", 2.5), ("id", float("inf")), ("id", None), ("id", ""),
         ("file_name", "frame_000030.jpg"), ("file_name", "a/video/frame_30.jpg"), ("file_name", "a/video/000030.jpg"),
         ("file_name", "a/../frame_000030.jpg"), ("file_name", "a/../../video/frame_000030.jpg"), ("file_name", ""),
-        ("file_name", "a/vi deo/frame_000030.jpg"), ("file_name", "a/video/frame_0000030000000.jpg"), ("file_name", 3),
+        ("file_name", "a/vi deo/frame_000030.jpg"), ("file_name", "a/video/frame_3000000000.jpg"), ("file_name", 3),
+        ("file_name", "a/video/frame_٠٠٠٠٣٠.jpg"), ("file_name", "a/video/frame_00003٠.jpg"),
         ("file_name", "/frame_000030.jpg"), ("file_name", "a/video/frame_000030.jpg/"),
         ("file_name", "a\0/video/frame_000030.jpg"),
-        ("width", 0), ("width", True), ("width", 1440.5), ("width", "1440"), ("height", -1),
     ],
 )  # fmt: skip
 def test_an_image_with_one_broken_field_is_refused_under_the_name_that_the_file_uses(field: str, value: Any) -> None:
     with pytest.raises(ValidationError) as caught:
         ImageRecord.model_validate(image(1, **{field: value}))
     assert {fault["loc"][0] for fault in caught.value.errors()} == {field}
+
+
+@pytest.mark.parametrize("field", ["width", "height"])
+@pytest.mark.parametrize(
+    ("value", "kept"),
+    [(1920, 1920), (1920.0, 1920), (1e3, 1000), (None, None), (100_000, 100_000)]
+    + [(odd, "left out") for odd in (0, -1, True, 1440.5, "1440", [], {}, 100_001, 2**70, 1e300, float("nan"))],
+)
+def test_no_image_is_lost_for_a_size_that_is_none(field: str, value: Any, kept: Any) -> None:
+    notes: list[Note] = []
+    record = ImageRecord.model_validate(image(1, **{field: value}), context=notes)
+    assert getattr(record, f"{field}_px") == (None if kept == "left out" else kept)
+    assert [(note.field, note.rule) for note in notes] == ([(field, "left_out")] if kept == "left out" else [])
+
+
+def test_ids_written_as_floats_are_the_integers_that_they_equal() -> None:
+    record = HandRecord.model_validate(hand(1, hand_id=1698.0, image_id=7.0, positive_sample=[3e2, "5"]))
+    assert (record.hand_id, record.image_id, record.positives) == (1698, "7", [300, 5])
+    assert ImageRecord.model_validate(image(1, id=-0.0)).image_id == "0"
+    assert HandRecord.model_validate(hand(1, hand_id=2.0**53 - 1)).hand_id == 2**53 - 1
+
+
+@pytest.mark.parametrize("written", ["left", "LEFT", " Left", "Left\n", "lEfT "])
+def test_another_spelling_of_a_side_is_taken_and_told(written: str) -> None:
+    notes: list[Note] = []
+    assert HandRecord.model_validate(hand(1, left_right=written), context=notes).handedness == "Left"
+    assert notes == [Note("left_right", "respelled", "taken for 'Left'", written)]
+    HandRecord.model_validate(hand(1, left_right="Left"), context=notes)
+    assert len(notes) == 1
+
+
+@pytest.mark.parametrize("digits", ["000030", "0000000030", "0" * 300 + "30"])
+def test_a_frame_number_may_have_any_number_of_leading_zeros(digits: str) -> None:
+    assert named_frame(f"a/video/frame_{digits}.jpg") == ("video", 30)
 
 
 @pytest.mark.parametrize(

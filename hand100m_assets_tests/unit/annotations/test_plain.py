@@ -164,7 +164,7 @@ def test_the_forms_that_files_are_written_in_are_fast() -> None:
         {"keypoint_25d": nested},
         {"boxes": [1, 2.5, 3, 4]},
         {"boxes": [1, 2.5, 3, 4], "keypoint_25d": nested},
-        {"hand_id": 5, "image_id": "a", "positive_sample": [1, 2], "distance": [0, 0.5], "left_right": "left"},
+        {"hand_id": 5, "image_id": "a", "positive_sample": [1, 2], "distance": [0, 0.5]},
     ]
     for form in forms:
         assert hands_agree([hand(n, **form) for n in range(5)]) == set(range(5))

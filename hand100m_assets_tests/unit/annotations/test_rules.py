@@ -87,6 +87,12 @@ def test_a_sound_set_breaks_no_rule(tmp_path: Path) -> None:
         (change_image(0, file_name="a/video_0/frame_001000.jpg"), {"frame_off_stride": [0], "frame_beyond_end": [0]}),
         (change_image(0, file_name="a/video_0/frame_000999.jpg"), {"frame_off_stride": [0]}),
         (change_image(0, width=640, height=481), {"image_size_differs": [0]}),
+        (change_image(0, width=640.0, height=480.0), {}),
+        (change_image(0, width=640.5, height=480), {"value_left_out": [0]}),
+        (change_image(0, width="640", height="480"), {"value_left_out": [0, 0]}),
+        (change_image(0, width=float("nan"), height=float("nan")), {"value_left_out": [0, 0]}),
+        (change_hand(left_right="left"), {"handedness_respelled": [2]}),
+        (change_hand(left_right=" RIGHT "), {"handedness_respelled": [2]}),
         (change_image(0, width=640, height=480), {}),
         (change_image(1, width=640, height=481), {}),
     ],
@@ -161,6 +167,24 @@ def test_tables_whose_rows_are_not_in_the_order_of_the_file_break_a_rule(tmp_pat
     (result,) = [result for result in found if result.count]
     assert (result.rule.name, result.rule.severity, result.count) == ("rows_out_of_order", "error", 1)
     assert result.examples["row_index"].to_list() == [0]
+
+
+def test_a_nan_under_an_unknown_key_is_a_warning_and_costs_no_record(tmp_path: Path) -> None:
+    document = sound_set()
+    document["images"][1]["score"] = float("nan")
+    document["annotations"][2]["more"] = {"scores": [1, float("-inf")]}
+    document["annotations"][3] |= {"score": float("nan"), "left_right": "left"}
+    found = results(tmp_path, document)
+    assert {name: count for name, (count, _) in found.items() if count} == {
+        "unknown_key": 3,
+        "handedness_respelled": 1,
+        "value_left_out": 3,
+    }
+    assert found["value_left_out"][1].select("section", "record", "field", "value").rows() == [
+        ("images", 1, "score", "NaN"),
+        ("annotations", 2, "more", "-Infinity"),
+        ("annotations", 3, "score", "NaN"),
+    ]
 
 
 def test_keys_left_out_or_given_twice_are_warnings(tmp_path: Path) -> None:

@@ -1,0 +1,114 @@
+"""Rows of `rejects.parquet`: the faults of rejected records, and what is remarkable about kept ones, in words."""
+
+from __future__ import annotations
+
+import reprlib
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from pydantic import ValidationError
+
+from hand100m_assets.annotations.contract import Note
+from hand100m_assets.annotations.recordtext import NoNumber
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
+MAX_VALUE_CHARS: Final = 200
+
+_KINDS: Final[dict[type, str]] = {
+    str: "a string",
+    bool: "true or false",
+    int: "a number",
+    float: "a number",
+    list: "a list",
+    dict: "an object",
+    type(None): "null",
+}
+
+
+class Reject(NamedTuple):
+    """One row of `rejects.parquet`."""
+
+    section: str
+    record: int
+    byte_offset: int | None
+    field: str
+    rule: str
+    reason: str
+    value: str
+    severity: str = "error"
+
+
+def rejects_of(section: str, record: int, byte_offset: int, error: ValidationError) -> list[Reject]:
+    """One row a broken field, in words; of the many items of a list the first that is broken stands for all."""
+    by_field: dict[str, list[ErrorDetails]] = {}
+    for fault in error.errors(include_url=False, include_context=False):
+        by_field.setdefault(str(fault["loc"][0]) if fault["loc"] else "", []).append(fault)
+    return [_reject(section, record, byte_offset, faults) for faults in by_field.values()]
+
+
+def _reject(section: str, record: int, byte_offset: int, faults: Sequence[ErrorDetails]) -> Reject:
+    first, more = faults[0], len(faults) - 1
+    field, others = ".".join(str(part) for part in first["loc"]), f" (and {more} more of this field)" if more else ""
+    if isinstance(first["input"], NoNumber):
+        return no_number_reject(section, record, byte_offset, first["input"], field=field, and_more=others)
+    is_absent = first["type"] == "missing"
+    is_record = first["type"] == "model_type"
+    reason = "Input should be an object" if is_record else first["msg"].removeprefix("Value error, ")
+    if first["type"].endswith("_type"):
+        # The value alone does not show it: the text "0.5" looks like the number.
+        reason += f", not {_KINDS.get(type(first['input']), 'something else')}"
+    return Reject(
+        section=section,
+        record=record,
+        byte_offset=byte_offset,
+        field=field,
+        rule=f"contract:{first['type']}",
+        reason=reason + others,
+        value="" if is_absent else shortened(first["input"]),
+    )
+
+
+def no_number_reject(
+    section: str,
+    record: int,
+    byte_offset: int,
+    found: NoNumber,
+    *,
+    field: str,
+    and_more: str = "",
+    severity: str = "error",
+) -> Reject:
+    """The row for a NaN or an Infinity."""
+    words = f"{found.words}, at byte {byte_offset + found.place:,}{and_more}"
+    return Reject(section, record, byte_offset, field, "json:nan", words, found.name, severity)
+
+
+def warnings_of(section: str, record: int, byte_offset: int, notes: Iterable[Note]) -> list[Reject]:
+    """One row a note about a record that was kept."""
+    return [
+        Reject(section, record, byte_offset, n.field, f"contract:{n.rule}", n.words, shortened(n.value), "warning")
+        for n in notes
+    ]
+
+
+class _Shortener(reprlib.Repr):
+    """Shows the beginning of any value, however long or deep it is."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.maxlevel = 4
+        self.maxlist = self.maxdict = 10
+        self.maxstring = self.maxother = self.maxlong = MAX_VALUE_CHARS
+
+
+_shortener: Final = _Shortener()
+
+
+def shortened(value: object) -> str:
+    """A raw value as text, cut to what a person looks at."""
+    text = value if isinstance(value, str) else _shortener.repr(value)
+    # Halves of characters, which some JSON parsers let through, fit into no table.
+    text = text[: MAX_VALUE_CHARS + 1].encode("utf-8", "backslashreplace").decode("utf-8")
+    return text if len(text) <= MAX_VALUE_CHARS else text[: MAX_VALUE_CHARS - 1] + "…"
