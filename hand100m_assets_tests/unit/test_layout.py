@@ -22,6 +22,7 @@ from hand100m_assets.layout import (
         ("Hand100M_Ego4D_TopK_5_50k_v1-1.json", "topk-5-50k", "TopK 5 50k", "topk"),
         ("Hand100M_Ego4D_Top10_50k_v2.json.gz", "top10-50k", "Top10 50k", "topk"),
         ("Hand100M_Ego4D_TopK_1m_v1-1.JSON.ZST", "topk-1m", "TopK 1m", "topk"),
+        ("Hand100M_Ego4D_٥٠k_v1-1.json", "k", "k", "other"),
         ("my hands (final).json", "my-hands-final", "my hands final", "other"),
     ],
 )

@@ -83,12 +83,12 @@ def test_a_file_that_is_not_what_its_name_says_is_one_clear_error(tmp_path: Path
 
 
 def test_figures_that_cannot_be_are_left_out(tmp_path: Path) -> None:
-    (tmp_path / "manifest.csv").write_text(f"video_uid,size_bytes\na,{10**30}\nb,-1\nc,7\n")
+    (tmp_path / "manifest.csv").write_text(f"video_uid,size_bytes\na,{10**30}\nb,-1\nc,7\nd,٧\n", encoding="utf-8")
     video = {"video_uid": "a", "is_stereo": "perhaps", "video_metadata": {"num_frames": 10**30, "width": 10**12}}
     (tmp_path / "ego4d.json").write_text(json.dumps({"videos": [video]}))
     table = read_official_metadata(tmp_path)
-    assert table["size_bytes_in_manifest"].to_list() == [None, None, 7]
-    assert table.drop("video_id", "size_bytes_in_manifest").null_count().row(0) == (3,) * (table.width - 2)
+    assert table["size_bytes_in_manifest"].to_list() == [None, None, 7, None]
+    assert table.drop("video_id", "size_bytes_in_manifest").null_count().row(0) == (4,) * (table.width - 2)
 
 
 def test_the_size_in_the_manifest_decides_whether_a_file_is_whole(clip, folder: Path) -> None:
