@@ -14,6 +14,7 @@ from hand100m_assets_tests.explore import (
     compare,
     containers,
     damage,
+    damagekinds,
     ordinary,
     padding,
     timestamps,
@@ -26,7 +27,7 @@ from hand100m_assets_tests.explore.spoiling import NothingToSpoilError
 
 _PARTS = (ordinary, timestamps, tracks, appearance, padding, containers)
 STREAM_KINDS: dict[str, Kind] = {kind.name: kind for part in _PARTS for kind in part.KINDS}
-DAMAGE_KINDS = {kind.name: kind for kind in damage.KINDS}
+DAMAGE_KINDS = {kind.name: kind for kind in damagekinds.KINDS}
 
 
 class Task(NamedTuple):

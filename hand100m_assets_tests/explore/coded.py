@@ -51,6 +51,7 @@ class Coded:
     units: list[Unit]
     time_base: Fraction
     template: Any = field(repr=False)
+    """None for data and subtitles, which need none."""
     is_sound: bool = False
 
     def with_units(self, units: list[Unit]) -> Coded:
@@ -177,3 +178,10 @@ def sound(codec: str = "aac", duration_s: float = 3.0) -> Coded:
             out.mux(stream.encode(frame))
         out.mux(stream.encode(None))
     return read(buffer.getvalue(), codec)
+
+
+def noise(rng: random.Random, codec: str, duration_s: float) -> Coded:
+    """A track of data or subtitles in which nothing has a meaning."""
+    clock = Fraction(1, TICKS_PER_S)
+    times = range(0, max(1, int(duration_s * TICKS_PER_S)), TICKS_PER_S // 4)
+    return Coded(codec, [Unit(rng.randbytes(rng.choice([3, 40, 700])), t, t, True, 20) for t in times], clock, None)

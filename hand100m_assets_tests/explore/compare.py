@@ -20,6 +20,7 @@ from hand100m_assets_tests.explore.oracles import Truth, digest_of, truth_of
 WRONG_NUMBER, WRONG_PICTURE, LOST, ZEROS = "wrong number", "wrong picture", "lost in silence", "zeros in silence"
 CALLED_DAMAGED, UNREADABLE, ORACLES = "called damaged", "unreadable", "oracles differ"
 CHANGED, REPORTED, UNTOUCHED, NO_END = "changed in silence", "reported", "no effect", "no promised end"
+OPENCV_SHORT, OPENCV_OTHER = "OpenCV short", "OpenCV other"
 CRASHED, TOO_LONG, NOT_MADE = "crashed", "too long", "not made"
 
 

@@ -1,4 +1,4 @@
-"""Kinds of damage: what is spoilt, how, and what may then be silent."""
+"""Spoilt files beside whole ones: no frame has another's number, and whatever lacks is said."""
 
 from __future__ import annotations
 
@@ -14,75 +14,43 @@ from hand100m_assets.video.selection import Selection, StrideSelection
 from hand100m_assets_tests.explore import compare, spoiling
 from hand100m_assets_tests.explore.coded import EncoderError
 from hand100m_assets_tests.explore.compare import Outcome, jumps_of_any_size, random_selections
-from hand100m_assets_tests.explore.files import Maker
+from hand100m_assets_tests.explore.damagekinds import WITHOUT_TIMES, DamageKind
 from hand100m_assets_tests.explore.oracles import Truth, digest_of, plain_frames, truth_of
-from hand100m_assets_tests.explore.ordinary import fragmented, plain
+from hand100m_assets_tests.explore.ordinary import plain
+from hand100m_assets_tests.unit.video.oracle import opencv_frames
 
-BASES: dict[str, list[Maker]] = {
-    "h264": [*(plain("h264", s) for s in (".mp4", ".mov", ".mkv", ".flv", ".ts")), fragmented("h264")],
-    "hevc": [*(plain("hevc", s) for s in (".mp4", ".mkv", ".ts")), fragmented("hevc")],
-    "vp9": [*(plain("vp9", s) for s in (".mp4", ".webm")), fragmented("vp9")],
-    "av1": [*(plain("av1", s) for s in (".mp4", ".mkv")), fragmented("av1")],
-    "avi": [plain("h264", ".avi"), plain("mjpeg", ".avi"), plain("mpeg4", ".avi")],
-    "ts": [plain("h264", ".ts"), plain("hevc", ".ts"), plain("mpeg2", ".ts")],
-    "fragments": [fragmented(codec) for codec in ("h264", "hevc", "vp9", "av1")],
-}
 TRIES = 10
-WITHOUT_TIMES = frozenset({".avi", ".mpg"})
-"""Containers that say nothing of when a frame is shown, so that a frame is known by its picture alone."""
-
-
-@dataclass(frozen=True)
-class DamageKind:
-    """One kind of damage to one family of files.
-
-    Attributes:
-        name: As the table shows it.
-        spoil: Makes the spoilt bytes.
-        bases: Which files are spoilt.
-        is_zeros: Nothing of it may be silent.
-        is_cut: The end is gone, which cannot be seen where nothing in a file says where it ends.
-    """
-
-    name: str
-    spoil: spoiling.Spoiler
-    bases: list[Maker]
-    is_zeros: bool = False
-    is_cut: bool = False
-
-
-_EVERYWHERE = ("h264", "hevc", "vp9", "av1", "avi")
-KINDS = [
-    *(DamageKind(f"truncated, {b}", spoiling.cut, BASES[b], is_cut=True) for b in _EVERYWHERE),
-    *(
-        DamageKind(f"blocks of zeros, {b}", spoiling.zeros(512, 1024, 4096), BASES[b], is_zeros=True)
-        for b in _EVERYWHERE
-    ),
-    *(DamageKind(f"64 zeros, {b}", spoiling.zeros(64), BASES[b], is_zeros=True) for b in _EVERYWHERE),
-    *(
-        DamageKind(f"zeros in the first two packets, {b}", spoiling.zeros_in_first_packets, BASES[b], is_zeros=True)
-        for b in ("h264", "hevc", "vp9", "av1")
-    ),
-    *(DamageKind(f"blocks of 0xFF, {b}", spoiling.ones, BASES[b]) for b in _EVERYWHERE),
-    *(DamageKind(f"random bytes, {b}", spoiling.noise, BASES[b]) for b in _EVERYWHERE),
-    *(DamageKind(f"foreign blocks, {b}", spoiling.foreign, BASES[b]) for b in _EVERYWHERE),
-    *(DamageKind(f"repeated blocks, {b}", spoiling.repeated, BASES[b]) for b in _EVERYWHERE),
-    *(DamageKind(f"shuffled blocks, {b}", spoiling.shuffled, BASES[b]) for b in _EVERYWHERE),
-    *(DamageKind(f"flipped bits, {b}", spoiling.flips, BASES[b]) for b in _EVERYWHERE),
-    *(DamageKind(f"lost packets, {b}", spoiling.lost_packets, BASES[b], is_cut=b == "ts") for b in ("ts", "avi")),
-    DamageKind("broken index, avi", spoiling.broken_index, BASES["avi"]),
-    DamageKind("lost fragments", spoiling.lost_fragment, BASES["fragments"], is_cut=True),
-]
 
 
 @dataclass(frozen=True)
 class Spoilt:
-    """A spoilt file, the whole one's frames, and small grey copies of these to know them by."""
+    """A spoilt file beside the whole one.
+
+    Attributes:
+        kind: What was done to it.
+        path: The spoilt file.
+        truth: The whole one's frames.
+        small: Small grey copies of these, to know them by.
+        shown: What a plain decode of the spoilt file gives at each time.
+        opencv: What OpenCV's loop gives of the spoilt file.
+    """
 
     kind: DamageKind
     path: Path
     truth: Truth
     small: list[np.ndarray]
+    shown: dict[int | None, bytes]
+    opencv: list[np.ndarray]
+
+    def is_whole_elsewhere(self, frame: PickedFrame) -> bool:
+        """Whether another decoder gives this frame of the spoilt file as the whole file has it."""
+        truth, index = self.truth, frame.frame_index
+        if index >= len(truth.digests):
+            return False
+        if self.shown.get(frame.pts) == truth.digests[index]:
+            return True
+        pictures = truth.opencv or []
+        return index < min(len(pictures), len(self.opencv)) and np.array_equal(pictures[index], self.opencv[index])
 
 
 def spoil(kind: DamageKind, rng: random.Random, folder: Path) -> Spoilt:
@@ -99,12 +67,13 @@ def _spoil(kind: DamageKind, rng: random.Random, folder: Path) -> Spoilt:
     path = rng.choice(kind.bases)(rng, folder)
     (folder / "other").mkdir(exist_ok=True)
     other = plain("h264", ".mp4")(random.Random(rng.randrange(8)), folder / "other").read_bytes()
-    truth = truth_of(path, has_opencv=False)
+    truth = truth_of(path, has_opencv=True)
     small = [small_grey(frame) for frame in plain_frames(path)]
     data = kind.spoil(rng, spoiling.target(path, other))
     spoilt_path = path.with_stem("spoilt")
     spoilt_path.write_bytes(data)
-    return Spoilt(kind, spoilt_path, truth, small)
+    shown = {frame.pts: digest_of(frame) for frame in plain_frames(spoilt_path)}
+    return Spoilt(kind, spoilt_path, truth, small, shown, opencv_frames(spoilt_path))
 
 
 def small_grey(frame: object) -> np.ndarray:
@@ -116,18 +85,24 @@ def small_grey(frame: object) -> np.ndarray:
 def check_damaged(outcome: Outcome, spoilt: Spoilt, rng: random.Random) -> None:
     """Every frame that is given out is the true one of its number, and whatever lacks is said."""
     count = len(spoilt.truth.digests)
-    shown = {frame.pts: digest_of(frame) for frame in plain_frames(spoilt.path)}
-    _check_selection(outcome, spoilt, StrideSelection(1), shown, "to compare with")
+    if spoilt.truth.opencv:
+        outcome.notes |= _opencv_notes(spoilt.truth.opencv, spoilt.opencv)
+    _check_selection(outcome, spoilt, StrideSelection(1), "to compare with")
     for selection in (StrideSelection(1), *random_selections(rng, count, 2)):
         with jumps_of_any_size(rng):
-            _check_selection(outcome, spoilt, selection, shown, None)
+            _check_selection(outcome, spoilt, selection, None)
     if not outcome.findings:
         outcome.found(compare.UNTOUCHED)
 
 
-def _check_selection(
-    outcome: Outcome, spoilt: Spoilt, selection: Selection, shown: dict[int | None, bytes], why_full: str | None
-) -> None:
+def _opencv_notes(whole: list[np.ndarray], spoilt: list[np.ndarray]) -> set[str]:
+    """What the original's loop makes of the damage, of which it never says a word."""
+    is_other = any(not np.array_equal(a, b) for a, b in zip(whole, spoilt, strict=False))
+    notes = {compare.OPENCV_SHORT: len(spoilt) < len(whole), compare.OPENCV_OTHER: is_other}
+    return {note for note, is_so in notes.items() if is_so}
+
+
+def _check_selection(outcome: Outcome, spoilt: Spoilt, selection: Selection, why_full: str | None) -> None:
     try:
         frames, report = pick_frames(spoilt.path, selection, why_full=why_full)
     except Hand100mError as error:
@@ -141,7 +116,7 @@ def _check_selection(
     else:
         _check_silence(outcome, spoilt, frames, report, selection, where)
     for frame in frames:
-        _check_frame(outcome, spoilt, frame, shown, where)
+        _check_frame(outcome, spoilt, frame, where)
 
 
 def _check_silence(
@@ -166,17 +141,17 @@ def _check_silence(
     outcome.found(what, f"{where}: counts {report.frame_count} frames of {count}, {len(got)} came")
 
 
-def _check_frame(
-    outcome: Outcome, spoilt: Spoilt, frame: PickedFrame, shown: dict[int | None, bytes], where: str
-) -> None:
+def _check_frame(outcome: Outcome, spoilt: Spoilt, frame: PickedFrame, where: str) -> None:
     truth, index, digest = spoilt.truth, frame.frame_index, digest_of(frame)
     if digest == truth.digest_at(index):
         return
     number = _true_number(spoilt, frame, digest)
     if number != index:
         outcome.found(compare.WRONG_NUMBER, f"{where}: frame {number} is called {index}")
-    elif shown.get(frame.pts) == truth.digest_at(index):
-        outcome.found(compare.WRONG_PICTURE, f"{where}: a plain decode of the spoilt file gives frame {index} whole")
+    elif spoilt.is_whole_elsewhere(frame):
+        outcome.found(
+            compare.WRONG_PICTURE, f"{where}: a plain decode or OpenCV gives frame {index} of this file whole"
+        )
     elif spoilt.kind.is_zeros:
         outcome.found(compare.ZEROS, f"{where}: frame {index} is spoilt")
     else:

@@ -66,7 +66,7 @@ def write(
         sink: Any = _Pipe(file) if is_piped else str(path)
         # Bit exact, so that the same seed makes the same file.
         with av.open(sink, "w", format=name, options={"fflags": "+bitexact", **(options or {})}) as out:
-            streams = [out.add_stream_from_template(track.template) for track in tracks]
+            streams = [_stream_of(out, track) for track in tracks]
             for stream, disposition in zip(streams, dispositions, strict=False):
                 stream.disposition = disposition
             if tag:
@@ -79,6 +79,12 @@ def write(
                     piece.stream, piece.time_base = stream, track.time_base
                     out.mux(piece)
     return path
+
+
+def _stream_of(out: Any, track: Coded) -> Any:
+    if track.template is not None:
+        return out.add_stream_from_template(track.template)
+    return out.add_data_stream(track.codec) if track.codec == "bin_data" else out.add_mux_stream(track.codec)
 
 
 def _queue(number: int, track: Coded) -> list[_Waiting]:

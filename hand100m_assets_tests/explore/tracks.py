@@ -10,7 +10,7 @@ from pathlib import Path
 import av
 
 from hand100m_assets_tests.explore import mp4edit
-from hand100m_assets_tests.explore.coded import Coded, encode, random_look, sound
+from hand100m_assets_tests.explore.coded import Coded, encode, noise, random_look, sound
 from hand100m_assets_tests.explore.files import Kind, Maker
 from hand100m_assets_tests.explore.muxing import write
 from hand100m_assets_tests.explore.ordinary import random_track
@@ -90,6 +90,17 @@ def short_second_track(rng: random.Random, folder: Path) -> Path:
     return write(folder / "whole.mkv", random_track(rng, rng.choice(["h264", "vp9"])), _broken_cover(rng))
 
 
+def with_data(suffix: str, codec: str) -> Maker:
+    """Pictures beside a track of data or subtitles that nobody can read."""
+
+    def make(rng: random.Random, folder: Path) -> Path:
+        track = random_track(rng, "h264", **({"repeat_headers": 1} if suffix == ".ts" else {}))
+        data = noise(rng, codec, float(track.end * track.time_base) + rng.choice([0, 0, 3]))
+        return write(folder / f"whole{suffix}", track, data)
+
+    return make
+
+
 def two_pictures(suffix: str) -> Maker:
     """Two picture tracks, the one or the other larger, longer, of another codec, or the default one."""
 
@@ -134,5 +145,9 @@ KINDS = [
         for words in ("", ", broken")
     ),
     Kind("second track of one broken picture", short_second_track),
+    *(
+        Kind(f"{codec} track broken {suffix[1:]}", with_data(suffix, codec))
+        for suffix, codec in [(".mp4", "bin_data"), (".mp4", "mov_text"), (".mkv", "subrip"), (".ts", "bin_data")]
+    ),
     *(Kind(f"two picture tracks {s[1:]}", two_pictures(s)) for s in (".mp4", ".mkv", ".webm", ".ts")),
 ]
