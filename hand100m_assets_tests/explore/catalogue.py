@@ -23,6 +23,7 @@ from hand100m_assets_tests.explore import (
 from hand100m_assets_tests.explore.coded import EncoderError
 from hand100m_assets_tests.explore.compare import Outcome, check_healthy
 from hand100m_assets_tests.explore.files import Kind
+from hand100m_assets_tests.explore.oracles import NoFramesError
 from hand100m_assets_tests.explore.spoiling import NothingToSpoilError
 
 _PARTS = (ordinary, timestamps, tracks, appearance, padding, containers)
@@ -46,7 +47,7 @@ def run_task(task: Task, keep_in: Path | None = None) -> Outcome:
         folder = keep_in or Path(own)
         try:
             _run(outcome, rng, folder)
-        except (EncoderError, NothingToSpoilError) as error:
+        except (EncoderError, NoFramesError, NothingToSpoilError) as error:
             outcome.found(compare.NOT_MADE, str(error))
         except Exception:  # noqa: BLE001 - whatever happens is a finding
             outcome.found(compare.CRASHED, traceback.format_exc(limit=-3))

@@ -15,7 +15,7 @@ from hand100m_assets_tests.explore import compare, spoiling
 from hand100m_assets_tests.explore.coded import EncoderError
 from hand100m_assets_tests.explore.compare import Outcome, jumps_of_any_size, random_selections
 from hand100m_assets_tests.explore.damagekinds import WITHOUT_TIMES, DamageKind
-from hand100m_assets_tests.explore.oracles import Truth, digest_of, plain_frames, truth_of
+from hand100m_assets_tests.explore.oracles import NoFramesError, Truth, digest_of, plain_frames, truth_of
 from hand100m_assets_tests.explore.ordinary import plain
 from hand100m_assets_tests.unit.video.oracle import opencv_frames
 
@@ -58,7 +58,7 @@ def spoil(kind: DamageKind, rng: random.Random, folder: Path) -> Spoilt:
     for _ in range(TRIES):
         try:
             return _spoil(kind, rng, folder)
-        except (spoiling.NothingToSpoilError, EncoderError):  # noqa: PERF203 - the next one may do
+        except (spoiling.NothingToSpoilError, NoFramesError, EncoderError):  # noqa: PERF203 - the next one may do
             continue
     raise spoiling.NothingToSpoilError(f"{kind.name}: no file of {TRIES} has a place for it")
 

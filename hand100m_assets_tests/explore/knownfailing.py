@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 KNOWN_FAILING: dict[str, str] = {
+    "subrip track broken mkv": "called damaged",
     "h264 varying rate ts": "called damaged",
     "hevc varying rate ts": "called damaged",
     "h264 decoding order mp4": "called damaged",

@@ -20,6 +20,10 @@ from hand100m_assets_tests.unit.video.oracle import opencv_frames, planes_of
 ATTACHED = av.stream.Disposition.attached_pic
 
 
+class NoFramesError(Exception):
+    """A cut or an edit list has left nothing to be shown."""
+
+
 @dataclass(frozen=True)
 class Truth:
     """Every frame of a whole file, in the order in which a decoder gives them out.
@@ -46,8 +50,14 @@ class Truth:
 
 
 def truth_of(path: Path, *, has_opencv: bool) -> Truth:
-    """Decode with nothing of ours."""
+    """Decode with nothing of ours.
+
+    Raises:
+        NoFramesError: There is nothing to compare with.
+    """
     frames = plain_frames(path)
+    if not frames:
+        raise NoFramesError(f"{path.name} shows no frame")
     seen = opencv_frames(path) if has_opencv else None
     return Truth([digest_of(frame) for frame in frames], [frame.pts for frame in frames], seen)
 
