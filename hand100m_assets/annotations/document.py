@@ -120,7 +120,16 @@ class Document:
                 self._note(_array_fault(section, opening, section in self.seen, self.window.offset))
             self._pass_over_value()
         if self.window.peek():
-            raise StructureError(0, "something behind the end of the document")
+            self._pass_over_zeros()
+
+    def _pass_over_zeros(self) -> None:
+        """Pass over what fills a file up behind its end; anything else there may be records."""
+        start = self.window.offset
+        while self.window.ahead or self.window.more():
+            if self.window.data[self.window.pos :].strip(b"\0"):
+                raise StructureError(0, "something behind the end of the document")
+            self.window.pass_over(self.window.ahead)
+        self._note(FileFault("not_json", start, "zero bytes behind the end; nothing is lost", severity="warning"))
 
     def unnamed_faults(self) -> list[FileFault]:
         """One fault for all those of a kind that there were too many of to be named in `faults`."""

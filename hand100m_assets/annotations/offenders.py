@@ -49,9 +49,17 @@ def _warnings(tables: RuleTables, *rules: str) -> pl.LazyFrame:
 
 def file_incomplete(tables: RuleTables) -> pl.LazyFrame:
     """Faults of the file as a whole."""
-    return tables.rejects.filter((pl.col("section") == "file") & (pl.col("severity") == "error")).select(
-        "byte_offset", "reason"
-    )
+    return _of_the_file(tables, "error")
+
+
+def file_odd(tables: RuleTables) -> pl.LazyFrame:
+    """What is no JSON outside of the two arrays, or stands behind the end."""
+    return _of_the_file(tables, "warning")
+
+
+def _of_the_file(tables: RuleTables, severity: str) -> pl.LazyFrame:
+    found = tables.rejects.filter((pl.col("section") == "file") & (pl.col("severity") == severity))
+    return found.select("byte_offset", "reason")
 
 
 def unknown_key(tables: RuleTables) -> pl.LazyFrame:

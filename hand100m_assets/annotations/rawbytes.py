@@ -2,25 +2,87 @@
 
 from __future__ import annotations
 
-import gzip
+import re
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import BinaryIO, Final, NamedTuple, Protocol
 
 import zstandard
 
 from hand100m_assets.errors import AnnotationFileError, Hand100mError, RetryableError
 
 _BOM: Final = b"\xef\xbb\xbf"
-_GZIP: Final = b"\x1f\x8b"
-_ZSTD: Final = b"\x28\xb5\x2f\xfd"
-_ZSTD_INPUT_BYTES: Final = 4096
-"""Small, as the decompressor returns all that its input holds: 4 KB can hold 128 MB of one repeated byte."""
+_MAGIC_BYTES: Final = 4
+_INPUT_BYTES: Final = 4096
+"""Small, as unpacking returns all that its input holds: 4 KB can hold 128 MB of one repeated byte."""
+
+
+class _Unpacker(Protocol):
+    """One gzip member or one zstd frame on its way."""
+
+    @property
+    def eof(self) -> bool: ...
+    @property
+    def unused_data(self) -> bytes: ...
+    def decompress(self, data: bytes, /) -> bytes: ...
+
+
+class _GzipMember:
+    """Gives what is whole before a damage, too: the library alone would drop all that its last input holds."""
+
+    def __init__(self) -> None:
+        self._stream = zlib.decompressobj(wbits=31)
+
+    @property
+    def eof(self) -> bool:
+        return self._stream.eof
+
+    @property
+    def unused_data(self) -> bytes:
+        return self._stream.unused_data
+
+    def decompress(self, data: bytes, /) -> bytes:
+        before = self._stream.copy()
+        try:
+            return self._stream.decompress(data)
+        except zlib.error as error:
+            whole: list[bytes] = []
+            with suppress(zlib.error):
+                whole.extend(before.decompress(data[place : place + 1]) for place in range(len(data)))
+            raise _DamagedError(b"".join(whole)) from error
+
+
+class _DamagedError(Exception):
+    """The packed data is damaged; carries what is whole before the damage."""
+
+
+class _Packing(NamedTuple):
+    """How a file may be packed: in parts, one behind another."""
+
+    name: str
+    magic: re.Pattern[bytes]
+    unpacker: Callable[[], _Unpacker]
+
+
+_PACKINGS: Final = (
+    _Packing("gzip", re.compile(rb"\x1f\x8b"), _GzipMember),
+    # Not the library's stream reader: that one takes data cut short for whole. Skippable frames may stand anywhere.
+    _Packing(
+        "zstd",
+        re.compile(rb"\x28\xb5\x2f\xfd|[\x50-\x5f]\x2a\x4d\x18", re.DOTALL),
+        lambda: zstandard.ZstdDecompressor().decompressobj(),
+    ),
+)
 
 
 class BrokenArchiveError(Exception):
     """The packed data is cut short or damaged; what was unpacked before it is whole."""
+
+
+class TrailingBytesError(BrokenArchiveError):
+    """Behind packed data that is whole stands something that is not packed; nothing of it was read."""
 
 
 def read_chunks(path: Path, chunk_bytes: int) -> Iterator[bytes]:
@@ -52,14 +114,10 @@ def read_chunks(path: Path, chunk_bytes: int) -> Iterator[bytes]:
 
 def _parts(path: Path, part_bytes: int) -> Iterator[bytes]:
     with path.open("rb") as raw:
-        head = raw.read(len(_ZSTD))
+        head = raw.read(_MAGIC_BYTES)
         raw.seek(0)
-        if head == _ZSTD:
-            yield from _unpacked_zstd(raw)
-        elif head.startswith(_GZIP):
-            yield from _unpacked_gzip(raw, part_bytes)
-        else:
-            yield from iter(lambda: raw.read(part_bytes), b"")
+        packing = next((packing for packing in _PACKINGS if packing.magic.match(head)), None)
+        yield from _unpacked(raw, packing) if packing else iter(lambda: raw.read(part_bytes), b"")
 
 
 def without_mark(head: bytes) -> bytes:
@@ -67,31 +125,30 @@ def without_mark(head: bytes) -> bytes:
     return head.removeprefix(_BOM)
 
 
-def _unpacked_gzip(raw: BinaryIO, part_bytes: int) -> Iterator[bytes]:
-    try:
-        with gzip.GzipFile(fileobj=raw) as stream:
-            # read1 hands over what there is before it meets the break of a broken archive; read would drop it.
-            yield from iter(lambda: stream.read1(part_bytes), b"")
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise BrokenArchiveError(f"the gzip data breaks off: {error}") from error
-
-
-def _unpacked_zstd(raw: BinaryIO) -> Iterator[bytes]:
-    # Not the library's stream reader: that one takes data cut short for whole.
-    frame, packed = zstandard.ZstdDecompressor().decompressobj(), b""
+def _unpacked(raw: BinaryIO, packing: _Packing) -> Iterator[bytes]:
+    unpacker, packed = packing.unpacker(), b""
     is_open = True
     try:
-        while packed := packed or raw.read(_ZSTD_INPUT_BYTES):
+        while packed := packed or raw.read(_INPUT_BYTES):
             if not is_open:
-                frame, is_open = zstandard.ZstdDecompressor().decompressobj(), True
-            unpacked = frame.decompress(packed)
-            packed, is_open = frame.unused_data, not frame.eof
+                packed = packed.lstrip(b"\0")  # some writers fill up their last block
+                if not packed:
+                    continue
+                packed += raw.read(_MAGIC_BYTES) if len(packed) < _MAGIC_BYTES else b""
+                if not packing.magic.match(packed):
+                    raise TrailingBytesError(f"behind the end of the {packing.name} data stands something else")
+                unpacker, is_open = packing.unpacker(), True
+            unpacked = unpacker.decompress(packed)
+            packed, is_open = unpacker.unused_data, not unpacker.eof
             if unpacked:
                 yield unpacked
+    except _DamagedError as error:
+        yield error.args[0]
+        raise BrokenArchiveError(f"the {packing.name} data is damaged") from error
     except zstandard.ZstdError as error:
-        raise BrokenArchiveError(f"the zstd data breaks off: {error}") from error
+        raise BrokenArchiveError(f"the {packing.name} data is damaged") from error
     if is_open:
-        raise BrokenArchiveError("the zstd data breaks off: it ends in the middle of a frame")
+        raise BrokenArchiveError(f"the {packing.name} data breaks off: it ends in the middle")
 
 
 def _unreadable(path: Path, error: OSError) -> Hand100mError:

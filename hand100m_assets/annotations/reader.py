@@ -9,8 +9,9 @@ from typing import Final
 
 from hand100m_assets.annotations.batches import SECTIONS, Batch, LoneRecord, Section
 from hand100m_assets.annotations.document import Document, FileFault, WrongTopLevelError
+from hand100m_assets.annotations.foreignfiles import HEAD_BYTES, beginning, foreign_file
 from hand100m_assets.annotations.keys import KeyCount
-from hand100m_assets.annotations.rawbytes import read_chunks
+from hand100m_assets.annotations.rawbytes import TrailingBytesError, read_chunks
 from hand100m_assets.annotations.recordtext import RecordTextError, parse_record
 from hand100m_assets.annotations.window import CutShortError, StructureError, Window
 from hand100m_assets.errors import AnnotationFileError
@@ -23,6 +24,7 @@ CHUNK_BYTES: Final = 4 << 20
 LONG_FILE_BYTES: Final = 128 << 20
 """Loading the compiled loop that reads poses costs as much as it saves in a file a little shorter than this."""
 
+_NO_SUCH_FILE: Final = "not a Hand100M annotation file"
 _WRONG_FILE: Final = "Put the original annotation file here, or move this one elsewhere."
 _DOWNLOAD: Final = "Download the file again; a copy cut short looks like this."
 
@@ -53,6 +55,9 @@ class RecordReader:
         window = Window(read_chunks(self.path, self.chunk_bytes))
         document = Document(window, self.chunk_bytes, is_long=self._is_long())
         self.faults, self._sections_seen, self.other_keys = document.faults, document.seen, document.other_keys
+        window.fill(HEAD_BYTES)
+        head = window.data[window.pos : window.pos + HEAD_BYTES]
+        self._insist_on_json(head)
         is_empty = not window.peek() and window.broken is None
         try:
             for found in document.records():
@@ -60,19 +65,33 @@ class RecordReader:
                 yield found
         except WrongTopLevelError as error:
             raise AnnotationFileError(
-                f"not a Hand100M annotation file: {error}, not an object with images and annotations",
+                f"{_NO_SUCH_FILE}: {error}, not an object with images and annotations; {beginning(head)}",
                 where=self.path,
                 fix=_WRONG_FILE,
             ) from error
         except StructureError as error:
             self.faults.append(_structure_fault(window, error))
         except CutShortError:
-            words = "the file is empty" if is_empty else "the file ends in the middle"
+            if is_empty:
+                raise AnnotationFileError(self._emptiness(window), where=self.path, fix=_DOWNLOAD) from None
             end = window.offset + window.ahead
-            self.faults.append(FileFault("cut_short", end, words, breaks_off=True))
+            self.faults.append(FileFault("cut_short", end, "the file ends in the middle", breaks_off=True))
         self.faults += document.unnamed_faults()
         self._heed_broken_archive(window)
-        self._judge()
+        self._judge(head)
+
+    def _insist_on_json(self, head: bytes) -> None:
+        foreign = foreign_file(head)
+        if foreign is not None:
+            words = f"{_NO_SUCH_FILE} but {foreign.words}; {beginning(head)}"
+            raise AnnotationFileError(words, where=self.path, fix=foreign.fix)
+
+    def _emptiness(self, window: Window) -> str:
+        if not self.path.stat().st_size:
+            return "the file is empty"
+        if not window.offset:
+            return "the packed data is whole, and empty"
+        return "the file is empty: it holds nothing but white space or a byte order mark"
 
     def _is_long(self) -> bool:
         try:
@@ -81,21 +100,28 @@ class RecordReader:
             return False  # opening it says what is wrong
 
     def _heed_broken_archive(self, window: Window) -> None:
-        if window.broken is not None:
-            self.faults[:] = [fault for fault in self.faults if fault.rule != "cut_short"]
-            end = window.offset + window.ahead
-            self.faults.append(FileFault("archive_broken", end, str(window.broken), breaks_off=True))
+        if window.broken is None:
+            return
+        end, is_whole = window.offset + window.ahead, not any(fault.breaks_off for fault in self.faults)
+        if is_whole and isinstance(window.broken, TrailingBytesError):
+            # Both arrays were read to their end, and so was the document.
+            words = f"{window.broken}; it was passed over, nothing is lost"
+            self.faults.append(FileFault("archive_trailing", end, words, severity="warning"))
+            return
+        self.faults[:] = [fault for fault in self.faults if fault.rule != "cut_short"]
+        self.faults.append(FileFault("archive_broken", end, str(window.broken), breaks_off=True))
 
-    def _judge(self) -> None:
+    def _judge(self, head: bytes) -> None:
         broken = [fault for fault in self.faults if fault.breaks_off]
         if broken and not self.records_read:
             fault = broken[0]
             is_other = fault.rule == "not_json"
             reason = f"no JSON at all: {fault.reason}" if _is_at_start(fault) else f"{fault.reason}, before any record"
+            reason += f"; {beginning(head)}" if is_other else ""
             raise AnnotationFileError(reason, where=self.path, fix=_WRONG_FILE if is_other else _DOWNLOAD)
         if not self._sections_seen:
             raise AnnotationFileError(
-                "not a Hand100M annotation file: neither an 'images' nor an 'annotations' array",
+                f"{_NO_SUCH_FILE}: neither an 'images' nor an 'annotations' array; {beginning(head)}",
                 where=self.path,
                 fix=_WRONG_FILE,
             )

@@ -104,6 +104,12 @@ RULES: Final[tuple[Rule, ...]] = (
     ),
     Rule("file_incomplete", "error", "The rest of the hands is missing without a trace.", offenders.file_incomplete),
     Rule(
+        "file_odd",
+        "warning",
+        "Nothing of the two arrays is lost, but this may not be the file that was published.",
+        offenders.file_odd,
+    ),
+    Rule(
         "key_repeated",
         "warning",
         "Only the last of two values counts, it may be the wrong one.",

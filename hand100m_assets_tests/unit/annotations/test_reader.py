@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -278,6 +278,7 @@ def test_what_follows_the_document_is_reported_and_adds_no_record(tmp_path: Path
     found, reader = read(path)
     assert found == {section: sound_set(4)[section] for section in SECTIONS}
     assert [(fault.rule, fault.offset_bytes) for fault in reader.faults] == [("not_json", len(text))]
+    assert (reader.faults[0].severity == "warning") == (not garbage.strip(b"\0"))
 
 
 def test_an_id_of_more_than_64_bits_is_read_exactly(tmp_path: Path) -> None:
@@ -316,7 +317,7 @@ def zstd_in_blocks(text: bytes) -> bytes:
     return b"".join([*parts, packer.flush()])
 
 
-@pytest.mark.parametrize("damage", ["checksum", "second frame", "garbage", "middle"])
+@pytest.mark.parametrize("damage", ["checksum", "second frame", "middle"])
 def test_damaged_zstd_is_reported_and_several_frames_are_one_file(tmp_path: Path, damage: str) -> None:
     text = json.dumps(sound_set(40)).encode()
     half = len(text) // 2
@@ -327,7 +328,6 @@ def test_damaged_zstd_is_reported_and_several_frames_are_one_file(tmp_path: Path
     spoiled = {
         "checksum": packed[:-1] + bytes([packed[-1] ^ 1]),
         "second frame": zstd_in_blocks(text) + packed[:4],
-        "garbage": zstd_in_blocks(text) + b"garbage",
         "middle": packed[:400] + bytes([packed[400] ^ 0xFF]) + packed[401:],
     }
     path.write_bytes(spoiled[damage])
@@ -338,11 +338,70 @@ def test_damaged_zstd_is_reported_and_several_frames_are_one_file(tmp_path: Path
     assert [fault.rule for fault in reader.faults] == ["archive_broken"]
 
 
+PACKERS = {"gzip": lambda text: gzip.compress(text, mtime=0), "zstd": zstd_in_blocks}
+
+
+@pytest.mark.parametrize("garbage", [b"x", b"garbage" * 900, b"\0\0x", b"\x1f", b"{}", b"PK\x03\x04"])
+@pytest.mark.parametrize("packing", PACKERS)
+def test_what_stands_behind_packed_data_costs_nothing_and_is_told(tmp_path: Path, packing: str, garbage: bytes) -> None:
+    text = json.dumps(sound_set(40)).encode()
+    path = tmp_path / "set.json"
+    path.write_bytes(PACKERS[packing](text) + garbage)
+    found, reader = read(path)
+    assert found == sound_set(40)
+    (fault,) = reader.faults
+    assert (fault.rule, fault.severity, fault.offset_bytes) == ("archive_trailing", "warning", len(text))
+    assert "nothing is lost" in fault.reason
+
+
+@pytest.mark.parametrize("packing", PACKERS)
+def test_what_stands_behind_packed_data_that_ends_too_early_is_a_loss(tmp_path: Path, packing: str) -> None:
+    path = tmp_path / "set.json"
+    path.write_bytes(PACKERS[packing](json.dumps(sound_set(40)).encode()[:-30]) + b"garbage")
+    _, reader = read(path)
+    assert [(fault.rule, fault.severity) for fault in reader.faults] == [("archive_broken", "error")]
+
+
+@pytest.mark.parametrize("packing", PACKERS)
+def test_zero_bytes_behind_and_between_packed_parts_are_nothing(tmp_path: Path, packing: str) -> None:
+    text = json.dumps(sound_set(40)).encode()
+    pack, half = PACKERS[packing], len(text) // 2
+    path = tmp_path / "set.json"
+    for zeros in (1, 3, 4096, 10_000):
+        path.write_bytes(pack(text[:half]) + bytes(zeros) + pack(text[half:]) + bytes(zeros))
+        found, reader = read(path)
+        assert (found, reader.faults) == (sound_set(40), [])
+
+
+@pytest.mark.parametrize("magic", range(0x50, 0x60))
+def test_skippable_zstd_frames_may_stand_anywhere(tmp_path: Path, magic: int) -> None:
+    text = json.dumps(sound_set(40)).encode()
+    half = len(text) // 2
+    path = tmp_path / "set.json"
+    for length in (0, 5, 9000):
+        skip = bytes([magic]) + b"\x2a\x4d\x18" + length.to_bytes(4, "little") + b"x" * length
+        path.write_bytes(skip + skip + zstd_in_blocks(text[:half]) + skip + zstd_in_blocks(text[half:]) + skip)
+        found, reader = read(path)
+        assert (found, reader.faults) == (sound_set(40), [])
+
+
+@pytest.mark.parametrize("name", ["set.json", "set.json.gz", "set.json.zst"])
+@pytest.mark.parametrize("pack", [*PACKERS.values(), bytes])
+def test_packing_is_told_by_the_content_and_not_by_the_name(
+    tmp_path: Path, name: str, pack: Callable[[bytes], bytes]
+) -> None:
+    path = tmp_path / name
+    path.write_bytes(pack(json.dumps(sound_set(4)).encode()))
+    found, reader = read(path)
+    assert (found, reader.faults) == (sound_set(4), [])
+
+
 def test_a_gzip_whose_checksum_is_wrong_is_not_trusted(tmp_path: Path) -> None:
     path = tmp_path / "set.json.gz"
     path.write_bytes(gzip.compress(json.dumps(sound_set(5)).encode(), mtime=0)[:-8] + b"\0" * 8)
-    _, reader = read(path)
+    found, reader = read(path)
     assert reader.faults[0].rule == "archive_broken"
+    assert found == sound_set(5)
 
 
 def test_a_gzip_damaged_in_the_middle_is_reported_not_raised(tmp_path: Path) -> None:
@@ -366,7 +425,7 @@ def test_a_gzip_damaged_in_the_middle_is_reported_not_raised(tmp_path: Path) -> 
         ("", "empty"), ("  \n", "empty"), ("hello", "no JSON"), ("[1, 2]", "array"), ('"images"', "string"),
         ("3 ", "number"),
         ("{}", "neither"), ('{"images": 3, "annotations": null}', "neither"), ('{"a": {"images": [1]}}', "neither"),
-        ('{"images": [', "ends in the middle"), ("\x1f\x8b", "gzip"), ("PK\x03\x04", "no JSON"),
+        ('{"images": [', "ends in the middle"), ("\x1f\x8b", "gzip"), ("PK\x03\x04", "zip archive"),
     ],
 )  # fmt: skip
 def test_what_is_no_annotation_file_is_refused_in_one_clear_line(tmp_path: Path, text: str, words: str) -> None:
