@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+import av.video.stream
 import cv2
 import numpy as np
 
@@ -25,6 +26,7 @@ from hand100m_assets.video.auditreport import FrameDifference, VideoAudit
 from hand100m_assets.video.failures import stamp_of
 from hand100m_assets.video.independent import CannotCompareError, ImageBgr, IndependentDecode, PacketTimes
 from hand100m_assets.video.manifest import Manifest, library_versions, read_manifest
+from hand100m_assets.video.picturelook import PictureLook
 from hand100m_assets.video.probe import open_video
 
 ALIKE_PSNR_DB: Final = 35.0
@@ -98,11 +100,27 @@ def _audit(found: VideoAudit, video_path: Path, folder: Path, how: tuple[int, in
         raise CannotCompareError("it has no frame that can be compared")
     container, stream = open_video(video_path)
     with container:
+        look = _look(stream, manifest)
         stream_index = stream.index
-    decode = IndependentDecode(
-        path=video_path, stream_index=stream_index, colour_rule=manifest.colour_rule, time_limit_s=time_limit_s
-    )
+    decode = IndependentDecode(path=video_path, stream_index=stream_index, look=look, time_limit_s=time_limit_s)
     _Comparison(found, folder, manifest, stretch, decode).run()
+
+
+def _look(stream: av.video.stream.VideoStream, manifest: Manifest) -> PictureLook:
+    context = stream.codec_context
+    size_px = (context.width, context.height)
+    sizes = manifest.picture_sizes
+    is_cut = bool(sizes) and (sizes[0].width_px, sizes[0].height_px) != size_px
+    if is_cut and (len(sizes) == 1 or manifest.colour_rule == "opencv4"):
+        raise CannotCompareError("its pictures are cut at their edges, which ffmpeg does in another way than OpenCV")
+    return PictureLook(
+        colour_rule=manifest.colour_rule,
+        size_px=size_px,
+        rotation_deg=manifest.video.get("rotation_deg") or 0,
+        primaries=context.color_primaries,
+        transfer=context.color_trc,
+        has_left_samples=context.name in ("h264", "hevc"),
+    )
 
 
 @dataclass

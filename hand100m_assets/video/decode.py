@@ -80,6 +80,7 @@ def decode_frames(
         stream.codec_context.thread_count = 1
         outline = read_outline(path)
         report.video = describe_video(path, stamp, container, stream, outline)
+        report.converter = report.video.converter()
         report.expected_from_header = packets_promised(path, stream, report.video.frame_count_from_header)
         if outline.fault:
             report.add_error(0, outline.fault)

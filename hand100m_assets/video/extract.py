@@ -230,6 +230,7 @@ class _Extraction:
             colour_rule=self.options.colour_rule,
             libraries=library_versions(),
             video=self.report.video.to_row() if self.report.video else {},
+            notes=self._notes(before),
             frames=[frames[i] for i in sorted(frames)],
             missing_frames=sorted(asked - frames.keys()),
             past_end=past_end,
@@ -241,6 +242,12 @@ class _Extraction:
         if before is not None and self.report.stopped_early and before.frame_count is not None:
             return before.model_dump(include=set(decoding_facts(self.report)))
         return decoding_facts(self.report)
+
+    def _notes(self, before: Manifest | None) -> list[str]:
+        """Of this pass, and of earlier ones whose pictures stay."""
+        on_tracks = self.report.video.note_on_tracks if self.report.video else None
+        found = [*(before.notes if before else []), on_tracks, *self.report.converter.notes(self.options.colour_rule)]
+        return list(dict.fromkeys(note for note in found if note))
 
     def _insist_on_something_whole(self, manifest: Manifest) -> None:
         if manifest.frames or (not manifest.frames_expected and manifest.frame_count != 0):

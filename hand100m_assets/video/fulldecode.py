@@ -143,19 +143,19 @@ class FullDecode:
             self._timeline.lose_count()
 
     def _take(self, frame: av.video.frame.VideoFrame) -> None:
-        self._report.saw(frame)
         self._note_loss(self._losses.loss_before_frame(frame.pts))
         self._end_s = max(self._end_s, frame_time_s(frame, self._stream) or 0.0)
         if frame.interlaced_frame:
             self._timeline.is_one_frame_each = False  # its two fields may come in two packets
         is_intra = frame.pict_type == av.video.frame.PictureType.I
         index = self._timeline.add_frame(frame.pts, is_corrupt=frame.is_corrupt, is_intra=is_intra)
+        self._report.saw(index, frame)
         if frame.is_corrupt:
             self._report.corrupt_indices.append(index)
             if self._is_lossy:
                 self._timeline.lose_count()
         elif self._selection.wants(index):
-            self._held[index] = PickedFrame.of(index, frame, self._stream)
+            self._held[index] = PickedFrame.of(index, frame, self._stream, self._report.converter)
 
     def _decided(self, *, is_over: bool = False) -> Iterator[PickedFrame]:
         for verdict in self._timeline.verdicts(is_over=is_over):

@@ -23,7 +23,7 @@ import numpy.typing as npt
 
 from hand100m_assets.video.complaints import HARMLESS
 from hand100m_assets.video.ffmpegprocess import FfmpegProcess
-from hand100m_assets.video.picture import ColourRule
+from hand100m_assets.video.picturelook import PictureLook
 from hand100m_assets.video.probe import MAX_PIXELS
 from hand100m_assets.video.selection import to_ranges
 
@@ -31,6 +31,10 @@ _LEAD_S: Final = 10.0
 """A stretch in the middle is decoded from so much earlier, so that no picture before it can be missing."""
 _DISCARD_FLAG: Final = 4
 """Of packets that an edit list hides. Source: libavcodec, AV_PKT_FLAG_DISCARD."""
+
+_FLAGS: Final = frozenset({"noaccurate_seek", "noautorotate"})
+_AS_CODED: Final = {"noautorotate": None, "reinit_filter": 0}
+"""ffmpeg turns by other angles than OpenCV, and begins to count anew where the size of the pictures changes."""
 
 ImageBgr = npt.NDArray[np.uint8]
 
@@ -54,7 +58,7 @@ class IndependentDecode:
     Attributes:
         path: The video file.
         stream_index: Of its picture track.
-        colour_rule: As in the extraction.
+        look: What the pictures are to look like.
         time_limit_s: For each run of ffmpeg.
         complaints: Lines that ffmpeg wrote at log level `error`, of all passes, without those that are known to
             touch no picture; very many are cut off.
@@ -62,7 +66,7 @@ class IndependentDecode:
 
     path: Path
     stream_index: int
-    colour_rule: ColourRule
+    look: PictureLook
     time_limit_s: float
     complaints: list[str] = field(default_factory=list)
 
@@ -76,7 +80,7 @@ class IndependentDecode:
         Raises:
             CannotCompareError: ffmpeg failed or took too long.
         """
-        picture = self._input()
+        picture = self._input(**_AS_CODED)
         if end is not None:
             picture = picture.filter("trim", end_frame=end)
         picture = picture.filter("settb", "1/1000").filter("setpts", "N").filter("select", _among("n", wanted))
@@ -90,7 +94,7 @@ class IndependentDecode:
         entry_s = float(times.shown_pts[first] * times.time_base) - _LEAD_S
         begins_inside = entry_s > float(times.shown_pts[0] * times.time_base)
         seek = {"ss": f"{entry_s:.3f}", "seek_timestamp": 1, "noaccurate_seek": None} if begins_inside else {}
-        picture = whole = self._input(**seek)
+        picture = whole = self._input(**_AS_CODED, **seek)
         if end < len(times.shown_pts):
             picture = whole.filter("trim", end_pts=times.shown_pts[end])
         picture = picture.filter("select", _among("pts", sorted(index_by_pts)))
@@ -129,10 +133,7 @@ class IndependentDecode:
         return ffmpeg.input(f"file:{self.path.absolute()}", **given)[str(self.stream_index)]
 
     def _pictures(self, picture: Any, time_base: Fraction) -> Iterator[tuple[int, ImageBgr]]:  # noqa: ANN401
-        # As OpenCV converts: bicubic, by fields where interlaced, chroma samples taken to lie where MPEG-2 has them.
-        matrix = {"in_color_matrix": "bt601"} if self.colour_rule == "opencv4" else {}
-        picture = picture.filter("scale", flags="bicubic", interl=-1, in_chroma_loc="left", **matrix)
-        out = picture.filter("format", "bgr24").output(
+        out = self.look.applied_to(picture).output(
             "pipe:",
             format="nut",
             vcodec="rawvideo",
@@ -152,9 +153,6 @@ class IndependentDecode:
         if status != 0:
             words = process.complaints[-1] if process.complaints else f"exit status {status}"
             raise CannotCompareError(f"ffmpeg gave up: {words}")
-
-
-_FLAGS: Final = frozenset({"noaccurate_seek"})
 
 
 def _among(variable: str, ascending: Sequence[int]) -> str:

@@ -15,6 +15,7 @@ from hand100m_assets.errors import RetryableError
 from hand100m_assets.layout import MANIFEST_FILE, check_video_id, frame_file_name
 from hand100m_assets.video.decode import ColourRule, DecodeReport, DecoderError
 from hand100m_assets.video.inbox import FileStamp
+from hand100m_assets.video.pictureconverter import PictureSize
 from hand100m_assets.video.selection import Selection, to_ranges
 
 MANIFEST_VERSION: Final = 1
@@ -59,6 +60,8 @@ class Manifest(BaseModel):
         libraries: Versions of what decoded and encoded.
         video: Header figures of the source, as `VideoInfo.to_row` gives them.
         frames: The JPEGs in this folder, ascending.
+        picture_sizes: What the decoder gave, before it was made one size: the first size, and each that came after it.
+        notes: What else a reader of these pictures should know, in sentences.
         frame_count_decoded: Frames that came out of the decoder in the last pass over the file.
         frame_count: Length of the video in frames, lost ones included; None if decoding stopped after the last wanted.
         frame_count_expected: What the file's index promises, less what an edit list hides; None when unknown.
@@ -85,6 +88,8 @@ class Manifest(BaseModel):
     libraries: dict[str, str]
     video: dict[str, Any]
     frames: list[FrameRecord]
+    picture_sizes: list[PictureSize] = []
+    notes: list[str] = []
     frame_count_decoded: int
     frame_count: int | None
     frame_count_expected: int | None
@@ -137,6 +142,7 @@ def decoding_facts(report: DecodeReport) -> dict[str, Any]:
     """Manifest fields about one decoding pass."""
     expected = report.expected_from_header
     return {
+        "picture_sizes": report.converter.sizes,
         "frame_count_decoded": report.frame_count_decoded,
         "frame_count": report.frame_count,
         "frame_count_expected": None if expected is None else expected - report.discarded_count,

@@ -8,7 +8,6 @@ from typing import TypeAlias
 import av.container
 import av.logging
 import av.packet
-import av.stream
 import av.video.stream
 
 from hand100m_assets.video.bitstream import Bitstream, UnsafeStreamError
@@ -44,7 +43,6 @@ class PacketReader:
         self._packets: Iterator[VideoPacket] = iter(())
 
     def __iter__(self) -> Iterator[VideoPacket]:
-        _leave_other_streams_unread(self._container, self._stream)
         self._packets = self._container.demux(self._stream)
         while True:
             packet = next(self._packets, None) if self._is_counted else self._next_heard()
@@ -111,9 +109,3 @@ class PacketReader:
 def _put_back(packet: VideoPacket, rest: Iterator[VideoPacket]) -> Iterator[VideoPacket]:
     yield packet
     yield from rest
-
-
-def _leave_other_streams_unread(container: av.container.InputContainer, stream: av.stream.Stream) -> None:
-    for other in container.streams:
-        if other.index != stream.index and hasattr(other, "discard"):
-            other.discard = av.stream.Discard.all

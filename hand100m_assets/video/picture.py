@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Final, Literal, TypeAlias
+from typing import Final
 
 import av.video.frame
 import av.video.stream
@@ -11,13 +11,12 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-ColourRule: TypeAlias = Literal["opencv5", "opencv4"]
-"""`opencv5` converts by the matrix that the stream names, `opencv4` always by BT.601, as those versions do.
+from hand100m_assets.video.pictureconverter import ColourRule, PictureConverter
 
-Compared with 4.10 this is the same bit for bit for 8-bit streams; more bits it rounds in another way.
-"""
+__all__ = ["ColourRule", "PickedFrame", "encode_jpeg", "frame_time_s"]
 
 _ROTATIONS: Final = {90: cv2.ROTATE_90_COUNTERCLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_CLOCKWISE}
+"""Only these: OpenCV shows a picture that is to be turned by any other angle as it was coded."""
 
 
 @dataclass(frozen=True)
@@ -28,11 +27,18 @@ class PickedFrame:
     pts: int | None
     time_s: float | None
     _frame: av.video.frame.VideoFrame = field(repr=False)
+    _converter: PictureConverter = field(repr=False, default_factory=PictureConverter)
 
     @classmethod
-    def of(cls, frame_index: int, frame: av.video.frame.VideoFrame, stream: av.video.stream.VideoStream) -> PickedFrame:
+    def of(
+        cls,
+        frame_index: int,
+        frame: av.video.frame.VideoFrame,
+        stream: av.video.stream.VideoStream,
+        converter: PictureConverter,
+    ) -> PickedFrame:
         """The frame with its time by the stream's clock."""
-        return cls(frame_index, frame.pts, frame_time_s(frame, stream), frame)
+        return cls(frame_index, frame.pts, frame_time_s(frame, stream), frame, converter)
 
     @property
     def image_bgr(self) -> npt.NDArray[np.uint8]:
@@ -40,19 +46,11 @@ class PickedFrame:
         return self.to_bgr("opencv5")
 
     def to_bgr(self, colour_rule: ColourRule) -> npt.NDArray[np.uint8]:
-        """The same by either version's rule for colours."""
-        source = "ITU601" if colour_rule == "opencv4" else None
-        # Left to itself each frame starts a thread a core, which live as long as the frame and cost time.
-        converted = self._frame.reformat(format="bgr24", src_colorspace=source, interpolation="BICUBIC", threads=1)
-        picture = converted.to_ndarray()
-        rotation = _ROTATIONS.get(rotation_of(self._frame))
+        """The same by either version's rule."""
+        picture = self._converter.to_bgr(self._frame, colour_rule)
+        rotation = _ROTATIONS.get(self._converter.rotation_deg)
         turned = picture if rotation is None else cv2.rotate(picture, rotation)
         return np.asarray(turned, dtype=np.uint8)
-
-
-def rotation_of(frame: av.video.frame.VideoFrame) -> int:
-    """Counter-clockwise turn in degrees, 0 to 359, that a frame's metadata asks for."""
-    return round(frame.rotation) % 360
 
 
 def frame_time_s(frame: av.video.frame.VideoFrame, stream: av.video.stream.VideoStream) -> float | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Final
@@ -16,7 +16,13 @@ from hand100m_assets.errors import RetryableError, VideoUnreadableError
 from hand100m_assets.video.inbox import FileStamp
 from hand100m_assets.video.mp4boxes import Mp4Outline, read_outline
 from hand100m_assets.video.mp4tables import refuse_impossible_tables
-from hand100m_assets.video.picture import rotation_of
+from hand100m_assets.video.pictureconverter import PictureConverter
+from hand100m_assets.video.picturetrack import (
+    choose_picture_track,
+    leave_other_tracks_unread,
+    rotation_deg_of,
+    tracks_not_taken,
+)
 
 _OPEN_OPTIONS: Final = {
     # A playlist renamed to .mp4 must not make us read other files or the network.
@@ -28,7 +34,6 @@ MAX_PIXELS: Final = 8192 * 8192
 
 _ENDLESS: Final = frozenset({"mpegts", "mpeg", "h264", "hevc"})
 """Formats without a header for the whole file: ffmpeg derives the duration from what is there."""
-_PACKETS_TO_FIRST_FRAME: Final = 120
 _AGAIN: Final = "Download it again."
 
 
@@ -47,7 +52,9 @@ class VideoInfo:
         height_px: Height as shown, after rotation.
         coded_width_px: Width before rotation.
         coded_height_px: Height before rotation.
-        rotation_deg: Counter-clockwise turn that the metadata asks for, 0 to 359; None when no frame could be decoded.
+        rotation_deg: Counter-clockwise turn that the container asks for, 0 to 359.
+        track_index: Which of the file's tracks holds the pictures that are taken.
+        tracks_not_taken: A few words about each other picture track; None when there is none.
         frame_rate_fps: Average rate from the header, exact; None when it does not say.
         frame_count_from_header: Number of frames in the index; None unless the container is a plain mp4 or mov.
         duration_from_header_s: Length of the video stream, or of the container where the stream gives none.
@@ -68,7 +75,9 @@ class VideoInfo:
     height_px: int
     coded_width_px: int
     coded_height_px: int
-    rotation_deg: int | None
+    rotation_deg: int
+    track_index: int
+    tracks_not_taken: str | None
     frame_rate_fps: Fraction | None
     frame_count_from_header: int | None
     duration_from_header_s: float | None
@@ -77,11 +86,16 @@ class VideoInfo:
     missing_bytes: int
     has_promised_end: bool
 
-    def rotated(self, rotation_deg: int) -> VideoInfo:
-        """The same, now that a frame has told the rotation."""
-        size = (self.coded_width_px, self.coded_height_px)
-        width_px, height_px = reversed(size) if rotation_deg in (90, 270) else size
-        return replace(self, rotation_deg=rotation_deg, width_px=width_px, height_px=height_px)
+    @property
+    def note_on_tracks(self) -> str | None:
+        """Which track was taken, where there was a choice."""
+        if self.tracks_not_taken is None:
+            return None
+        return f"The pictures are those of track {self.track_index}. Not taken: track {self.tracks_not_taken}."
+
+    def converter(self) -> PictureConverter:
+        """What makes this video's pictures."""
+        return PictureConverter((self.coded_width_px, self.coded_height_px), self.rotation_deg)
 
     def to_row(self) -> dict[str, Any]:
         """Flat JSON values; the rate as `frame_rate_num_from_header` and `frame_rate_den_from_header`."""
@@ -93,7 +107,7 @@ class VideoInfo:
 
 
 def probe_video(path: Path) -> VideoInfo:
-    """Read the headers and turn one frame over to learn the rotation; milliseconds, whatever the file's length.
+    """Read the headers; milliseconds, whatever the file's length.
 
     Raises:
         VideoUnreadableError: Not a video, without a picture track, or cut before its index; download it again.
@@ -102,9 +116,7 @@ def probe_video(path: Path) -> VideoInfo:
     stamp = stamp_video(path)
     container, stream = open_video(path)
     with container:
-        info = describe_video(path, stamp, container, stream, read_outline(path))
-        rotation_deg = _first_rotation_deg(container, stream)
-    return info if rotation_deg is None else info.rotated(rotation_deg)
+        return describe_video(path, stamp, container, stream, read_outline(path))
 
 
 def describe_video(
@@ -114,8 +126,11 @@ def describe_video(
     stream: av.video.stream.VideoStream,
     outline: Mp4Outline,
 ) -> VideoInfo:
-    """What the headers of an open file say; the rotation, which a frame has to tell, is not known yet."""
+    """What the headers of an open file say."""
     context, rate = stream.codec_context, stream.average_rate
+    rotation_deg = rotation_deg_of(container, stream)
+    coded_size = (context.width, context.height)
+    width_px, height_px = reversed(coded_size) if rotation_deg in (90, 270) else coded_size
     return VideoInfo(
         path=path,
         size_bytes=stamp.size_bytes,
@@ -123,11 +138,13 @@ def describe_video(
         container=container.format.name,
         codec=context.name,
         pixel_format=context.pix_fmt,
-        width_px=context.width,
-        height_px=context.height,
+        width_px=width_px,
+        height_px=height_px,
         coded_width_px=context.width,
         coded_height_px=context.height,
-        rotation_deg=None,
+        rotation_deg=rotation_deg,
+        track_index=stream.index,
+        tracks_not_taken="; track ".join(tracks_not_taken(container, stream)) or None,
         frame_rate_fps=Fraction(rate) if rate else None,
         frame_count_from_header=frame_count_from_header(stream, outline),
         duration_from_header_s=_duration_from_header_s(container, stream, outline),
@@ -177,8 +194,8 @@ def open_video(path: Path) -> tuple[av.container.InputContainer, av.video.stream
         ) from error
     except (av.error.FFmpegError, UnicodeError) as error:
         raise _unreadable(path, error) from error
-    stream = container.streams.best("video")
-    if not isinstance(stream, av.video.stream.VideoStream):
+    stream = choose_picture_track(container)
+    if stream is None:
         container.close()
         raise VideoUnreadableError("no picture track: it holds only sound or data", where=path, fix=_AGAIN)
     if stream.codec_context is None:
@@ -190,6 +207,7 @@ def open_video(path: Path) -> tuple[av.container.InputContainer, av.video.stream
         what = f"pictures of {width_px} x {height_px} pixels, more than the {MAX_PIXELS:,} that are allowed"
         raise VideoUnreadableError(what, where=path, fix="Scale it down, or leave it out.")
     stream.codec_context.options = {"max_pixels": str(MAX_PIXELS)}
+    leave_other_tracks_unread(container, stream)
     return container, stream
 
 
@@ -212,18 +230,6 @@ def _unreadable(path: Path, error: Exception) -> VideoUnreadableError:
 def frame_count_from_header(stream: av.video.stream.VideoStream, outline: Mp4Outline) -> int | None:
     """Number of frames in the index, or None where that figure is known to be absent or nonsense."""
     return stream.frames if outline.is_mp4 and not outline.is_fragmented and stream.frames > 0 else None
-
-
-def _first_rotation_deg(container: av.container.InputContainer, stream: av.video.stream.VideoStream) -> int | None:
-    try:
-        for count, packet in enumerate(container.demux(stream)):
-            for frame in packet.decode():
-                return rotation_of(frame)
-            if count > _PACKETS_TO_FIRST_FRAME:
-                break
-    except av.error.FFmpegError:
-        pass  # damage at the start: the decoder will say so, the headers are still worth having
-    return None
 
 
 def _seconds(ticks: int | None, time_base: Fraction | None) -> float | None:

@@ -7,7 +7,7 @@ from typing import Final, Literal, NamedTuple
 
 import av.video.frame
 
-from hand100m_assets.video.picture import rotation_of
+from hand100m_assets.video.pictureconverter import PictureConverter
 from hand100m_assets.video.probe import VideoInfo
 
 MAX_ERRORS_KEPT: Final = 100
@@ -25,7 +25,8 @@ class DecodeReport:
     """Filled in as the decoding goes, final once the frames are used up.
 
     Attributes:
-        video: What the headers say, and once a frame has come out its rotation; None before the file is opened.
+        video: What the headers say; None before the file is opened.
+        converter: Makes the pictures, and knows what is to be said of them.
         mode: Which way was taken: `full` decodes every packet, `selective` only what wanted frames depend on.
         why_full: Why the selective way was not taken, or was given up; None when it was.
         packet_count: Packets read, those not shown included.
@@ -46,6 +47,7 @@ class DecodeReport:
     """
 
     video: VideoInfo | None = None
+    converter: PictureConverter = field(default_factory=PictureConverter)
     mode: Literal["selective", "full"] = "full"
     why_full: str | None = None
     packet_count: int = 0
@@ -63,11 +65,10 @@ class DecodeReport:
     packets_lost: bool = False
     stopped_early: bool = False
 
-    def saw(self, frame: av.video.frame.VideoFrame) -> None:
-        """Count a frame that came out; the first one tells the rotation."""
+    def saw(self, frame_index: int, frame: av.video.frame.VideoFrame) -> None:
+        """Count a frame that came out, and note its size."""
         self.frame_count_decoded += 1
-        if self.video is not None and self.video.rotation_deg is None:
-            self.video = self.video.rotated(rotation_of(frame))
+        self.converter.saw(frame_index, frame)
 
     def add_error(self, frame_index_at: int, words: str) -> None:
         """Count a complaint and keep its words unless there are very many."""

@@ -185,10 +185,9 @@ class SelectiveDecode:
         for frame in decoded.frames:
             index = self._index_of(frame)
             if self._selection.wants(index):
-                yield PickedFrame.of(index, frame, self._stream)
+                yield PickedFrame.of(index, frame, self._stream, self._report.converter)
 
     def _index_of(self, frame: av.video.frame.VideoFrame) -> int:
-        self._report.saw(frame)
         index = None if frame.pts is None else self._awaited.pop(frame.pts, None)
         if index is None or index <= self._last_index:
             raise UnsafeStreamError("a frame that came out of turn")
@@ -198,6 +197,9 @@ class SelectiveDecode:
             raise UnsafeStreamError("interlaced frames")
         if self._stream.codec_context.reorder_depth != self._reorder_depth:
             raise UnsafeStreamError("reordering that grew within the stream")
+        self._report.saw(index, frame)
+        if len(self._report.converter.sizes) > 1:
+            raise UnsafeStreamError("a picture size that changes within the track")
         self._last_index = index
         return index
 
