@@ -77,9 +77,10 @@ class RuleTables:
         hands = self.hands.select("row_index", "hand_id", "image_id", "video_id", "box_px").join(
             sizes, on="image_id", how="left", maintain_order="left"
         )
+        # Never one side of the image's and one of the video's.
+        has_own = pl.col("width_px").is_not_null() & pl.col("height_px").is_not_null()
         return hands.join(self._videos, on="video_id", how="left", maintain_order="left").with_columns(
-            pl.coalesce("width_px", "video_width_px").alias("width_px"),
-            pl.coalesce("height_px", "video_height_px").alias("height_px"),
+            pl.when(has_own).then(side).otherwise(f"video_{side}").alias(side) for side in ("width_px", "height_px")
         )
 
     @property

@@ -117,6 +117,13 @@ def test_the_size_in_the_file_comes_before_that_of_the_video(tmp_path: Path) -> 
     assert broken(tmp_path, document, inventory=None) == {"box_outside_image": 1}
 
 
+def test_a_size_is_the_images_or_the_videos_and_never_half_of_each(tmp_path: Path) -> None:
+    document = sound_set()
+    document["images"][0] |= {"width": 100, "height": "tall"}
+    assert broken(tmp_path, document) == {"value_left_out": 1, "image_size_differs": 1}
+    assert "box_outside_image" not in broken(tmp_path, document, inventory=None)
+
+
 def gaps(tmp_path: Path, document: Raw, **known: Any) -> dict[str, tuple[int | None, int, bool]]:
     """Of each rule that could not judge everything: rows judged, rows not judged, whether it saw nothing."""
     ingest_file(write(tmp_path / "Hand100M_Ego4D_50k_v1-1.json", document), tmp_path / "out")
