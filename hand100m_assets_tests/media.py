@@ -145,6 +145,13 @@ def _with_audio(path: Path) -> None:
     _run(ffmpeg.output(_pattern(), tone, str(path), **options))
 
 
+def with_sound(clip: Path, path: Path) -> Path:
+    """A copy of a clip beside a sound track."""
+    tone = ffmpeg.input("sine=frequency=440:sample_rate=44100", f="lavfi", t=2)
+    _run(ffmpeg.output(ffmpeg.input(str(clip)), tone, str(path), vcodec="copy", acodec="aac"))
+    return path
+
+
 def _audio_only(path: Path) -> None:
     tone = ffmpeg.input("sine=frequency=440:sample_rate=44100", f="lavfi", t=2)
     _run(tone.output(str(path), acodec="aac"))

@@ -67,26 +67,44 @@ Source: ITU-T H.264, 7.4.1; ITU-T H.265, 7.4.2.
 """
 
 _NO_START_CODE: Final = re.compile(rb"\0\0(?:\0+[^\0\x01]|\x02)")
-_PADDING_BYTES: Final = 8
-"""Some encoders and muxers leave a few zeros behind a unit; so many are none of theirs."""
+_ERASED: Final = b"\xff" * 64
+"""Flash memory that was erased and never written. No entropy coder writes so many."""
+H264_BY_THE_WAY: Final = frozenset({6, 9, 12})
+"""SEI, access unit delimiter, filler: no sample of a picture depends on them."""
+HEVC_BY_THE_WAY: Final = frozenset({35, 38, 39, 40})
+"""Access unit delimiter, filler, SEI."""
 
 
-def units_hold_hole(data: Data, length_bytes: int) -> bool:
+def units_hold_hole(data: Data, length_bytes: int, kind_of: Callable[[int], int], by_the_way: frozenset[int]) -> bool:
     """Whether a packet of H.264 or HEVC with length prefixes holds what no encoder wrote.
 
     More lenient than the readers below, which need not understand what they can refuse.
     """
-    for start, end in _plain_units(data, length_bytes):
-        unit = bytes(data[start:end])
-        text = unit.rstrip(b"\0")
-        if len(unit) - len(text) >= _PADDING_BYTES or _UNESCAPED.search(text):
-            return True
-    return False
+    units = _plain_units(data, length_bytes)
+    return any(
+        start < end and kind_of(data[start]) not in by_the_way and holds_hole(data, start, end) for start, end in units
+    )
+
+
+def holds_hole(data: Data, start: int, end: int) -> bool:
+    """The same for one unit. Zeros at its end are not looked at: encoders write them to fill up to a constant rate."""
+    unit = bytes(data[start:end]).rstrip(b"\0")
+    return _UNESCAPED.search(unit) is not None or _ERASED in unit
+
+
+def h264_kind(header: int) -> int:
+    """Kind of a unit of H.264 by its first byte. Source: ITU-T H.264, 7.3.1."""
+    return header & 31
+
+
+def hevc_kind(header: int) -> int:
+    """Kind of a unit of HEVC by its first byte. Source: ITU-T H.265, 7.3.1.2."""
+    return header >> 1
 
 
 def holds_idr(data: Data, length_bytes: int) -> bool:
     """Whether a packet of H.264 with length prefixes begins anew, without anything before it."""
-    return any(end > start and data[start] & 31 == 5 for start, end in _plain_units(data, length_bytes))
+    return any(end > start and h264_kind(data[start]) == 5 for start, end in _plain_units(data, length_bytes))
 
 
 def _plain_units(data: Data, length_bytes: int) -> Iterator[tuple[int, int]]:
@@ -123,6 +141,8 @@ class _NalBitstream:
     """What H.264 and HEVC have in common: units after their length, parameter sets that never change."""
 
     _parameter_sets: frozenset[int]
+    _by_the_way: frozenset[int]
+    _kind_of: Callable[[int], int]
 
     def __init__(self, length_bytes: int, known_sets: frozenset[bytes]) -> None:
         self._length_bytes = length_bytes
@@ -136,7 +156,7 @@ class _NalBitstream:
             position = start + int.from_bytes(data[position:start], "big")
             if not start + least_bytes <= position <= end:
                 raise UnsafeStreamError("a malformed packet")
-            if _UNESCAPED.search(data, start, position):
+            if type(self)._kind_of(data[start]) not in self._by_the_way and holds_hole(data, start, position):
                 raise UnsafeStreamError(HOLE)
             yield start, position
 
@@ -152,8 +172,8 @@ class H264Bitstream(_NalBitstream):
     """H.264 with length prefixes, as mp4 and mkv carry it. Source: ITU-T H.264, 7.3.1, 7.4.1; ISO/IEC 14496-15."""
 
     _parameter_sets = frozenset({7, 8})
-    _HARMLESS = frozenset({6, 9, 12})
-    """SEI, access unit delimiter, filler."""
+    _by_the_way = H264_BY_THE_WAY
+    _kind_of = staticmethod(h264_kind)
     _IDR = 5
 
     def __init__(self, extradata: bytes | None) -> None:
@@ -170,7 +190,7 @@ class H264Bitstream(_NalBitstream):
         slices = _Slices()
         for start, end in self._units(data, least_bytes=2):
             header = data[start]
-            kind = header & 31
+            kind = h264_kind(header)
             if header & 0x80:
                 raise UnsafeStreamError("a malformed packet")
             if kind in (1, self._IDR):
@@ -178,7 +198,7 @@ class H264Bitstream(_NalBitstream):
                 slices.first_count += data[start + 1] >> 7  # first_mb_in_slice, where 0 is a single set bit
                 slices.idr_count += kind == self._IDR
                 slices.is_reference |= header & 0x60 != 0
-            elif kind not in self._HARMLESS:
+            elif kind not in self._by_the_way:
                 self._insist_on_known(kind, data[start:end])
         return slices.nature()
 
@@ -187,8 +207,8 @@ class HevcBitstream(_NalBitstream):
     """HEVC with length prefixes, one layer. Source: ITU-T H.265, 7.3.1, 7.4.2.2; ISO/IEC 14496-15."""
 
     _parameter_sets = frozenset({32, 33, 34})
-    _HARMLESS = frozenset({35, 38, 39, 40})
-    """Access unit delimiter, filler, SEI."""
+    _by_the_way = HEVC_BY_THE_WAY
+    _kind_of = staticmethod(hevc_kind)
     _PICTURES = frozenset({*range(10), 19, 20, 21})
     """Trailing, TSA, STSA, RADL, RASL, IDR, CRA. Not BLA: for its sake the decoder withholds pictures."""
     _IDR = frozenset({19, 20})
@@ -204,7 +224,7 @@ class HevcBitstream(_NalBitstream):
         """As `Bitstream.nature`."""
         slices = _Slices()
         for start, end in self._units(data, least_bytes=3):
-            kind = data[start] >> 1
+            kind = hevc_kind(data[start])
             if data[start] & 0x81 or data[start + 1] != 1:
                 raise UnsafeStreamError("HEVC with layers, or a malformed packet")
             if kind in self._PICTURES:
@@ -214,7 +234,7 @@ class HevcBitstream(_NalBitstream):
                 slices.is_reference |= kind >= 16 or kind & 1 == 1
                 if kind >= 16 and data[start + 2] & 0x40:
                     raise UnsafeStreamError("a key frame that cancels the pictures before it")
-            elif kind not in self._HARMLESS:
+            elif kind not in self._by_the_way:
                 self._insist_on_known(kind, data[start:end])
         return slices.nature()
 

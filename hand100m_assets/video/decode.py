@@ -16,6 +16,7 @@ import av.video.stream
 from hand100m_assets.video.bitstream import UnsafeStreamError
 from hand100m_assets.video.complaints import complaints_in, listen_to_libraries
 from hand100m_assets.video.fulldecode import FullDecode
+from hand100m_assets.video.losses import WATCHED_FORMATS
 from hand100m_assets.video.mp4boxes import read_outline
 from hand100m_assets.video.picture import ColourRule, PickedFrame
 from hand100m_assets.video.probe import describe_video, open_video, packets_promised, stamp_video
@@ -85,7 +86,8 @@ def decode_frames(
         if outline.fault:
             report.add_error(0, outline.fault)
             why_full = why_full or outline.fault
-        if report.expected_from_header is None and complaints_in(lines):
+        is_watched = container.format.name in WATCHED_FORMATS
+        if report.expected_from_header is None and complaints_in(lines) and not is_watched:
             words = f"reading: {complaints_in(lines)[0]}"
             report.add_error(0, words)
             report.packets_lost = True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import av.container
@@ -14,7 +15,8 @@ import av.video.stream
 
 from hand100m_assets.video.bitstream import HOLE
 from hand100m_assets.video.complaints import complaints_in, decode_packet
-from hand100m_assets.video.losses import LOSSY_FORMATS, HoleWatch, loss_watch
+from hand100m_assets.video.holes import HoleWatch
+from hand100m_assets.video.losses import LOSSY_FORMATS, WATCHED_FORMATS, loss_watch
 from hand100m_assets.video.picture import PickedFrame, frame_time_s
 from hand100m_assets.video.probe import VideoInfo
 from hand100m_assets.video.report import DecodeReport
@@ -52,8 +54,10 @@ class FullDecode:
         self._is_lossy = container.format.name in LOSSY_FORMATS
         is_one_frame_each = stream.codec_context.name in ONE_FRAME_EACH and not self._is_lossy
         self._timeline = Timeline(is_one_frame_each=is_one_frame_each)
-        self._losses = loss_watch(container.format.name, stream)
-        self._holes = HoleWatch(stream)
+        path = Path(container.name)
+        self._is_watched = container.format.name in WATCHED_FORMATS
+        self._losses = loss_watch(path, container.format.name, stream)
+        self._holes = HoleWatch(path, stream)
         self._held: dict[int, PickedFrame] = {}
         self._end_s = 0.0
         self._has_leftovers = False
@@ -67,6 +71,7 @@ class FullDecode:
                 return
             self._decode(packet)
             yield from self._decided()
+        self._note_loss(self._losses.loss_at_end())
         self._decode(None)
         if self._broken_from is not None:
             self._timeline.lose_count()
@@ -90,11 +95,11 @@ class FullDecode:
             if packet is None or packet.size == 0:
                 return
             self._notice_leap(packet)
-            yield packet
+            yield self._losses.unmarked(packet)
 
     def _notice_losses(self, complaints: list[str]) -> None:
-        """Where a header counts packets, a lack of them is known in the end; elsewhere the reader's word is all."""
-        if complaints and self._report.expected_from_header is None:
+        """Where nothing else tells of a lack of packets, the reader's word is all."""
+        if complaints and not self._is_watched and self._report.expected_from_header is None:
             self._report.add_error(self._timeline.frame_count, f"reading: {complaints[0]}")
             self._report.packets_lost = True
         if self._report.packets_lost:
@@ -143,7 +148,6 @@ class FullDecode:
             self._timeline.lose_count()
 
     def _take(self, frame: av.video.frame.VideoFrame) -> None:
-        self._note_loss(self._losses.loss_before_frame(frame.pts))
         self._end_s = max(self._end_s, frame_time_s(frame, self._stream) or 0.0)
         if frame.interlaced_frame:
             self._timeline.is_one_frame_each = False  # its two fields may come in two packets
@@ -169,7 +173,7 @@ class FullDecode:
         return self._timeline.frame_count > last_wanted and self._timeline.decided_count > last_wanted
 
     def _compare_with_duration(self) -> None:
-        if self._report.expected_from_header is None:
+        if self._report.expected_from_header is None and not self._is_watched:
             shortfall = duration_shortfall(self._report.video, self._end_s)
             if shortfall:
                 self._report.add_error(self._timeline.frame_count, shortfall)

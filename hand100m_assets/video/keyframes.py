@@ -12,18 +12,25 @@ from collections.abc import Iterator
 from hand100m_assets.video.bitstream import HOLE, REFERENCE, RESTART, Data, PacketNature, UnsafeStreamError
 
 _MALFORMED = "a malformed packet"
-_ZEROS = re.compile(rb"\0{32}")
-"""An arithmetic coder does not write so many zeros; an overwritten block of a file has mostly more."""
+_VP9_RUN = re.compile(rb"\0{32}|\xff{32}")
+_AV1_RUN = re.compile(rb"\0{48}|\xff{48}")
+"""An arithmetic coder hardly writes so many bytes that are alike; an overwritten block of a file has mostly more."""
+_AV1_BY_THE_WAY = frozenset({5, 15})
+"""Metadata and padding."""
 
 
-def zeros_hold_hole(data: Data) -> bool:
-    """Whether a packet of VP9 or AV1 holds what no encoder wrote."""
-    return _ZEROS.search(data) is not None
+def vp9_holds_hole(data: Data) -> bool:
+    """Whether a packet of VP9 holds what no encoder wrote; zeros at its end may be there to fill it up."""
+    return _VP9_RUN.search(bytes(data).rstrip(b"\0")) is not None
 
 
-def _insist_on_no_hole(data: Data) -> None:
-    if zeros_hold_hole(data):
-        raise UnsafeStreamError(HOLE)
+def av1_holds_hole(data: Data) -> bool:
+    """The same of AV1. Any of its units may be filled up with zeros, and padding may hold anything."""
+    try:
+        places = [(start, end) for kind, start, end in _av1_units(data) if kind not in _AV1_BY_THE_WAY]
+    except UnsafeStreamError:
+        places = [(0, len(data))]
+    return any(_AV1_RUN.search(bytes(data[start:end]).rstrip(b"\0")) for start, end in places)
 
 
 class Vp9Bitstream:
@@ -31,7 +38,8 @@ class Vp9Bitstream:
 
     def nature(self, data: Data) -> PacketNature:
         """As `Bitstream.nature`."""
-        _insist_on_no_hole(data)
+        if vp9_holds_hole(data):
+            raise UnsafeStreamError(HOLE)
         headers = [_vp9_header(data[start:end]) for start, end in _vp9_frames(data)]
         if sum(is_shown for _, is_shown in headers) != 1:
             raise UnsafeStreamError("a packet that does not hold exactly one shown picture")
@@ -82,7 +90,8 @@ class Av1Bitstream:
 
     def nature(self, data: Data) -> PacketNature:
         """As `Bitstream.nature`."""
-        _insist_on_no_hole(data)
+        if av1_holds_hole(data):
+            raise UnsafeStreamError(HOLE)
         shown_count, first_is_key, has_sequence_header = 0, None, False
         for kind, start, end in _av1_units(data):
             if kind in self._FRAME_HEADERS:

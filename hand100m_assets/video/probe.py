@@ -13,6 +13,7 @@ import av.error
 import av.video.stream
 
 from hand100m_assets.errors import RetryableError, VideoUnreadableError
+from hand100m_assets.video.avichunks import avi_promises_end
 from hand100m_assets.video.inbox import FileStamp
 from hand100m_assets.video.mp4boxes import Mp4Outline, read_outline
 from hand100m_assets.video.mp4tables import refuse_impossible_tables
@@ -151,8 +152,14 @@ def describe_video(
         start_time_s=_seconds(stream.start_time, stream.time_base),
         has_audio=bool(container.streams.audio),
         missing_bytes=outline.missing_bytes,
-        has_promised_end=outline.has_promised_end if outline.is_mp4 else container.format.name not in _ENDLESS,
+        has_promised_end=_has_promised_end(path, container.format.name, outline),
     )
+
+
+def _has_promised_end(path: Path, format_name: str, outline: Mp4Outline) -> bool:
+    if format_name == "avi":
+        return avi_promises_end(path)
+    return outline.has_promised_end if outline.is_mp4 else format_name not in _ENDLESS
 
 
 def stamp_video(path: Path) -> FileStamp:

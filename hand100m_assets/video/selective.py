@@ -8,15 +8,17 @@ inside the slices of dropped packets goes unseen, and it touches no frame that i
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Final
 
 import av.container
 import av.video.frame
 import av.video.stream
 
-from hand100m_assets.video.bitstream import Bitstream, H264Bitstream, HevcBitstream, UnsafeStreamError
+from hand100m_assets.video.bitstream import HOLE, Bitstream, H264Bitstream, HevcBitstream, UnsafeStreamError
 from hand100m_assets.video.complaints import decode_packet
 from hand100m_assets.video.fulldecode import duration_shortfall
+from hand100m_assets.video.holes import TailWatch
 from hand100m_assets.video.keyframes import Av1Bitstream, Vp9Bitstream
 from hand100m_assets.video.losses import LOSSY_FORMATS
 from hand100m_assets.video.packetreader import PacketReader, VideoPacket
@@ -74,6 +76,7 @@ class SelectiveDecode:
         is_counted = report.expected_from_header is not None
         self._reader = PacketReader(container, stream, selection, self._bitstream, index, is_counted=is_counted)
         self._order: PresentationOrder[VideoPacket] = PresentationOrder()
+        self._tails = TailWatch(Path(container.name))
         self._reorder_depth = stream.codec_context.reorder_depth
         self._waiting: list[Placed[VideoPacket]] = []
         self._waiting_bytes = 0
@@ -132,6 +135,8 @@ class SelectiveDecode:
             raise UnsafeStreamError("a packet cut or marked corrupt")
         if packet.has_sidedata("new_extradata"):
             raise UnsafeStreamError("codec parameters that change within the stream")
+        if self._tails.finds(packet):
+            raise UnsafeStreamError(HOLE)
         return packet
 
     def _meet(self, placed: Placed[VideoPacket]) -> Iterator[PickedFrame]:

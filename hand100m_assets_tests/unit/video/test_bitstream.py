@@ -114,9 +114,9 @@ def unit(*data: int) -> bytes:
         (unit(0x41, 0x80)[:-1], "malformed"),
         (unit(0x41, 0x80) + b"\0\0", "malformed"),
         (unit(0x41, 0x80, 0, 0, 1), "no coded picture holds"),
-        (unit(0x41, 0x80, 0, 0, 0, 0), "no coded picture holds"),
+        (unit(0x41, 0x80, 0, 0, 0, 0, 9), "no coded picture holds"),
+        (unit(0x41, 0x80, *[0xFF] * 64), "no coded picture holds"),
         (unit(0x41, 0x80, 0, 0, 3, 4), "no coded picture holds"),
-        (unit(0x41, 0x80, 0, 0), "no coded picture holds"),
         (unit(0x74, 0x80), "type 20"),
         (unit(0x6E, 0x80), "type 14"),
         (unit(0x42, 0x80), "type 2"),
@@ -136,6 +136,9 @@ def test_h264_packets_that_are() -> None:
     assert not reference.is_restart
     assert not reference.is_disposable
     assert reader.nature(unit(0x01, 0x9A, 0, 0, 3, 1, 0, 0, 9, 0, 0, 3)).is_disposable
+    for zeros in (2, 3, 500):  # an encoder that fills up to a constant rate
+        assert reader.nature(unit(0x06, 5, *[0] * 9, 7) + unit(0x01, 0x9A, *[0] * zeros)).is_disposable
+    assert reader.nature(unit(0x01, 0x9A) + unit(0x0C, *[0xFF] * 99, 0x80)).is_disposable
     known = bytes.fromhex("68ebe3cb22")
     assert reader.nature(unit(*known) + unit(0x01, 0x9A)).is_disposable
 

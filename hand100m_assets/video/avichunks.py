@@ -1,0 +1,149 @@
+"""The chain of an AVI file's chunks: whether every packet of a track was read, and in its place.
+
+ffmpeg's reader, when it has lost its way, goes on at the next thing that looks like a chunk, and numbers what it finds.
+The index is no evidence: recorders that were switched off leave none, repairs leave a wrong one, and pictures are read
+without it. But each chunk says how long it is, so from a chunk that is whole the next one is found; where none is,
+something was lost.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+from math import inf
+from pathlib import Path
+from typing import BinaryIO, Final, NamedTuple
+
+HEADER_BYTES: Final = 8
+_LIST_BYTES: Final = 12
+_OPENED_LISTS: Final = frozenset({b"movi", b"rec "})
+_MAX_HEADERS_BYTES: Final = 2**22
+"""Of a list of headers so much is looked through for the places of OpenDML's indexes."""
+_SUPER_INDEX_ENTRY_BYTES: Final = 16
+_SUPER_INDEX: Final = re.compile(rb"indx.{4}\x04\0\0\0(.{4})\d\d[ -~]{2}\0{12}", re.DOTALL)
+_MAX_PARTS: Final = 1024
+_KNOWN_KINDS: Final = re.compile(rb"\d\d[ -~]{2}|ix\d\d|JUNK|LIST|RIFF|idx1")
+_UNKNOWN_SIZES: Final = frozenset({0, 0xFFFFFFFF})
+"""What stands for the size of a list in a file that was written to a pipe, or whose recorder was switched off."""
+
+MISSING: Final = "packets are missing: the file's chunks do not follow each other here"
+CUT: Final = "packets are missing: the file ends before its chunks do"
+
+
+class _Chunk(NamedTuple):
+    kind: bytes
+    at: int
+    size_bytes: int
+
+    def is_of(self, track: int) -> bool:
+        """Whether it holds a packet of this track, and not its palette or its index."""
+        suffix = self.kind[2:]
+        return self.size_bytes > 0 and self.kind[:2] == b"%02d" % track and suffix not in (b"pc", b"ix")
+
+
+class AviChunks:
+    """A walk over the chunks of one file, in step with the packets that a reader gives.
+
+    Source: Microsoft, AVI RIFF File Reference; OpenDML AVI File Format Extensions 1.02.
+    """
+
+    def __init__(self, path: Path, track: int) -> None:
+        self._file: BinaryIO = path.open("rb")
+        self._size_bytes = path.stat().st_size
+        self._track = track
+        self._at = 0
+        self._is_after_odd = False
+        self._promised_end = 0
+        self._is_over = False
+
+    def promises_end(self) -> bool:
+        """Whether anything before the first packet says where the pictures end; call nothing else afterwards."""
+        while self._promised_end == 0 and (chunk := self._next()) is not None:
+            if chunk.kind[:2].isdigit():
+                break
+        self._stop()
+        return self._promised_end > 0
+
+    def loss_before(self, position: int | None) -> str | None:
+        """Words for what is missing before the packet whose first byte is at this position; told once."""
+        if self._is_over or position is None or position < 0:
+            self._stop()  # tracks that the reader takes apart by itself (DV) have no places
+            return None
+        chunk = self._next_of_track()
+        if chunk is not None and chunk.at + HEADER_BYTES == position:
+            return None
+        self._stop()
+        return MISSING
+
+    def loss_at_end(self) -> str | None:
+        """The same after the last packet."""
+        if self._is_over:
+            return None
+        is_another_there = self._next_of_track() is not None
+        self._stop()
+        if is_another_there or self._at < min(self._promised_end or inf, self._size_bytes):
+            return MISSING
+        return CUT if max(self._promised_end, self._at - 1) > self._size_bytes else None
+
+    def _stop(self) -> None:
+        self._is_over = True
+        self._file.close()
+
+    def _next_of_track(self) -> _Chunk | None:
+        while (chunk := self._next()) is not None:
+            if chunk.is_of(self._track):
+                return chunk
+        return None
+
+    def _next(self) -> _Chunk | None:
+        """The next chunk, of any track; None where there is none: at the end, or after a loss."""
+        unpadded = self._read_header(self._at - 1) if self._is_after_odd else None
+        chunk = unpadded if unpadded and _KNOWN_KINDS.fullmatch(unpadded.kind) else self._read_header(self._at)
+        if chunk is None:
+            return None
+        if chunk.kind in (b"RIFF", b"LIST"):
+            return self._open_list(chunk)
+        self._go_past(chunk)
+        return chunk
+
+    def _go_past(self, chunk: _Chunk) -> None:
+        """Some writers leave out the byte that makes an odd chunk even."""
+        self._is_after_odd = chunk.size_bytes & 1 == 1
+        self._at = chunk.at + HEADER_BYTES + chunk.size_bytes + self._is_after_odd
+
+    def _read_header(self, at: int) -> _Chunk | None:
+        self._file.seek(at)
+        header = self._file.read(HEADER_BYTES)
+        if len(header) < HEADER_BYTES or not all(32 <= letter < 127 for letter in header[:4]):
+            return None
+        kind, size_bytes = struct.unpack("<4sI", header)
+        return _Chunk(kind, at, size_bytes)
+
+    def _open_list(self, chunk: _Chunk) -> _Chunk:
+        """Go into a list of chunks, or past one of headers."""
+        self._file.seek(chunk.at + HEADER_BYTES)
+        kind = self._file.read(4)
+        end = chunk.at + HEADER_BYTES + chunk.size_bytes
+        if kind == b"movi" and chunk.size_bytes not in _UNKNOWN_SIZES:
+            self._promised_end = max(self._promised_end, end)
+        if chunk.kind == b"RIFF" or kind in _OPENED_LISTS:
+            self._at, self._is_after_odd = chunk.at + _LIST_BYTES, False
+        else:
+            self._go_past(chunk)
+        if kind == b"hdrl":
+            self._note_indexes(self._file.read(min(chunk.size_bytes, _MAX_HEADERS_BYTES)))
+        return chunk._replace(size_bytes=0)
+
+    def _note_indexes(self, headers: bytes) -> None:
+        """OpenDML's index of indexes names one for each part of the file: the last part lies behind the others."""
+        for found in _SUPER_INDEX.finditer(headers):
+            count = int.from_bytes(found[1], "little")
+            entries = headers[found.end() : found.end() + _SUPER_INDEX_ENTRY_BYTES * min(count, _MAX_PARTS)]
+            places = [place for place, _, _ in struct.iter_unpack("<QII", entries[: len(entries) // 16 * 16])]
+            if count <= _MAX_PARTS and places == sorted(set(places)):
+                self._promised_end = max(self._promised_end, *places, 0)
+
+
+def avi_promises_end(path: Path) -> bool:
+    """Whether an AVI file says where its pictures end: one that was written to a pipe does not."""
+    return AviChunks(path, 0).promises_end()

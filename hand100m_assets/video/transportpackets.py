@@ -1,0 +1,196 @@
+"""The packets of an MPEG transport stream: whether all that belong to a picture track are there.
+
+ffmpeg's reader passes over what is lost and goes on. Timestamps are no evidence, as pictures need not come at a steady
+pace. But packets are of one size, begin with the same byte, and are counted for each track, modulo 16.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median_low
+from typing import Final, NamedTuple, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+Bytes: TypeAlias = npt.NDArray[np.uint8]
+
+SYNC: Final = 0x47
+_BODY_BYTES: Final = 188
+_PACKET_BYTES: Final = (188, 192, 204)
+"""Plain, with a time before each packet (cameras, Blu-ray), with a checksum behind it."""
+_PACKETS_TO_BE_SURE: Final = 8
+_PACKETS_AT_ONCE: Final = 4096
+_NO_TRACK: Final = 0x1FFF
+_HEADER_BYTES: Final = 4
+_PES_HEADER_BYTES: Final = 19
+_FIRST_STREAM_ID: Final = 0xBC
+_STEPS_KEPT: Final = 64
+_LEAP: Final = 1.5
+"""So many times the usual distance between pictures; a lost one makes it 2."""
+
+HOLE: Final = "packets are missing: the file holds what is no transport packet here"
+UNCOUNTED: Final = "packets are missing: their counters do not follow each other here"
+HEADLESS: Final = "packets are missing: a picture begins without its header"
+CUT: Final = "packets are missing: the file ends within one"
+
+
+class Start(NamedTuple):
+    """Where a piece of the track begins (a PES packet, mostly one picture).
+
+    Attributes:
+        position: Of its first transport packet, as ffmpeg tells it.
+        loss: Words for what is missing between the piece before and the end of this one; None when nothing is.
+        ends_at_joint: Behind it begins another recording, appended to this one.
+    """
+
+    position: int
+    loss: str | None
+    ends_at_joint: bool = False
+
+
+@dataclass
+class _Track:
+    """What was seen of the picture track so far."""
+
+    is_ended: bool = False
+    """Its last packet was filled up, so no picture goes on behind it."""
+    loss: str | None = None
+    other_loss: bool = False
+    dts: int | None = None
+
+
+class TransportPackets:
+    """The pieces of one track, in the order of the file. Source: ISO/IEC 13818-1, 2.4.3."""
+
+    def __init__(self, path: Path, track: int) -> None:
+        self._path, self._track_id = path, track
+        self._counters: npt.NDArray[np.int16] = np.full(_NO_TRACK + 1, -1, np.int16)
+        self._steps: deque[int] = deque(maxlen=_STEPS_KEPT)
+        self._track = _Track()
+        self._open: int | None = None
+
+    def starts(self) -> Iterator[Start]:
+        """Yield every piece, once it is known where it ends; the first loss ends it."""
+        for start in self._blocks():
+            yield start
+            if start.loss is not None:
+                return
+        if self._open is not None:
+            yield Start(self._open, self._track.loss)
+
+    def _blocks(self) -> Iterator[Start]:
+        first, size = _grid_of(self._path)
+        prefix = size - _BODY_BYTES
+        with self._path.open("rb") as file:
+            if size == 0 or first >= size:
+                yield Start(0, HOLE)
+                return
+            at = first
+            file.seek(at)
+            while block := file.read(size * _PACKETS_AT_ONCE):
+                if len(block) % size >= _BODY_BYTES:  # what stands between two bodies does not stand behind the last
+                    block = block.ljust(-(-len(block) // size) * size, b"\0")
+                whole = len(block) // size * size
+                packets = np.frombuffer(block[:whole], np.uint8).reshape(-1, size)[:, :_BODY_BYTES]
+                yield from self._pieces_of(packets, at - prefix, size)
+                if whole < len(block) and self._track.loss is None:
+                    self._track.loss = CUT if block[whole] == SYNC else HOLE
+                if self._track.loss is not None and self._open is None:
+                    yield Start(at - prefix, self._track.loss)
+                if self._track.loss is not None:
+                    return
+                at += whole
+
+    def _pieces_of(self, packets: Bytes, at: int, size: int) -> Iterator[Start]:
+        wrong = np.flatnonzero((packets[:, 0] != SYNC) | (packets[:, 1] >= 0x80))
+        is_broken = wrong.size > 0
+        packets = packets[: wrong[0]] if is_broken else packets
+        tracks = (packets[:, 1].astype(np.int16) & 0x1F) << 8 | packets[:, 2]
+        is_own = tracks == self._track_id
+        breaks = self._breaks(packets, tracks)
+        is_start = is_own & (packets[:, 1] & 0x40 > 0)
+        for number in np.flatnonzero(is_start | breaks):
+            if is_start[number]:
+                self._see_last(packets[:number][is_own[:number]])
+                yield from self._begin(packets[number], at + int(number) * size, is_break=bool(breaks[number]))
+            elif is_own[number]:
+                self._track.loss = UNCOUNTED
+            else:
+                self._track.other_loss = True
+        self._see_last(packets[is_own])
+        if is_broken:
+            self._track.loss = HOLE
+
+    def _breaks(self, packets: Bytes, tracks: npt.NDArray[np.int16]) -> npt.NDArray[np.bool_]:
+        """Which packets do not carry on the count of their track, and do not say themselves that they begin anew."""
+        control, counters = packets[:, 3] >> 4 & 3, (packets[:, 3] & 15).astype(np.int16)
+        says_so = (control & 2 > 0) & (packets[:, 4] > 0) & (packets[:, 5] & 0x80 > 0)
+        breaks = np.zeros(len(packets), np.bool_)
+        for track in np.unique(tracks):
+            if track == _NO_TRACK:
+                continue
+            mine = np.flatnonzero(tracks == track)
+            has_body = control[mine] & 1 > 0
+            before = np.concatenate(([self._counters[track]], counters[mine][:-1]))
+            breaks[mine] = ((before + has_body) & 15 != counters[mine]) & (before >= 0) & ~says_so[mine]
+            self._counters[track] = counters[mine[-1]]
+        return breaks
+
+    def _see_last(self, own: Bytes) -> None:
+        if len(own):
+            self._track.is_ended = bool(own[-1][3] & 0x20)
+
+    def _begin(self, packet: Bytes, position: int, *, is_break: bool) -> Iterator[Start]:
+        """A piece begins, and so the one before ends."""
+        before, header = self._track, _pes_header(packet)
+        dts = _dts_of(header)
+        step = None if dts is None or before.dts is None else dts - before.dts
+        is_leap = step is None or not self._steps or step > median_low(self._steps) * _LEAP
+        is_joint = is_break and before.is_ended and step is not None and (step <= 0 or not is_leap)
+        loss = before.loss
+        if (is_break and not is_joint) or (before.other_loss and self._steps and is_leap):
+            loss = loss or UNCOUNTED
+        if not _is_pes_header(header):
+            loss = loss or HEADLESS
+        if self._open is not None or loss is not None:
+            yield Start(position if self._open is None else self._open, loss, is_joint)
+        if step is not None and step > 0:
+            self._steps.append(step)
+        self._open = position
+        self._track = _Track(dts=before.dts if dts is None else dts)
+
+
+def _grid_of(path: Path) -> tuple[int, int]:
+    """Where the first whole packet begins, and how long each is; (0, 0) where there is no such grid."""
+    with path.open("rb") as file:
+        head = file.read(max(_PACKET_BYTES) * (_PACKETS_TO_BE_SURE + 64))
+    for first in range(len(head)):
+        for size in _PACKET_BYTES:
+            places = range(first, min(len(head), first + size * _PACKETS_TO_BE_SURE), size)
+            if all(head[place] == SYNC for place in places):
+                return first, size
+    return 0, 0
+
+
+def _pes_header(packet: Bytes) -> bytes:
+    control = packet[3] >> 4 & 3
+    start = _HEADER_BYTES + (1 + int(packet[4]) if control & 2 else 0)
+    return packet[start : start + _PES_HEADER_BYTES].tobytes() if control & 1 else b""
+
+
+def _is_pes_header(header: bytes) -> bool:
+    return header[:3] == b"\0\0\1" and header[3:4] >= bytes([_FIRST_STREAM_ID])
+
+
+def _dts_of(header: bytes) -> int | None:
+    """Time of decoding in 1/90000 s. Source: ISO/IEC 13818-1, 2.4.3.7."""
+    flags = header[7] >> 6 if len(header) > 7 else 0
+    place = {2: 9, 3: 14}.get(flags)
+    if place is None or len(header) < place + 5:
+        return None
+    high, middle, low = header[place], *(int.from_bytes(header[place + at : place + at + 2], "big") for at in (1, 3))
+    return (high >> 1 & 7) << 30 | middle >> 1 << 15 | low >> 1
