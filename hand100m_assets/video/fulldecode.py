@@ -61,6 +61,7 @@ class FullDecode:
         self._held: dict[int, PickedFrame] = {}
         self._end_s = 0.0
         self._has_leftovers = False
+        self._is_over = False
 
     def run(self, should_stop: Callable[[], bool]) -> Iterator[PickedFrame]:
         """Yield the wanted frames that are whole, ascending."""
@@ -71,6 +72,7 @@ class FullDecode:
                 return
             self._decode(packet)
             yield from self._decided()
+        self._is_over = True
         self._note_loss(self._losses.loss_at_end())
         self._decode(None)
         if self._broken_from is not None:
@@ -148,6 +150,7 @@ class FullDecode:
             self._timeline.lose_count()
 
     def _take(self, frame: av.video.frame.VideoFrame) -> None:
+        self._note_loss(self._losses.loss_before_frame(frame.pts, is_over=self._is_over))
         self._end_s = max(self._end_s, frame_time_s(frame, self._stream) or 0.0)
         if frame.interlaced_frame:
             self._timeline.is_one_frame_each = False  # its two fields may come in two packets

@@ -13,7 +13,7 @@ import av.packet
 import av.video.stream
 
 from hand100m_assets.video.avichunks import AviChunks
-from hand100m_assets.video.transportpackets import Start, TransportPackets
+from hand100m_assets.video.transportpackets import Pace, Start, TransportPackets
 
 if TYPE_CHECKING:
     _Packet: TypeAlias = "av.packet.Packet[av.video.stream.VideoStream]"
@@ -23,6 +23,9 @@ LOSSY_FORMATS: Final = frozenset({"avi", "mpegts", "mpeg"})
 
 WATCHED_FORMATS: Final = frozenset({"avi", "mpegts"})
 """Those of them in whose files it shows whether every packet is there, whatever the reader says."""
+
+
+_LAST_LEAP: Final = "packets may be missing: the timestamps of the last frames leap"
 
 
 class LossWatch(Protocol):
@@ -36,6 +39,10 @@ class LossWatch(Protocol):
         """Words for what is missing after the last packet."""
         ...
 
+    def loss_before_frame(self, pts: int | None, *, is_over: bool) -> str | None:
+        """The same before a frame that comes out; `is_over` when the last packet was decoded."""
+        ...
+
     def unmarked(self, packet: _Packet) -> _Packet:
         """The packet, without the reader's mark where that is known to be wrong."""
         ...
@@ -46,6 +53,9 @@ class _NoWatch:
         return None
 
     def loss_at_end(self) -> str | None:
+        return None
+
+    def loss_before_frame(self, pts: int | None, *, is_over: bool) -> str | None:
         return None
 
     def unmarked(self, packet: _Packet) -> _Packet:
@@ -74,6 +84,7 @@ class TransportWatch(_NoWatch):
         self._starts = TransportPackets(path, track).starts()
         self._ahead = next(self._starts, None)
         self._here: Start | None = None
+        self._pace = Pace()
 
     def loss_before(self, packet: _Packet) -> str | None:
         """As `LossWatch.loss_before`; only the first loss is told."""
@@ -82,6 +93,14 @@ class TransportWatch(_NoWatch):
     def loss_at_end(self) -> str | None:
         """As `LossWatch.loss_at_end`."""
         return self._loss_until(None)
+
+    def loss_before_frame(self, pts: int | None, *, is_over: bool) -> str | None:
+        """As `LossWatch.loss_before_frame`: the file may be cut off right before a packet that is shown earlier.
+
+        Nothing says where such a file ends, so of the last frames alone an uneven pace is a doubt.
+        """
+        _, is_leap = self._pace.step_to(pts)
+        return _LAST_LEAP if is_leap and is_over else None
 
     def _loss_until(self, position: int | None) -> str | None:
         while self._ahead is not None and (position is None or self._ahead.position <= position):

@@ -28,14 +28,39 @@ _NO_TRACK: Final = 0x1FFF
 _HEADER_BYTES: Final = 4
 _PES_HEADER_BYTES: Final = 19
 _FIRST_STREAM_ID: Final = 0xBC
-_STEPS_KEPT: Final = 64
-_LEAP: Final = 1.5
-"""So many times the usual distance between pictures; a lost one makes it 2."""
-
 HOLE: Final = "packets are missing: the file holds what is no transport packet here"
 UNCOUNTED: Final = "packets are missing: their counters do not follow each other here"
+LEAP: Final = "packets are missing: a picture goes on behind its end, and the timestamps leap"
 HEADLESS: Final = "packets are missing: a picture begins without its header"
 CUT: Final = "packets are missing: the file ends within one"
+
+
+class Pace:
+    """The usual distance between times."""
+
+    _STEPS_KEPT: Final = 64
+    _LEAP: Final = 1.5
+    """A lost picture makes it 2."""
+
+    def __init__(self) -> None:
+        self._steps: deque[int] = deque(maxlen=self._STEPS_KEPT)
+        self._last: int | None = None
+
+    @property
+    def is_known(self) -> bool:
+        """Whether two distances were seen, so that another can be told from them."""
+        return len(self._steps) > 1
+
+    def step_to(self, time: int | None) -> tuple[int | None, bool]:
+        """Distance to the last time, and whether it is known to be more than usual; None and False without times."""
+        if time is None:
+            return None, False
+        step = None if self._last is None else time - self._last
+        self._last = time
+        is_leap = step is not None and bool(self._steps) and step > median_low(self._steps) * self._LEAP
+        if step is not None and step > 0:
+            self._steps.append(step)
+        return step, is_leap
 
 
 class Start(NamedTuple):
@@ -60,7 +85,8 @@ class _Track:
     """Its last packet was filled up, so no picture goes on behind it."""
     loss: str | None = None
     other_loss: bool = False
-    dts: int | None = None
+    goes_on: bool = False
+    """A packet came behind the one that was filled up."""
 
 
 class TransportPackets:
@@ -69,7 +95,7 @@ class TransportPackets:
     def __init__(self, path: Path, track: int) -> None:
         self._path, self._track_id = path, track
         self._counters: npt.NDArray[np.int16] = np.full(_NO_TRACK + 1, -1, np.int16)
-        self._steps: deque[int] = deque(maxlen=_STEPS_KEPT)
+        self._pace = Pace()
         self._track = _Track()
         self._open: int | None = None
 
@@ -113,14 +139,15 @@ class TransportPackets:
         is_own = tracks == self._track_id
         breaks = self._breaks(packets, tracks)
         is_start = is_own & (packets[:, 1] & 0x40 > 0)
-        for number in np.flatnonzero(is_start | breaks):
+        goes_on = self._goes_on(packets, is_own, is_start)
+        for number in np.flatnonzero(is_start | breaks | goes_on):
             if is_start[number]:
                 self._see_last(packets[:number][is_own[:number]])
                 yield from self._begin(packets[number], at + int(number) * size, is_break=bool(breaks[number]))
-            elif is_own[number]:
+            elif breaks[number] and is_own[number]:
                 self._track.loss = UNCOUNTED
-            else:
-                self._track.other_loss = True
+            self._track.other_loss |= bool(breaks[number] and not is_own[number])
+            self._track.goes_on |= bool(goes_on[number])
         self._see_last(packets[is_own])
         if is_broken:
             self._track.loss = HOLE
@@ -140,28 +167,36 @@ class TransportPackets:
             self._counters[track] = counters[mine[-1]]
         return breaks
 
+    def _goes_on(
+        self, packets: Bytes, is_own: npt.NDArray[np.bool_], is_start: npt.NDArray[np.bool_]
+    ) -> npt.NDArray[np.bool_]:
+        """Which packets of the track carry on a piece whose last one was filled up."""
+        goes_on = np.zeros(len(packets), np.bool_)
+        own = np.flatnonzero(is_own)
+        goes_on[own] = np.concatenate(([self._track.is_ended], _are_filled_up(packets[own])))[:-1] & ~is_start[own]
+        return goes_on
+
     def _see_last(self, own: Bytes) -> None:
         if len(own):
-            self._track.is_ended = bool(own[-1][3] & 0x20)
+            self._track.is_ended = bool(_are_filled_up(own[-1:])[0])
 
     def _begin(self, packet: Bytes, position: int, *, is_break: bool) -> Iterator[Start]:
         """A piece begins, and so the one before ends."""
         before, header = self._track, _pes_header(packet)
-        dts = _dts_of(header)
-        step = None if dts is None or before.dts is None else dts - before.dts
-        is_leap = step is None or not self._steps or step > median_low(self._steps) * _LEAP
-        is_joint = is_break and before.is_ended and step is not None and (step <= 0 or not is_leap)
+        step, is_leap = self._pace.step_to(_dts_of(header))
+        is_steady = step is not None and (step <= 0 or (self._pace.is_known and not is_leap))
+        is_joint = is_break and before.is_ended and is_steady
         loss = before.loss
-        if (is_break and not is_joint) or (before.other_loss and self._steps and is_leap):
+        if (is_break and not is_joint) or (before.other_loss and is_leap):
             loss = loss or UNCOUNTED
+        if before.goes_on and is_leap:
+            loss = loss or LEAP
         if not _is_pes_header(header):
             loss = loss or HEADLESS
         if self._open is not None or loss is not None:
             yield Start(position if self._open is None else self._open, loss, is_joint)
-        if step is not None and step > 0:
-            self._steps.append(step)
         self._open = position
-        self._track = _Track(dts=before.dts if dts is None else dts)
+        self._track = _Track()
 
 
 def _grid_of(path: Path) -> tuple[int, int]:
@@ -174,6 +209,15 @@ def _grid_of(path: Path) -> tuple[int, int]:
             if all(head[place] == SYNC for place in places):
                 return first, size
     return 0, 0
+
+
+def _are_filled_up(packets: Bytes) -> npt.NDArray[np.bool_]:
+    """Whether there are bytes in a packet only to make it as long as it must be. Source: ISO/IEC 13818-1, 2.4.3.5."""
+    length, flags = packets[:, 4].astype(np.int16), packets[:, 5]
+    used = 1 + 6 * (flags >> 4 & 1) + 6 * (flags >> 3 & 1) + (flags >> 2 & 1)
+    has_more = (length == 0) | ((length > used) & (flags & 3 == 0))
+    filled_up: npt.NDArray[np.bool_] = (packets[:, 3] & 0x20 > 0) & has_more
+    return filled_up
 
 
 def _pes_header(packet: Bytes) -> bytes:
