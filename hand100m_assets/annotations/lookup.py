@@ -8,6 +8,7 @@ that memory depends neither on the size of the table nor on the number of worker
 from __future__ import annotations
 
 import mmap
+import operator
 import struct
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -66,8 +67,9 @@ class HandRow(NamedTuple):
 class HandTable(Sequence[HandRow]):
     """The hands of a finished set, in the order of `hands.parquet`.
 
-    Opening costs a millisecond, a row or an id microseconds. Pickled, it is opened anew where it is unpickled; forked,
-    it goes on working. Usable in `with`; closing it twice is fine.
+    Opening costs a millisecond, a row or an id microseconds. Pickled, it is opened anew where it is unpickled, which is
+    refused where other tables lie there by then; forked, it goes on working. Usable in `with`; closing it twice is
+    fine.
     """
 
     def __init__(self, tables_dir: Path) -> None:
@@ -110,10 +112,20 @@ class HandTable(Sequence[HandRow]):
     def __getitem__(self, row: slice) -> list[HandRow]: ...
 
     def __getitem__(self, row: SupportsIndex | slice) -> HandRow | list[HandRow]:
-        """The hand of a row, counted from 0; from the end when negative."""
+        """The hand of a row, counted from 0; from the end when negative.
+
+        Raises:
+            IndexError: There is no such row.
+            TypeError: It is no integer and no slice.
+            ValueError: The table is closed.
+        """
         if isinstance(row, slice):
             return [self._read(each) for each in range(*row.indices(len(self)))]
-        place = row.__index__()
+        try:
+            place = operator.index(row)
+        except TypeError:
+            what = f"a row is an integer or a slice, not {row!r} of type {type(row).__name__}"
+            raise TypeError(f"{what}; the row of a hand id is table.row_of(hand_id)") from None
         if place < 0:
             place += len(self)
         if not 0 <= place < len(self):
@@ -128,21 +140,43 @@ class HandTable(Sequence[HandRow]):
 
         Raises:
             KeyError: No hand has it.
+            TypeError: It is no integer.
+            ValueError: The table is closed.
         """
-        place = int(self._ids.searchsorted(np.int64(hand_id))) if 0 <= hand_id <= _MAX_ID else len(self)
-        if place == len(self) or self._ids[place] != hand_id:
+        self._insist_on_open()
+        try:
+            wanted = operator.index(hand_id)
+        except TypeError:
+            raise TypeError(f"a hand id is an integer, not {hand_id!r} of type {type(hand_id).__name__}") from None
+        place = int(self._ids.searchsorted(np.int64(wanted))) if 0 <= wanted <= _MAX_ID else len(self)
+        if place == len(self) or self._ids[place] != wanted:
             raise KeyError(hand_id)
         return int(self._id_rows[place])
 
     def rows_of(self, hand_ids: npt.ArrayLike) -> npt.NDArray[np.int64]:
-        """Rows of many hand ids at once, of the same shape; -1 where no hand has the id."""
-        wanted = np.asarray(hand_ids, dtype=np.int64)
+        """Rows of many hand ids at once, of the same shape; -1 where no hand has the id.
+
+        Raises:
+            TypeError: They are no integers of 64 bits.
+            ValueError: The table is closed.
+        """
+        self._insist_on_open()
+        given = np.asarray(hand_ids)
+        if given.size and given.dtype.kind not in "iu":
+            raise TypeError(f"hand ids are integers of 64 bits, not {given.dtype}")
+        # Beyond them there is no id, and casting would make another number of it.
+        wanted = np.where(given > _MAX_ID, -1, given).astype(np.int64) if given.size else given.astype(np.int64)
         if not len(self):
             return np.full(wanted.shape, -1, dtype=np.int64)
         places = np.minimum(self._ids.searchsorted(wanted), len(self) - 1)
         return np.where(self._ids[places] == wanted, self._id_rows[places].astype(np.int64), -1)
 
+    def _insist_on_open(self) -> None:
+        if self._map.closed:
+            raise ValueError("the table is closed: open it anew")
+
     def _read(self, row: int) -> HandRow:
+        self._insist_on_open()
         (
             hand_id, image, video, positives, distances, row_index, frame_index,
             image_bytes, video_bytes, positive_count, distance_count, side,
@@ -174,5 +208,16 @@ class HandTable(Sequence[HandRow]):
     ) -> None:
         self.close()
 
-    def __reduce__(self) -> tuple[type[HandTable], tuple[Path]]:
-        return HandTable, (self.tables_dir,)
+    def __reduce__(self) -> tuple[object, ...]:
+        return _opened_again, (self.tables_dir, self._header.stamp)
+
+
+def _opened_again(tables_dir: Path, stamp: str) -> HandTable:
+    table = HandTable(tables_dir)
+    if table._header.stamp != stamp:
+        raise AnnotationFileError(
+            "the set was ingested anew since the table was opened, and its rows are others now",
+            where=tables_dir,
+            fix="Open it anew in the process that starts the workers, too.",
+        )
+    return table

@@ -2,28 +2,22 @@
 
 from __future__ import annotations
 
-import importlib.util
-import mmap
 import os
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final, Literal, NamedTuple, SupportsIndex, TypeAlias
+from typing import Any, ClassVar, Literal, NamedTuple, SupportsIndex, TypeAlias
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-from hand100m_assets.dataset.records import read_index
-from hand100m_assets.dataset.samples import Samples, open_samples
-from hand100m_assets.dataset.storedcrop import crop_of_stored, decode
+from hand100m_assets.dataset import reader
+from hand100m_assets.dataset.reader import decode
+from hand100m_assets.dataset.records import TrainingIndex, read_index
 from hand100m_assets.errors import TrainingSetError
-from hand100m_assets.layout import FRAMES_DIR, TRAINING_SET_DIR, frame_file_name
-from hand100m_assets.render.crop import CROP_SIZE_PX, CropRegion, ImageBgr, crop_hand
+from hand100m_assets.render.crop import CropRegion, ImageBgr, crop_hand
 
 Pictures: TypeAlias = Literal["crops", "frames"]
 Sample: TypeAlias = dict[str, Any]
-
-_REBUILD: Final = "Copy it again, or delete it and build the training set: only its crops are cut anew."
 
 
 class Origin(NamedTuple):
@@ -56,18 +50,15 @@ class StoredPicture(NamedTuple):
     handedness: str
 
 
-class HandPairs:
+class HandPairs(reader.HandPairs):
     """The samples of one training set, in the order of the annotation file.
 
-    Opening costs milliseconds. Records (`records`, one array) and shards are mapped, so that their pages are shared by
-    all workers of a machine and none holds more than one picture of its own. Works on in forked processes, is opened
-    anew where it is unpickled (spawned workers), and closes by itself.
-
-    A sample has the keys, shapes, dtypes and values of the original loaders: `image` (224, 224, 3) uint8 RGB, a left
-    hand flipped; `joints3D` (21, 3) float32 in pixels of it, z = 1; `joints_raw` (21, 3) float32, x and y in [0, 1], z
-    relative; `K` (3, 3) and `joints_valid` (21, 1), constant there, too; `positive_sample_idx`, an index into this
-    data set; `positive_sample`, `distance`, `hand_id`, `image_name`. Source: the original loaders.
+    All that `reader.HandPairs` is, and where each sample comes from, its crop with the margin, and pictures straight
+    from the extracted frames.
     """
+
+    error: ClassVar[Any] = TrainingSetError
+    index: TrainingIndex
 
     def __init__(
         self,
@@ -92,60 +83,21 @@ class HandPairs:
                 gives; when None, if PyTorch is installed. The image is an array either way.
 
         Raises:
-            TrainingSetError: There is no finished training set, or its records are damaged.
+            TrainingSetError: There is no finished training set, or its records are damaged. Asking for a sample raises
+                it where the shard or the frame is gone or damaged, unpickling where another set lies there by then.
         """
-        self.root, self.set_key, self.pictures = Path(root), set_key, pictures
-        self.folder = self.root / TRAINING_SET_DIR / set_key
-        self.frames_dir = self.root / FRAMES_DIR if frames_dir is None else Path(frames_dir)
-        self.index = read_index(self.folder)
-        self.records: Samples = open_samples(self.folder, self.index)
-        self._maps: dict[int, mmap.mmap] = {}
-        has_torch = importlib.util.find_spec("torch") is not None
-        self._tensors = has_torch if tensors is None else tensors
-        self._from_numpy = importlib.import_module("torch").from_numpy if self._tensors else _unchanged
-
-    def __len__(self) -> int:
-        return len(self.records)
-
-    def __getitem__(self, index: SupportsIndex) -> Sample:
-        """One sample, counted from 0; from the end when negative.
-
-        Raises:
-            TrainingSetError: Its shard or its frame is gone or damaged.
-        """
-        record = self._record(index)
-        is_left = bool(record["is_left"])
-        image = self._crop(record, "Left" if is_left else "Right")
-        raw = record["keypoints"].copy()
-        joints = raw.copy()
-        joints[:, :2] *= CROP_SIZE_PX
-        if is_left:
-            joints[:, 0] = CROP_SIZE_PX - joints[:, 0]
-            raw[:, 0] = 1 - raw[:, 0]
-        joints[:, 2] = 1.0
-        return {
-            "image": cv2.cvtColor(image, cv2.COLOR_BGR2RGB),
-            "image_name": str(self._frame_path(record)),
-            "hand_id": int(record["hand_id"]),
-            "K": self._from_numpy(np.eye(3, dtype=np.float32)),
-            "joints3D": self._from_numpy(joints),
-            "joints_valid": self._from_numpy(np.zeros((len(joints), 1), dtype=np.float32)),
-            "joints_raw": self._from_numpy(raw),
-            "positive_sample": str(record["positive_hand_id"]),
-            "positive_sample_idx": int(record["positive"]),
-            "distance": float(record["distance"]),
-        }
-
-    def __iter__(self) -> Iterator[Sample]:
-        return map(self.__getitem__, range(len(self)))
+        self.pictures = pictures
+        super().__init__(root, set_key, frames_dir=frames_dir, tensors=tensors)
 
     def origin(self, index: SupportsIndex) -> Origin:
         """Where a sample comes from."""
         record = self._record(index)
+        if record["shard"] >= len(self.index.shards):
+            raise self._bad_record(record)
         return Origin(
             int(record["hand_id"]),
             int(record["row_index"]),
-            record["video_id"].decode(),
+            self._frame_path(record).parent.name,
             int(record["frame_index"]),
             record["box_px"].copy(),
             "Left" if record["is_left"] else "Right",
@@ -163,20 +115,18 @@ class HandPairs:
         record = self._record(index)
         image = cv2.cvtColor(self._stored(record), cv2.COLOR_BGR2RGB)
         side = "Left" if record["is_left"] else "Right"
-        return StoredPicture(np.asarray(image), _region(record), record["keypoints"].copy(), side)
+        return StoredPicture(np.asarray(image), CropRegion(*self._region(record)), record["keypoints"].copy(), side)
 
-    def _record(self, index: SupportsIndex) -> Any:  # noqa: ANN401 - numpy's record scalar
-        place = index.__index__()
-        if place < 0:
-            place += len(self)
-        if not 0 <= place < len(self):
-            raise IndexError(f"sample {index} of {len(self)}")
-        return self.records[place]
+    def _arguments(self) -> dict[str, Any]:
+        return {**super()._arguments(), "pictures": self.pictures}
+
+    def _read_index(self) -> TrainingIndex:
+        return read_index(self.folder)
 
     def _crop(self, record: Any, side: str) -> ImageBgr:  # noqa: ANN401
         if self.pictures == "crops":
-            return crop_of_stored(self._stored(record), _region(record), side)
-        path = self._frame_path(record)
+            return super()._crop(record, side)
+        path: Path = self._frame_path(record)
         try:
             image = decode(path.read_bytes())
         except OSError as error:
@@ -186,54 +136,3 @@ class HandPairs:
         if image is None:
             raise TrainingSetError("is damaged or empty", where=path, fix="Extract this video's frames again.")
         return crop_hand(image, record["box_px"], side)
-
-    def _stored(self, record: Any) -> ImageBgr:  # noqa: ANN401
-        shard = int(record["shard"])
-        data = np.frombuffer(self._mapped(shard), np.uint8, int(record["size_bytes"]), int(record["offset"]))
-        image = decode(data)
-        if image is None or image.shape[1::-1] != tuple(record["picture_px"]):
-            path = self.folder / self.index.shards[shard].name
-            raise TrainingSetError(f"the picture of hand {record['hand_id']} is damaged", where=path, fix=_REBUILD)
-        return image
-
-    def _mapped(self, shard: int) -> mmap.mmap:
-        mapped = self._maps.get(shard)
-        if mapped is None:
-            mapped = self._maps[shard] = self._map(shard)
-        return mapped
-
-    def _map(self, shard: int) -> mmap.mmap:
-        entry = self.index.shards[shard]
-        path = self.folder / entry.name
-        try:
-            with path.open("rb") as file:
-                mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-        except (OSError, ValueError) as error:
-            raise TrainingSetError(
-                f"cannot be read ({error}); was the training set built anew meanwhile?", where=path, fix="Open it anew."
-            ) from error
-        if len(mapped) != entry.size_bytes:
-            raise TrainingSetError(f"has {len(mapped)} bytes, not {entry.size_bytes}", where=path, fix=_REBUILD)
-        if hasattr(mmap, "MADV_RANDOM"):
-            # Otherwise each picture would pull its neighbours from the disk, too.
-            mapped.madvise(mmap.MADV_RANDOM)
-        return mapped
-
-    def _frame_path(self, record: Any) -> Path:  # noqa: ANN401
-        video_id: str = record["video_id"].decode()
-        return self.frames_dir / video_id / frame_file_name(int(record["frame_index"]))
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return _open, (self.root, self.set_key, self.pictures, self.frames_dir, self._tensors)
-
-
-def _open(root: Path, set_key: str, pictures: Pictures, frames_dir: Path, tensors: bool) -> HandPairs:
-    return HandPairs(root, set_key, pictures=pictures, frames_dir=frames_dir, tensors=tensors)
-
-
-def _unchanged(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    return array
-
-
-def _region(record: Any) -> CropRegion:  # noqa: ANN401
-    return CropRegion(*record["region"].tolist())

@@ -14,7 +14,7 @@ import polars as pl
 from pydantic import ValidationError
 
 from hand100m_assets.annotations.pairable import pairable_hands
-from hand100m_assets.dataset.records import CutOrder, ShardRecord
+from hand100m_assets.dataset.records import CutOrder, ShardRecord, is_intact
 
 Booleans = npt.NDArray[np.bool_]
 
@@ -111,7 +111,7 @@ def shard_records(folder: Path) -> Iterator[ShardRecord]:
             size_bytes = (folder / record.shard.name).stat().st_size
         except (OSError, ValidationError):
             continue
-        if size_bytes == record.shard.size_bytes:
+        if size_bytes == record.shard.size_bytes and is_intact(record):
             yield record
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,9 +14,18 @@ import polars as pl
 from hand100m_assets.annotations.lookup import HandTable
 from hand100m_assets.annotations.pairable import pairable_hands
 from hand100m_assets.annotations.tables import HANDS_FILE
+from hand100m_assets.dataset import reader
 from hand100m_assets.dataset.plan import Booleans, CropsHere, missing_hands
-from hand100m_assets.dataset.records import INDEX_FILE, MISSING_FILE, CutOrder, TrainingIndex
-from hand100m_assets.dataset.samples import sample_dtype
+from hand100m_assets.dataset.reader import sample_dtype
+from hand100m_assets.dataset.records import (
+    INDEX_FILE,
+    MISSING_FILE,
+    READER_FILE,
+    CutOrder,
+    TrainingIndex,
+    sealed,
+    sha256_of,
+)
 from hand100m_assets.outputfiles import PART_SUFFIX, file_in_place_of, output_errors, write_whole
 from hand100m_assets.outputtables import table_output_errors
 
@@ -70,7 +78,11 @@ def publish(
         left_out=dict(sorted(Counter(missing["reason"].to_list()).items())),
     )
     with output_errors(folder):
-        write_whole(folder / INDEX_FILE, index.model_dump_json(indent=1).encode())
+        write_whole(folder / READER_FILE, Path(reader.__file__).read_bytes())
+        beside = (Path(shard.name).with_suffix(".json").name for shard in index.shards)
+        digests = {file: sha256_of(folder / file) for file in (MISSING_FILE, READER_FILE, *beside)}
+        index = index.model_copy(update={"files": digests})
+        write_whole(folder / INDEX_FILE, sealed(index))
         _sweep(folder, index)
     return index
 
@@ -101,7 +113,7 @@ def _write_samples(
             records = _records(in_reach[batch - first], places[batch], dtype)
             records["positive"] = sample_of_row[table.rows_of(records["positive_hand_id"])]
             file.write(records.tobytes())
-    digest = _sha256(part)
+    digest = sha256_of(part)
     name = f"samples-{digest[:8]}.npy"
     with output_errors(part):
         part.replace(folder / name)
@@ -119,14 +131,6 @@ def _records(hands: pl.DataFrame, places: npt.NDArray[Any], dtype: np.dtype[Any]
     records["is_left"] = (hands["handedness"].cast(pl.String) == "Left").to_numpy()
     records["video_id"] = hands["video_id"].to_numpy().astype("S")
     return records
-
-
-def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while data := file.read(1 << 22):
-            digest.update(data)
-    return digest.hexdigest()
 
 
 def _sweep(folder: Path, index: TrainingIndex) -> None:

@@ -7,17 +7,21 @@ belongs to the set.
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 from typing import Final, Literal, NamedTuple, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from hand100m_assets.dataset import reader
 from hand100m_assets.dataset.storedcrop import CropOptions
 from hand100m_assets.errors import TrainingSetError
 
-INDEX_FILE: Final = "index.json"
+VERSION: Final = reader.VERSION
+INDEX_FILE: Final = reader.INDEX_FILE
 MISSING_FILE: Final = "missing.parquet"
-VERSION: Final = 1
+READER_FILE: Final = "hand_pairs.py"
+"""A copy of `reader.py` beside each set, for machines where the package cannot be installed."""
 
 CutFrom: TypeAlias = Literal["frames", "videos"]
 """Where crops come from: extracted frames on disk, or the videos themselves."""
@@ -78,13 +82,14 @@ class ShardEntry(BaseModel):
 
 
 class ShardRecord(BaseModel):
-    """The `.json` beside a tar file."""
+    """The `.json` beside a tar file; `digest` is that of the rest, empty in records of earlier versions."""
 
     model_config = ConfigDict(frozen=True)
 
     order: CutOrder
     shard: ShardEntry
     videos: list[VideoCut]
+    digest: str = ""
 
 
 class TrainingIndex(BaseModel):
@@ -99,6 +104,8 @@ class TrainingIndex(BaseModel):
         shards: In the order that the records number them.
         hands: Rows of `hands.parquet`.
         left_out: Reason -> count of the hands that are no samples; `missing.parquet` has them one by one.
+        files: Name -> sha256 of what else lies there; empty in indices of earlier versions.
+        digest: Of all the rest; empty in indices of earlier versions.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -111,6 +118,8 @@ class TrainingIndex(BaseModel):
     shards: list[ShardEntry]
     hands: int
     left_out: dict[str, int]
+    files: dict[str, str] = {}
+    digest: str = ""
 
     @property
     def size_bytes(self) -> int:
@@ -118,11 +127,34 @@ class TrainingIndex(BaseModel):
         return sum(shard.size_bytes for shard in self.shards)
 
 
+def sha256_of(path: Path) -> str:
+    """Digest of a file's bytes."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while data := file.read(1 << 20):
+            digest.update(data)
+    return digest.hexdigest()
+
+
+def sealed(record: ShardRecord | TrainingIndex) -> bytes:
+    """JSON with the digest of its own content, by which a changed byte is seen."""
+    return record.model_copy(update={"digest": _digest(record)}).model_dump_json(indent=1).encode()
+
+
+def is_intact(record: ShardRecord | TrainingIndex) -> bool:
+    """Whether the content is still that which the digest was made of."""
+    return record.digest in ("", _digest(record))
+
+
+def _digest(record: ShardRecord | TrainingIndex) -> str:
+    return hashlib.sha256(record.model_dump_json(exclude={"digest"}).encode()).hexdigest()
+
+
 def read_index(folder: Path) -> TrainingIndex:
     """Index of a finished training set.
 
     Raises:
-        TrainingSetError: There is none here, or not of this version; build the training set.
+        TrainingSetError: There is none here, it is damaged, or not of this version; build the training set.
     """
     path = folder / INDEX_FILE
     build = "Build it: materialize training_set, or `hand100m training-set`."
@@ -134,6 +166,8 @@ def read_index(folder: Path) -> TrainingIndex:
         raise TrainingSetError(f"cannot be read ({error.strerror or error})", where=path, fix="Mount it.") from error
     except ValidationError as error:
         raise TrainingSetError("not the index of a training set", where=path, fix=build) from error
+    if not is_intact(index):
+        raise TrainingSetError("is damaged: its content is not that which was written", where=path, fix=build)
     if index.order.version != VERSION:
         raise TrainingSetError(f"is of version {index.order.version}, not {VERSION}", where=path, fix=build)
     return index

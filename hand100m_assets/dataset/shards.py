@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from hand100m_assets.dataset.cutting import CutJob
-from hand100m_assets.dataset.records import CutOrder, Member, ShardEntry, ShardRecord, VideoCut
+from hand100m_assets.dataset.records import CutOrder, Member, ShardEntry, ShardRecord, VideoCut, sealed
 from hand100m_assets.dataset.tarmembers import END
 from hand100m_assets.outputfiles import PART_SUFFIX, output_errors, write_whole
 
@@ -33,7 +33,7 @@ def write_shard(folder: Path, number: int, order: CutOrder, cuts: Sequence[tuple
         record = ShardRecord(
             order=order, shard=ShardEntry(name=name, sha256=digest, size_bytes=size_bytes), videos=videos
         )
-        write_whole((folder / name).with_suffix(".json"), record.model_dump_json().encode())
+        write_whole((folder / name).with_suffix(".json"), sealed(record))
         for job, _ in cuts:
             job.record.unlink(missing_ok=True)
             job.pack.unlink(missing_ok=True)

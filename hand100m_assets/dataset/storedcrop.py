@@ -10,11 +10,22 @@ from __future__ import annotations
 from typing import Final, Literal, NamedTuple, TypeAlias, cast
 
 import cv2
-import numpy as np
-import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field
 
-from hand100m_assets.render.crop import CROP_SIZE_PX, Box, CropRegion, Handedness, ImageBgr, crop_region
+from hand100m_assets.dataset.reader import crop_of_stored, decode
+from hand100m_assets.render.crop import CROP_SIZE_PX, Box, CropRegion, ImageBgr, crop_region
+
+__all__ = [
+    "CODECS",
+    "SUFFIXES",
+    "Codec",
+    "CropOptions",
+    "StoredCrop",
+    "crop_of_stored",
+    "decode",
+    "encode",
+    "store_crop",
+]
 
 Codec: TypeAlias = Literal["jpeg", "webp", "png"]
 CODECS: Final[tuple[Codec, ...]] = ("jpeg", "webp", "png")
@@ -107,17 +118,3 @@ def encode(image_bgr: ImageBgr, options: CropOptions) -> bytes:
     }
     _, data = cv2.imencode(SUFFIXES[options.codec], image_bgr, flags[options.codec])
     return data.tobytes()
-
-
-def decode(data: bytes | npt.NDArray[np.uint8]) -> ImageBgr | None:
-    """The picture, BGR; None where these bytes are none."""
-    array = np.frombuffer(data, dtype=np.uint8) if isinstance(data, bytes) else data
-    image = cv2.imdecode(array, cv2.IMREAD_COLOR) if array.size else None
-    return None if image is None else cast(ImageBgr, image)
-
-
-def crop_of_stored(image_bgr: ImageBgr, region: CropRegion, handedness: Handedness | str) -> ImageBgr:
-    """The rule's picture of a stored one: (224, 224, 3) uint8, BGR, a left hand flipped."""
-    cut = image_bgr[region.y1 : region.y2, region.x1 : region.x2]
-    crop = cv2.resize(cut, (CROP_SIZE_PX, CROP_SIZE_PX), interpolation=cv2.INTER_LINEAR)
-    return cast(ImageBgr, cv2.flip(crop, 1) if handedness == "Left" else crop)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ from hand100m_assets.annotations.paths import image_path
 from hand100m_assets.annotations.tables import read_summary
 from hand100m_assets.dataset.handpairs import HandPairs, Origin
 from hand100m_assets.dataset.job import TrainingSetJob
-from hand100m_assets.dataset.records import MISSING_FILE, ShardEntry
+from hand100m_assets.dataset.records import MISSING_FILE, ShardEntry, sha256_of
 from hand100m_assets.dataset.storedcrop import decode, store_crop
 from hand100m_assets.errors import EmptyCropError, Hand100mError, TrainingSetError
 from hand100m_assets.render.crop import ImageBgr
@@ -32,6 +31,7 @@ MOST_OUTSIDE: Final = 1.0
 JPEG_TOLERANCE: Final = 2
 """Grey levels by which two versions of OpenCV's JPEG coder may differ."""
 
+UNREADABLE: Final = "cannot be read"
 FRAME_MISSING: Final = "neither frame nor video is here"
 
 
@@ -45,19 +45,20 @@ class Fault:
 
 
 def shard_faults(pairs: HandPairs, threads: int = 1) -> list[Fault]:
-    """Records and shards whose bytes are not those that were written, and samples whose picture does not decode."""
+    """Files whose bytes are not those that were written, and samples whose picture does not decode."""
     index, shards = pairs.index, pairs.index.shards
+    files = {index.samples_file: index.samples_sha256, **index.files}
     by_shard = pairs.records["shard"]
     with ThreadPoolExecutor(max(threads, 1)) as pool:  # hashing and decoding let other threads run
         found = pool.map(lambda n: _faults_of(pairs, shards[n], np.flatnonzero(by_shard == n)), range(len(shards)))
-        return [*_changed(pairs.folder, index.samples_file, index.samples_sha256), *(f for each in found for f in each)]
+        others = (fault for name, sha256 in files.items() for fault in _changed(pairs.folder, name, sha256))
+        return [*others, *(fault for each in found for fault in each)]
 
 
 def _faults_of(pairs: HandPairs, shard: ShardEntry, samples: npt.NDArray[np.int64]) -> list[Fault]:
-    try:
-        found = _changed(pairs.folder, shard.name, shard.sha256)
-    except OSError as error:
-        return [Fault(shard.name, None, f"cannot be read ({error.strerror or error})")]
+    found = _changed(pairs.folder, shard.name, shard.sha256)
+    if any(fault.what.startswith(UNREADABLE) for fault in found):
+        return found
     for sample in samples:
         try:
             pairs.stored_picture(sample)
@@ -67,16 +68,11 @@ def _faults_of(pairs: HandPairs, shard: ShardEntry, samples: npt.NDArray[np.int6
 
 
 def _changed(folder: Path, name: str, sha256: str) -> list[Fault]:
-    is_same = _sha256(folder / name) == sha256
+    try:
+        is_same = sha256_of(folder / name) == sha256
+    except OSError as error:
+        return [Fault(name, None, f"{UNREADABLE} ({error.strerror or error})")]
     return [] if is_same else [Fault(name, None, "its bytes are not those that were written (sha256 differs)")]
-
-
-def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while data := file.read(1 << 20):
-            digest.update(data)
-    return digest.hexdigest()
 
 
 def keypoint_faults(pairs: HandPairs) -> list[Fault]:
@@ -103,10 +99,16 @@ def pair_faults(pairs: HandPairs) -> list[Fault]:
 
 
 def count_faults(pairs: HandPairs, tables_dir: Path) -> list[Fault]:
-    """Samples and left-out hands that do not add up to the annotation set, each of the latter with a reason."""
+    """Samples and left-out hands that do not add up to the annotation set, each of the latter with a reason.
+
+    Of a set without a sample they add up, too: `left_out_share` is then 1.
+
+    Raises:
+        TrainingSetError: The table of left-out hands is damaged; build the training set again.
+    """
     index, kept = pairs.index, read_summary(tables_dir).hands_kept
     found = []
-    missing = pl.read_parquet(pairs.folder / MISSING_FILE)
+    missing = _missing(pairs)
     if index.samples + missing.height != kept:
         what = f"{index.samples} samples and {missing.height} left out are not the {kept} hands of the annotation set"
         found.append(Fault(pairs.set_key, None, what))
@@ -114,9 +116,14 @@ def count_faults(pairs: HandPairs, tables_dir: Path) -> list[Fault]:
         found.append(Fault(pairs.set_key, None, f"{unexplained} hands are left out without a reason"))
     if len(np.unique(pairs.records["row_index"])) != len(pairs):
         found.append(Fault(pairs.set_key, None, "a hand is there twice"))
-    if not index.samples:
-        found.append(Fault(pairs.set_key, None, "there is no sample at all"))
     return found
+
+
+def _missing(pairs: HandPairs) -> pl.DataFrame:
+    path = pairs.folder / MISSING_FILE
+    for fault in _changed(pairs.folder, MISSING_FILE, pairs.index.files.get(MISSING_FILE) or sha256_of(path)):
+        raise TrainingSetError(fault.what, where=path, fix="Materialize training_set again.")
+    return pl.read_parquet(path)
 
 
 def left_out_share(pairs: HandPairs) -> float:
@@ -126,7 +133,7 @@ def left_out_share(pairs: HandPairs) -> float:
 
 def left_out_hands(pairs: HandPairs) -> pl.DataFrame:
     """The hands that are no samples, each with its reason; rare reasons first, as one may be behind many others."""
-    missing = pl.read_parquet(pairs.folder / MISSING_FILE).sort(pl.len().over("reason"), maintain_order=True)
+    missing = _missing(pairs).sort(pl.len().over("reason"), maintain_order=True)
     return missing.select(pl.lit(pairs.set_key).alias("annotation_set"), pl.all())
 
 

@@ -188,6 +188,61 @@ def test_pickled_it_is_opened_anew(tmp_path: Path) -> None:
     assert again[again.row_of(103)].hand_id == 103
 
 
+def test_pickled_it_is_not_taken_for_another_set_that_lies_there_by_then(tmp_path: Path) -> None:
+    folder = tables(tmp_path)
+    data = pickle.dumps(HandTable(folder))
+    ingest_file(write(tmp_path / "in.json", sound_set(9)), folder)
+    build_lookup(folder)
+    with pytest.raises(AnnotationFileError, match=r"ingested anew since the table was opened.*Open it anew"):
+        pickle.loads(data)
+
+
+@pytest.mark.parametrize("wrong", ["x", "103", 1.0, np.float64(2), None, [1], (0, 1), np.array([1, 2]), b"1"])
+def test_what_is_no_row_and_no_hand_id_is_refused_in_words(tmp_path: Path, wrong: Any) -> None:
+    table = HandTable(tables(tmp_path))
+    with pytest.raises(TypeError, match=r"a row is an integer or a slice, not .*row_of\(hand_id\)"):
+        table[wrong]
+    with pytest.raises(TypeError, match="a hand id is an integer, not"):
+        table.row_of(wrong)
+
+
+def test_rows_are_those_of_a_sequence(tmp_path: Path) -> None:
+    table = HandTable(tables(tmp_path))
+    ids = [100 + n for n in range(6)]
+    for row in (0, 5, -1, -6, np.int8(-2), np.uint64(3), True):
+        assert table[row].hand_id == ids[int(row)]
+    for part in (slice(1, 3), slice(None, None, -1), slice(-2, 99), slice(5, 1)):
+        assert [hand.hand_id for hand in table[part]] == ids[part]
+    for wrong in (6, -7, 2**70, np.uint64(2**63)):
+        with pytest.raises(IndexError, match="of 6"):
+            table[wrong]
+    for unknown in (-1, 2**63, 2**70, np.uint64(2**63 + 103), 99):
+        with pytest.raises(KeyError):
+            table.row_of(unknown)
+    assert table.rows_of([[103, -5], [99, 100]]).tolist() == [[3, -1], [-1, 0]]
+    assert table.rows_of(np.array([2**63 + 5, 101], dtype=np.uint64)).tolist() == [-1, 1]
+    assert table.rows_of([]).tolist() == []
+    for wrong_ids in ([101.7], ["101"], [2**70], [None]):
+        with pytest.raises(TypeError, match="hand ids are integers"):
+            table.rows_of(wrong_ids)
+
+
+def test_a_closed_table_says_so_whatever_it_is_asked(tmp_path: Path) -> None:
+    table = HandTable(tables(tmp_path))
+    table.close()
+    asked = [
+        lambda: table[0],
+        lambda: table[1:3],
+        lambda: list(table),
+        lambda: table.row_of(100),
+        lambda: table.rows_of([1]),
+    ]
+    for ask in asked:
+        with pytest.raises(ValueError, match="the table is closed: open it anew"):
+            ask()
+    assert len(table) == 6 and pickle.loads(pickle.dumps(table))[0].hand_id == 100
+
+
 def _ask(table: HandTable, hand_id: int, answers: Any) -> None:
     answers.put(table[table.row_of(hand_id)].keypoints.sum())
 

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from hand100m_assets.dataset.handpairs import HandPairs
+from hand100m_assets.dataset.records import sealed
 from hand100m_assets.dataset.speed import samples_per_second
 from hand100m_assets.dataset.storedcrop import CropOptions
 from hand100m_assets.errors import TrainingSetError
@@ -67,6 +68,81 @@ def test_a_pickle_is_a_name_not_a_copy(scene: Scene, pictures: str) -> None:
     assert digests(again) == digests(pairs) and again.pictures == pictures
 
 
+def test_a_worker_refuses_another_set_than_its_parent_s(breakable: Scene) -> None:
+    pairs = breakable.pairs()
+    data = pickle.dumps(pairs)
+    (breakable.frames_dir / "video_2" / "frame_000030.jpg").unlink()
+    ring(breakable, VIDEOS[:3], draw=False)  # with two hands less
+    breakable.build(shard_samples=3)
+    with pytest.raises(TrainingSetError, match=r"built anew since it was opened.*Open it anew"):
+        pickle.loads(data)
+
+
+def test_a_worker_refuses_a_set_of_the_same_records_whose_pictures_are_others(breakable: Scene) -> None:
+    pairs = breakable.pairs()
+    data, path = pickle.dumps(pairs), pairs.folder / "index.json"
+    one, *others = pairs.index.shards
+    changed = pairs.index.model_copy(update={"shards": [one.model_copy(update={"sha256": "0" * 64}), *others]})
+    path.write_bytes(sealed(changed))
+    with pytest.raises(TrainingSetError, match="built anew"):
+        pickle.loads(data)
+
+
+def test_a_worker_takes_a_set_that_only_grew_by_a_shard_that_no_record_needs(breakable: Scene) -> None:
+    pairs = breakable.pairs()
+    data, truth = pickle.dumps(pairs), digests(pairs)
+    more = [*pairs.index.shards, pairs.index.shards[0].model_copy(update={"name": "shard-00009-x.tar"})]
+    (pairs.folder / "index.json").write_bytes(sealed(pairs.index.model_copy(update={"shards": more})))
+    assert digests(pickle.loads(data)) == truth
+
+
+def test_spawned_workers_of_a_loader_say_that_the_set_was_built_anew(breakable: Scene) -> None:
+    pairs = breakable.pairs()
+    data = pickle.dumps(pairs)
+    breakable.build(options=CropOptions(codec="jpeg"))
+    code = f"import pickle; pickle.loads({data!r})"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 1 and "built anew since it was opened" in done.stderr
+
+
+MANY_SHARDS = """
+import os, resource, sys
+resource.setrlimit(resource.RLIMIT_NOFILE, (int(sys.argv[3]), resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+from hand100m_assets.dataset import HandPairs
+sets = [HandPairs(sys.argv[1], sys.argv[2], tensors=False) for _ in range(int(sys.argv[4]))]
+held = [open(os.devnull) for _ in range(int(sys.argv[5]))]
+for _ in range(2):
+    for number in range(len(sets[0])):
+        for pairs in sets:
+            assert pairs[number]["hand_id"] == 100 + number % 8
+print(len(sets[0]), len(os.listdir("/proc/self/fd")))
+"""
+
+
+@pytest.mark.parametrize(("limit", "sets", "held"), [(256, 1, 0), (64, 1, 0), (256, 5, 0), (128, 1, 95)])
+def test_a_set_of_more_shards_than_a_process_may_open_files_is_read_to_its_end(
+    breakable: Scene, limit: int, sets: int, held: int
+) -> None:
+    """Also beside other sets, and where others hold most files."""
+    pairs, count = breakable.pairs(), 300
+    records = np.concatenate([np.asarray(pairs.records)] * (count // len(pairs) + 1))[:count]
+    shards = []
+    for number in range(count):
+        shard = pairs.index.shards[records["shard"][number]]
+        name = f"shard-{number:05d}-copy.tar"
+        (pairs.folder / name).hardlink_to(pairs.folder / shard.name)
+        shards.append(shard.model_copy(update={"name": name}))
+    records["shard"], records["positive"] = np.arange(count), 0
+    np.save(pairs.folder / "samples-many.npy", records)
+    many = pairs.index.model_copy(update={"shards": shards, "samples": count, "samples_file": "samples-many.npy"})
+    (pairs.folder / "index.json").write_bytes(sealed(many))
+    arguments = [sys.executable, "-c", MANY_SHARDS, breakable.root, KEY, limit, sets, held]
+    done = subprocess.run([*map(str, arguments)], capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    samples, open_files = map(int, done.stdout.split())
+    assert samples == count and open_files <= limit
+
+
 def test_reading_needs_no_orchestrator_no_tables_and_no_decoder(scene: Scene) -> None:
     code = (
         "import sys; from hand100m_assets.dataset import HandPairs; "
@@ -85,9 +161,12 @@ def test_records_are_mapped_not_read(scene: Scene) -> None:
 def test_indices_are_those_of_a_sequence(scene: Scene) -> None:
     pairs = scene.pairs()
     assert pairs[-1]["hand_id"] == pairs[np.int64(7)]["hand_id"] == 107
-    for wrong in (8, -9):
+    for wrong in (8, -9, np.int64(8), 2**70):
         with pytest.raises(IndexError):
             pairs[wrong]
+    for no_integer in ("3", 3.0, np.float32(3), None, slice(3), [1], np.array([1, 2])):
+        with pytest.raises(TypeError, match=r"asked for by an integer, not by .* of type"):
+            pairs[no_integer]
     assert [s["hand_id"] for s in pairs] == list(range(100, 108))
 
 
