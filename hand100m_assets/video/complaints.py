@@ -10,16 +10,22 @@ import logging
 import re
 from typing import Final, NamedTuple
 
+import av.container
 import av.error
 import av.logging
 import av.packet
 import av.video.frame
 import av.video.stream
 
+from hand100m_assets.video.mjpegnotes import picture_is_the_same_without_notes
+
 HARMLESS: Final = re.compile(
     r"mmco: unref short|number of reference frames .* exceeds max|SEI |Error parsing SEI|VUI|no frame!"
 )
 """Complaints about what touches no sample of a picture, or about encoders' habits. Source: FFmpeg, libavcodec."""
+
+
+_NAMED_TRACK: Final = re.compile(r"\bstream #?(\d+)\b", re.IGNORECASE)
 
 
 class Decoded(NamedTuple):
@@ -63,9 +69,39 @@ def decode_packet(
             frames = stream.codec_context.decode(packet)
         except av.error.FFmpegError as failure:
             error = failure.strerror
-    return Decoded(frames, complaints_in(lines), error)
+    complaints = complaints_in(lines)
+    if complaints and error is None and packet is not None and stream.codec_context.name == "mjpeg":
+        complaints = [] if picture_is_the_same_without_notes(bytes(packet), frames) else complaints
+    return Decoded(frames, complaints, error)
 
 
 def complaints_in(lines: list[tuple[int, str, str]]) -> list[str]:
     """The errors among the lines that `av.logging.Capture` caught."""
     return [text.strip() for level, _, text in lines if level <= av.logging.ERROR]
+
+
+def complaints_about(
+    lines: list[tuple[int, str, str]],
+    container: av.container.InputContainer,
+    stream: av.video.stream.VideoStream,
+    *,
+    is_opening: bool = False,
+) -> list[str]:
+    """The errors that were logged while a file was read and that may concern one track; others' are left out.
+
+    Args:
+        lines: What `av.logging.Capture` caught.
+        container: The file.
+        stream: The track.
+        is_opening: To open a file, FFmpeg decodes the beginning of each track. What the decoders say then is left out:
+            of this track they say it again, and of the others nobody wants to know.
+    """
+    decoders = {other.codec_context.name for other in container.streams if getattr(other, "codec_context", None)}
+    deaf_to = decoders if is_opening else decoders - {stream.codec_context.name}
+    heard = [line for line in lines if line[1] not in deaf_to]
+    return [words for words in complaints_in(heard) if not _is_about_another(words, stream.index)]
+
+
+def _is_about_another(words: str, track_index: int) -> bool:
+    named = _NAMED_TRACK.search(words)
+    return named is not None and int(named[1]) != track_index

@@ -14,7 +14,7 @@ import av.logging
 import av.video.stream
 
 from hand100m_assets.video.bitstream import UnsafeStreamError
-from hand100m_assets.video.complaints import complaints_in, listen_to_libraries
+from hand100m_assets.video.complaints import complaints_about, listen_to_libraries
 from hand100m_assets.video.fulldecode import FullDecode
 from hand100m_assets.video.losses import WATCHED_FORMATS
 from hand100m_assets.video.mp4boxes import read_outline
@@ -87,8 +87,9 @@ def decode_frames(
             report.add_error(0, outline.fault)
             why_full = why_full or outline.fault
         is_watched = container.format.name in WATCHED_FORMATS
-        if report.expected_from_header is None and complaints_in(lines) and not is_watched:
-            words = f"reading: {complaints_in(lines)[0]}"
+        complaints = complaints_about(lines, container, stream, is_opening=True)
+        if report.expected_from_header is None and complaints and not is_watched:
+            words = f"reading: {complaints[0]}"
             report.add_error(0, words)
             report.packets_lost = True
             why_full = why_full or words

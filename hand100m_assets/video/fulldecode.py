@@ -14,7 +14,7 @@ import av.video.frame
 import av.video.stream
 
 from hand100m_assets.video.bitstream import HOLE
-from hand100m_assets.video.complaints import complaints_in, decode_packet
+from hand100m_assets.video.complaints import complaints_about, decode_packet
 from hand100m_assets.video.holes import HoleWatch
 from hand100m_assets.video.losses import LOSSY_FORMATS, WATCHED_FORMATS, loss_watch
 from hand100m_assets.video.picture import PickedFrame, frame_time_s
@@ -93,7 +93,7 @@ class FullDecode:
                 self._report.add_error(self._timeline.frame_count, f"reading: {error.strerror}")
                 self._timeline.packet_failed()
                 return
-            self._notice_losses(complaints_in(lines))
+            self._notice_losses(complaints_about(lines, self._container, self._stream))
             if packet is None or packet.size == 0:
                 return
             self._notice_leap(packet)

@@ -33,6 +33,7 @@ class _Track:
     """Facts of one sample table, as its boxes come by."""
 
     is_sound: bool = False
+    is_picture: bool = False
     sample_bytes: int = 0
     sample_count: int = 0
     has_unit_durations: bool = False
@@ -80,12 +81,15 @@ def _note(track: _Track, kind: bytes, body: bytes) -> None:
     """Take a leaf into account. Source: ISO/IEC 14496-12, sections 8.4.3, 8.6.1.2, 8.7.3."""
     if kind == b"hdlr" and len(body) >= 12:
         track.is_sound = track.is_sound or body[8:12] == b"soun"
+        track.is_picture = track.is_picture or body[8:12] == b"vide"
     elif kind in (b"stsz", b"stz2") and len(body) >= 12:
         size, count = struct.unpack(">II", body[4:12])
         track.sample_bytes = size if kind == b"stsz" else 0
         track.sample_count = max(track.sample_count, count)
     elif kind == b"stts" and len(body) >= 16:
         track.has_unit_durations = struct.unpack(">I4xI", body[4:16]) == (1, 1)
+        if not track.is_picture:
+            return  # how long its samples last makes no index longer, and of such a track nobody counts the frames
         runs = np.frombuffer(body[8 : len(body) // 8 * 8], ">u4")[::2]
         track.sample_count = max(track.sample_count, int(runs.sum(dtype=np.uint64)))
 

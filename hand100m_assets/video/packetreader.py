@@ -11,7 +11,7 @@ import av.packet
 import av.video.stream
 
 from hand100m_assets.video.bitstream import Bitstream, UnsafeStreamError
-from hand100m_assets.video.complaints import complaints_in
+from hand100m_assets.video.complaints import complaints_about
 from hand100m_assets.video.sampleindex import Landing, SampleIndex
 from hand100m_assets.video.selection import Selection
 
@@ -58,8 +58,9 @@ class PacketReader:
         """Where no header counts packets, what the reader says is all that tells of lost ones."""
         with av.logging.Capture() as lines:
             packet = next(self._packets, None)
-        if complaints_in(lines):
-            raise UnsafeStreamError(f"the reader complains: {complaints_in(lines)[0]}")
+        complaints = complaints_about(lines, self._container, self._stream)
+        if complaints:
+            raise UnsafeStreamError(f"the reader complains: {complaints[0]}")
         return packet
 
     def was_decoded(self, frame_index: int | None) -> None:
