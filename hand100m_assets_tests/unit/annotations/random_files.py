@@ -83,8 +83,8 @@ class _Writer:
                 return f'"{parts[0]}\\u{ord(text[place]):04x}{parts[1]}"'
         return json.dumps(text, ensure_ascii=self.rng.random() < 0.5)
 
-    def number(self, value: float) -> str:
-        if isinstance(value, bool) or self.rng.random() >= self.numbers_spelled:
+    def number(self, value: float | None) -> str:
+        if value is None or isinstance(value, bool) or self.rng.random() >= self.numbers_spelled:
             return json.dumps(value)
         if isinstance(value, float):
             return self.rng.choice([f"{value!r}", f"{value:.17e}", f"{value:.25f}", f"{value:.3E}"])
