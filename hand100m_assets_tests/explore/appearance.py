@@ -12,20 +12,25 @@ from hand100m_assets_tests.explore.files import Kind, Maker
 from hand100m_assets_tests.explore.muxing import write
 from hand100m_assets_tests.explore.ordinary import random_track
 
-MATRICES = [0, 1, 2, 4, 5, 6, 7, 8, 9, 10]
-PRIMARIES = [1, 2, 4, 5, 6, 7, 8, 9, 11, 12]
-TRANSFERS = [1, 2, 4, 5, 6, 7, 8, 11, 13, 14, 15, 16, 18]
+MATRICES = [0, 1, 2, 4, 5, 6, 7, 9]
+PRIMARIES = [*range(1, 13), 22]
+TRANSFERS = [*range(1, 9), *range(11, 19)]
+UNKNOWN_MATRICES = [8, 10, 11, 12, 13, 14]
+UNKNOWN_TRANSFERS = [9, 10]
+UNKNOWN = "OpenCV 5 converts no frame of such colours: it shows memory that nobody wrote"
 COLOURS = "colour_primaries={}:transfer_characteristics={}:matrix_coefficients={}:video_full_range_flag={}"
 
 
-def tagged(codec: str, suffix: str) -> Maker:
-    """Colour tags within the stream, as phones, television and screens write them."""
+def tagged(codec: str, suffix: str, *, is_known: bool = True) -> Maker:
+    """Colour tags within the stream, as phones, screens and television write them."""
 
     def make(rng: random.Random, folder: Path) -> Path:
-        tags = [rng.choice(PRIMARIES), rng.choice(TRANSFERS), rng.choice(MATRICES[1:]), rng.randint(0, 1)]
-        return write(
-            folder / f"whole{suffix}", random_track(rng, codec), bit_filter=f"{codec}_metadata={COLOURS.format(*tags)}"
-        )
+        tags = [rng.choice(PRIMARIES), rng.choice(TRANSFERS), rng.choice(MATRICES), rng.randint(0, 1)]
+        if not is_known:
+            place = rng.choice([1, 2])
+            tags[place] = rng.choice(UNKNOWN_MATRICES if place == 2 else UNKNOWN_TRANSFERS)
+        bit_filter = f"{codec}_metadata={COLOURS.format(*tags)}"
+        return write(folder / f"whole{suffix}", random_track(rng, codec), bit_filter=bit_filter)
 
     return make
 
@@ -79,6 +84,10 @@ KINDS = [
     *(
         Kind(f"{c} colour tags {s[1:]}", tagged(c, s))
         for c, s in (("h264", ".mp4"), ("h264", ".mkv"), ("hevc", ".mp4"))
+    ),
+    *(
+        Kind(f"{c} colours unknown to OpenCV", tagged(c, ".mp4", is_known=False), opencv="count only", why=UNKNOWN)
+        for c in ("h264", "hevc")
     ),
     Kind("vp9 colour tags webm", tagged_vp9),
     *(
