@@ -31,6 +31,7 @@ MOST_OUTSIDE: Final = 1.0
 JPEG_TOLERANCE: Final = 2
 """Grey levels by which two versions of OpenCV's JPEG coder may differ."""
 
+NO_SAMPLE: Final = "there is no sample at all"
 UNREADABLE: Final = "cannot be read"
 FRAME_MISSING: Final = "neither frame nor video is here"
 
@@ -101,7 +102,7 @@ def pair_faults(pairs: HandPairs) -> list[Fault]:
 def count_faults(pairs: HandPairs, tables_dir: Path) -> list[Fault]:
     """Samples and left-out hands that do not add up to the annotation set, each of the latter with a reason.
 
-    Of a set without a sample they add up, too: `left_out_share` is then 1.
+    A set without a sample is at fault, too, by `NO_SAMPLE`, though its counts may add up.
 
     Raises:
         TrainingSetError: The table of left-out hands is damaged; build the training set again.
@@ -116,6 +117,8 @@ def count_faults(pairs: HandPairs, tables_dir: Path) -> list[Fault]:
         found.append(Fault(pairs.set_key, None, f"{unexplained} hands are left out without a reason"))
     if len(np.unique(pairs.records["row_index"])) != len(pairs):
         found.append(Fault(pairs.set_key, None, "a hand is there twice"))
+    if not index.samples:
+        found.append(Fault(pairs.set_key, None, NO_SAMPLE))
     return found
 
 

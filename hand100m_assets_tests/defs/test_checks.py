@@ -600,6 +600,7 @@ def test_a_training_set_without_a_sample_is_an_error_whatever_the_limit(sound: T
     result = evaluate(sound.reconfigured(max_missing_share=1), "training_counts_add_up")
     assert (result.passed, result.severity) == (False, ERROR)
     assert "no sample at all" in examples(result)
+    assert result.description == (f"1 set has no sample at all. All hands are left out ({SET}: image not on disk: 4).")
 
 
 @pytest.mark.parametrize(

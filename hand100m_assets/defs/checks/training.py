@@ -8,6 +8,7 @@ import polars as pl
 from hand100m_assets.audits import seed_of_today
 from hand100m_assets.dataset.handpairs import HandPairs
 from hand100m_assets.dataset.verify import (
+    NO_SAMPLE,
     Fault,
     PixelAudit,
     audit_pixels,
@@ -57,14 +58,7 @@ def build_training_checks(source: Source) -> list[dg.AssetChecksDefinition]:
             what="samples do not lead to their positive",
             fix=_AGAIN,
         ),
-        _check(
-            source,
-            name="training_counts_add_up",
-            why="A hand that is neither a sample nor left out with a reason was lost.",
-            faults_of=lambda place, pairs: count_faults(pairs, place.annotation_tables(pairs.set_key)),
-            what="counts differ from the annotation set's",
-            fix="Materialize training_set again.",
-        ),
+        _counts_check(source),
         _left_out_check(source),
         _pixel_check(source),
     ]
@@ -86,6 +80,36 @@ def _check(
     return check
 
 
+def _counts_check(source: Source) -> dg.AssetChecksDefinition:
+    @dg.asset_check(
+        asset=[source.name, "training_set"],
+        description="A hand that is neither a sample nor left out with a reason was lost.",
+        automation_condition=FOLLOWS,
+    )
+    @fails_clearly
+    def training_counts_add_up(workspace: Workspace) -> dg.AssetCheckResult:
+        place = workspace.source(source)
+        sets = _open_all(place)
+        if not sets:
+            return nothing_yet("training sets")
+        faults = {pairs.set_key: count_faults(pairs, place.annotation_tables(pairs.set_key)) for pairs in sets}
+        found = pl.concat([faults_table(key, of_set) for key, of_set in faults.items()])
+        lost, checked = found.filter(pl.col("what") != NO_SAMPLE), sum(map(len, sets))
+        if lost.height or found.is_empty():
+            what, fix = "counts differ from the annotation set's", "Materialize training_set again."
+            return offenders(lost, severity=ERROR, what=what, fix=fix, checked=checked)
+        what = "set has no sample at all" if found.height == 1 else "sets have no sample at all"
+        empty = {pairs.set_key: _reasons(pairs) for pairs in sets if not len(pairs)}
+        why = "; ".join(f"{key}: {reasons or 'it has no hand'}" for key, reasons in empty.items())
+        return offenders(found, severity=ERROR, what=what, fix=f"All hands are left out ({why}).", checked=checked)
+
+    return training_counts_add_up
+
+
+def _reasons(pairs: HandPairs) -> str:
+    return ", ".join(f"{reason}: {count:,}" for reason, count in pairs.index.left_out.items())
+
+
 def _left_out_check(source: Source) -> dg.AssetChecksDefinition:
     @dg.asset_check(
         asset=[source.name, "training_set"],
@@ -100,7 +124,7 @@ def _left_out_check(source: Source) -> dg.AssetChecksDefinition:
             return nothing_yet("training sets")
         worst = max(sets, key=left_out_share)
         share = left_out_share(worst)
-        why = ", ".join(f"{reason}: {count:,}" for reason, count in worst.index.left_out.items())
+        why = _reasons(worst)
         return offenders(
             pl.concat([left_out_hands(pairs) for pairs in sets]),
             severity=ERROR if share > limit else WARN,
