@@ -23,6 +23,7 @@ def finished_videos(place: SourceWorkspace) -> list[str]:
         FolderUnreadableError: The frames folder is there but cannot be read; mount it or give permission.
     """
     folder = place.output.frames_dir
+    place.insist_on_frames()
     try:
         return sorted(entry.parent.name for entry in folder.glob("[!.]*/manifest.json"))
     except OSError as error:

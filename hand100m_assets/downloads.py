@@ -2,19 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
 import polars as pl
 
-from hand100m_assets.errors import Hand100mError, PermanentError, VideoListError
+from hand100m_assets.errors import (
+    FolderUnreadableError,
+    Hand100mError,
+    PermanentError,
+    RetryableError,
+    SettingsError,
+    VideoListError,
+)
 from hand100m_assets.layout import VIDEO_SUFFIX, OutputLayout, Source
+from hand100m_assets.presence import note_away, refuse_emptied
 from hand100m_assets.settings import Settings, SourceFolders
 from hand100m_assets.video.failures import stamp_of
-from hand100m_assets.video.inbox import FileStamp, list_videos
-from hand100m_assets.video.inventory import build_inventory, remembered_probes
+from hand100m_assets.video.forgotten import read_forgotten, write_forgotten
+from hand100m_assets.video.inbox import FileStamp, Listing, list_videos, partial_video_id
+from hand100m_assets.video.inventory import (
+    Probe,
+    build_inventory,
+    files_in,
+    missing_videos,
+    remembered_probes,
+    write_missing_list,
+)
 from hand100m_assets.video.knownfiles import Look, read_known_files, short_files, take_look, write_known_files
 from hand100m_assets.video.officialmetadata import read_official_metadata
 from hand100m_assets.video.probe import VideoInfo, probe_video
@@ -55,6 +72,67 @@ class Downloads:
         list_file = self.folders.list_file
         return read_video_list(list_file, self.source) if list_file.exists() else None
 
+    def listing(self, registered: Iterable[str] = ()) -> Listing:
+        """One look at the folder, which is not believed to be empty while videos of it are known.
+
+        Args:
+            registered: Videos that have a partition.
+
+        Raises:
+            FolderUnreadableError: The video folder is missing, unmounted, emptied or not permitted.
+        """
+        folder = self.folders.videos_dir
+        try:
+            listing = list_videos(folder, self.source)
+            if listing.is_empty:
+                refuse_emptied(
+                    folder,
+                    f"the {self.source.title} video folder",
+                    len(self._known_to_be_here(registered)),
+                    "videos",
+                    on_purpose="If they were deleted on purpose, `hand100m forget` them.",
+                )
+        except FolderUnreadableError:
+            note_away(self.output.videos_away_file)
+            raise
+        return listing
+
+    def refused(self, inventory: pl.DataFrame) -> dict[str, str]:
+        """File name -> why it is not taken though no download would mend that: its name, its permission, its disk.
+
+        Args:
+            inventory: As of now.
+
+        Raises:
+            FolderUnreadableError: As `listing`.
+        """
+        listing = self.listing()
+        refused = {name: why for name, why in listing.refused.items() if name not in listing.failed}
+        here = inventory.filter((pl.col("state") == "refused") & pl.col("size_bytes").is_not_null())
+        return refused | {self.video_file(v).name: why for v, why in here.select("video_id", "reason").iter_rows()}
+
+    def known_and_here(self) -> tuple[set[str], set[str]]:
+        """Videos that are listed or that some look found, and those among them whose file is here.
+
+        A folder that is empty is taken as it is: whoever asks this is about to say that it was emptied on purpose.
+
+        Raises:
+            FolderUnreadableError: The video folder is missing, unmounted or not permitted.
+            VideoListError: The list is malformed.
+        """
+        listed = self.video_list()
+        listing = list_videos(self.folders.videos_dir, self.source)
+        here = listing.complete_names.keys() | {partial_video_id(name) for name in listing.in_progress}
+        known = read_known_files(self.output.known_videos_file).stamps.keys()
+        found = {*known, *files_in(self.output.table_file("inventory")), *here}
+        return found if listed is None else found | set(listed["video_id"]), here
+
+    def _known_to_be_here(self, registered: Iterable[str]) -> set[str]:
+        """Videos that an earlier look or an earlier inventory found, less those that were seen to go one by one."""
+        known = read_known_files(self.output.known_videos_file)
+        found = {*registered, *known.stamps} | files_in(self.output.table_file("inventory"))
+        return found - known.gone - self.forgotten()
+
     def look_at_videos(
         self,
         registered: Sequence[str],
@@ -72,7 +150,7 @@ class Downloads:
             FolderUnreadableError: The video folder is missing, unmounted, emptied or not permitted.
             OutputUnwritableError: What was seen cannot be written down.
         """
-        listing = list_videos(self.folders.videos_dir, self.source)
+        listing = self.listing(registered)
         file = self.output.known_videos_file
         known = read_known_files(file)
         look, known_now = take_look(
@@ -94,7 +172,7 @@ class Downloads:
         Raises:
             FolderUnreadableError: The video folder is missing, unmounted or not permitted.
         """
-        listing = list_videos(self.folders.videos_dir, self.source)
+        listing = self.listing()
         return listing.complete_names.keys() - short_files(listing, self.official_bytes()).keys()
 
     def official_bytes(self, on_fault: Callable[[Hand100mError], None] = _pass_over) -> Mapping[str, int]:
@@ -128,11 +206,28 @@ class Downloads:
         Raises:
             FolderUnreadableError: The video folder is missing, unmounted or not permitted.
         """
-        listing = list_videos(self.folders.videos_dir, self.source)
+        listing = self.listing()
         remembered = remembered_probes(self.output.table_file("inventory"), listing)
-        probes = remembered | {v: self._probe_or_reason(v) for v in listing.complete_names.keys() - remembered.keys()}
+        probes = remembered | {v: self._probe_or_error(v) for v in listing.complete_names.keys() - remembered.keys()}
         gone = read_known_files(self.output.known_videos_file).gone - listing.complete_names.keys()
-        return build_inventory(listed, listing, probes, once_here=gone, metadata=self.official_metadata(on_fault))
+        if probes and all(isinstance(probe, RetryableError) for probe in probes.values()):
+            self.listing()  # unmounted meanwhile?
+        return build_inventory(
+            listed,
+            listing,
+            probes,
+            once_here=gone,
+            forgotten=self.forgotten(),
+            metadata=self.official_metadata(on_fault),
+        )
+
+    def forgotten(self) -> set[str]:
+        """Videos that nobody is to ask for again.
+
+        Raises:
+            FolderUnreadableError: The list of them is there, and cannot be read.
+        """
+        return read_forgotten(self.output.forgotten_videos_file)
 
     def _headers_of_a_video(self, video_id: str) -> VideoInfo | None:
         """None for what is no video; a passing reason is raised."""
@@ -141,11 +236,51 @@ class Downloads:
         except PermanentError:
             return None
 
-    def _probe_or_reason(self, video_id: str) -> VideoInfo | str:
+    def _probe_or_error(self, video_id: str) -> Probe:
         try:
             return probe_video(self.video_file(video_id))
         except Hand100mError as error:
-            return error.what
+            return error
+
+
+def forget_videos(downloads: Downloads, video_ids: Iterable[str] | None, *, undo: bool) -> tuple[set[str], set[str]]:
+    """Ask for videos no more, or again; the list of missing videos follows at once where there is one.
+
+    Args:
+        downloads: Of their source.
+        video_ids: Which; None for all that are known and not here, or with `undo` for all that are forgotten.
+        undo: Ask for them again.
+
+    Returns:
+        Videos for which that is a change, and all that are forgotten now.
+
+    Raises:
+        SettingsError: An id is neither listed nor was ever here, or to be undone and not forgotten.
+        FolderUnreadableError: The video folder cannot be read, or the list of forgotten videos.
+        OutputUnwritableError: The output disk refuses.
+    """
+    before, file = downloads.forgotten(), downloads.output.forgotten_videos_file
+    if undo:
+        asked = before if video_ids is None else set(video_ids)
+        _insist_on_known(asked - before, f"not in {file}")
+        now = before - asked
+    else:
+        known, here = downloads.known_and_here()
+        asked = known - here if video_ids is None else set(video_ids)
+        _insist_on_known(asked - known - before, f"neither listed nor ever in {downloads.folders.videos_dir}")
+        now = before | asked
+    write_forgotten(now, file)
+    if downloads.output.missing_videos_file.exists():
+        with suppress(FolderUnreadableError):  # away: nothing is written about it until it is back
+            write_missing_list(
+                missing_videos(downloads.inventory(downloads.video_list())), downloads.output.missing_videos_file
+            )
+    return before ^ now, now
+
+
+def _insist_on_known(unknown: set[str], why: str) -> None:
+    if unknown:
+        raise SettingsError(f"{', '.join(sorted(unknown))}: {why}", fix="Correct the id, or the source.")
 
 
 @lru_cache(maxsize=2)

@@ -1,141 +1,139 @@
 """The first Ctrl-C or SIGTERM ends a command: one line, exit status 130 or 143, and no process left behind.
 
-Only the standard library is imported here: a command listens before its imports, which take seconds. Dagster puts
-handlers of its own in place while it executes a run, and goes on to the next run afterwards, so the signals are also
-read from the descriptor that Python writes each of them to.
+The work of a command runs in a thread of its own, and the main thread does nothing but wait for it: Dagster puts
+handlers of its own in place while it executes a run in the main thread, fails that run and goes on to the next one,
+and what a handler raises there may end in a library's log. Only the standard library is imported here, as a command
+listens before its imports, which take seconds.
 """
 
 from __future__ import annotations
 
+import ctypes
 import os
 import select
 import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from types import FrameType
-from typing import Final
+from typing import Final, NoReturn
 
-GRACE_S: Final = 10.0
+GRACE_S: Final = 5.0
 """So long a command may take to end its work in order; after that, or at a second signal, the process just ends."""
+
+_AGAIN_S: Final = 2.0
+"""An interrupt that the work swallowed is repeated after so long."""
 
 _ONCE_S: Final = 1.0
 """Signals within so long are one: `timeout` sends its signal to the process and to its group."""
 
-_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
-_LINE: Final = "Stopped. What is finished stays; give the same command again to go on."
+_LINE: Final = "\nStopped. What is finished stays; give the same command again to go on.\n"
+_DONE: Final = 0
 
 
-class _Listener:
-    """Signals of this process, noticed whatever handler is in place."""
+class _Signals:
+    """What this process is told, read from where Python writes each signal to, whichever thread the system gave it."""
 
     def __init__(self) -> None:
-        self.is_starting = True
-        self.may_raise = True
-        self.came = threading.Event()
-        self._first: int | None = None
-        self._first_s = 0.0
-        self._stderr = os.dup(2)
-        self._lock = threading.RLock()  # a handler may run while its own thread holds it
-        self._reading, writing = os.pipe()
-        for end in (self._reading, writing):
+        self.is_working = False
+        self._reading, self._writing = os.pipe()
+        for end in (self._reading, self._writing):
             os.set_blocking(end, False)
-        self._heeded = {number for number in _SIGNALS if signal.getsignal(number) != signal.SIG_IGN}
+        # One that is ignored, as `nohup` and `&` in a script leave it, stays ignored.
+        self._heeded = {n for n in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(n) != signal.SIG_IGN}
         for number in self._heeded:
             signal.signal(number, self._handle)
-        signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
-        threading.Thread(target=self._watch, daemon=True).start()
-
-    def told(self) -> int | None:
-        """Number of the first signal so far."""
-        with self._lock:
-            with suppress(BlockingIOError):
-                for number in os.read(self._reading, 64):
-                    if number in self._heeded:
-                        self._take(number)
-            return self._first
-
-    def _take(self, number: int) -> None:
-        if self._first is None:
-            self._first, self._first_s = number, time.monotonic()
-            os.write(self._stderr, f"\n{_LINE}\n".encode())
-            self.came.set()
-            timer = threading.Timer(GRACE_S, _end_now, [number])
-            timer.daemon = True
-            with suppress(RuntimeError):  # the interpreter is ending anyhow
-                timer.start()
-        elif time.monotonic() > self._first_s + _ONCE_S:
-            _end_now(self._first)
+        signal.set_wakeup_fd(self._writing, warn_on_full_buffer=False)
 
     def _handle(self, number: int, _frame: FrameType | None) -> None:
-        told = self.told() or number
-        if self.is_starting:
-            _end_now(told)
-        if self.may_raise:
-            self.may_raise = False
-            raise SystemExit(128 + told)
+        if not self.is_working:
+            say()
+            end(number)
 
-    def _watch(self) -> None:
-        while True:
-            select.select([self._reading], [], [])
-            self.told()
+    def work_is_done(self) -> None:
+        """Told by the thread that works."""
+        os.write(self._writing, bytes([_DONE]))
+
+    def wait(self, timeout_s: float | None = None) -> int | None:
+        """Number of the next signal, 0 when the work is done, None when neither comes in time."""
+        ready, _, _ = select.select([self._reading], [], [], timeout_s)
+        came = os.read(self._reading, 1)[0] if ready else None
+        return came if came is None or came == _DONE or came in self._heeded else self.wait(timeout_s)
 
 
-_listener: _Listener | None = None
+_signals: _Signals | None = None
 
 
 def listen() -> None:
-    """Heed signals from now on, in the main thread of a command; until `ending_when_told` they end it at once."""
-    global _listener  # noqa: PLW0603 - signals are the process's
-    _listener = _listener or _Listener()
+    """Heed signals from now on, in the main thread of a command; until `work_until_told` they end it at once."""
+    global _signals  # noqa: PLW0603 - signals are the process's
+    _signals = _signals or _Signals()
 
 
-@contextmanager
-def ending_when_told(*, anywhere: bool = True) -> Iterator[None]:
-    """Do the work of a command that listens; what a signal leads to in it becomes the exit status of that signal.
-
-    Args:
-        anywhere: Whether the work may be interrupted between any two statements. If not, it asks `end_if_told` now and
-            then: libraries that log whatever is raised in their cleaning up would print it and go on.
-    """
-    if _listener is not None:
-        _listener.may_raise, _listener.is_starting = anywhere, False
-    try:
-        yield
-    except BaseException:
-        end_if_told()
-        raise
-    end_if_told()
-
-
-def pause(seconds: float) -> None:
-    """Sleep, but not beyond a signal.
+def work_until_told(work: Callable[[], None]) -> None:
+    """Do the work of a command, and end the process with the signal's status when one comes.
 
     Raises:
-        SystemExit: One came.
+        BaseException: What the work raises, as it is.
     """
-    if _listener is None:
-        time.sleep(seconds)
-    else:
-        _listener.came.wait(seconds)
-    end_if_told()
+    if _signals is None:  # called by somebody who heeds signals himself
+        work()
+        return
+    signals, raised = _signals, list[BaseException]()
+
+    def body() -> None:
+        try:
+            work()
+        except BaseException as error:  # noqa: BLE001 - raised again below
+            raised.append(error)
+        finally:
+            signals.work_is_done()
+
+    thread = threading.Thread(target=body, name="work", daemon=True)
+    signals.is_working = True
+    thread.start()
+    told = signals.wait()
+    if told:
+        say()
+        _interrupt(thread, signals)
+        end(told)
+    signals.is_working = False
+    if raised:
+        raise raised[0]
 
 
-def end_if_told() -> None:
-    """Go no further when a signal came that somebody else's handler took.
+def _interrupt(thread: threading.Thread, signals: _Signals) -> None:
+    """Have the work end in order, if it can: its pools are gone, and it is interrupted wherever it is."""
+    told_s = time.monotonic()
+    while (left_s := told_s + GRACE_S - time.monotonic()) > 0:
+        ctypes.pythonapi.PyThreadState_SetAsyncExc(
+            ctypes.c_ulong(thread.ident or 0), ctypes.py_object(KeyboardInterrupt)
+        )
+        kill_children()
+        came = signals.wait(min(left_s, _AGAIN_S))
+        if came == _DONE or (came and time.monotonic() > told_s + _ONCE_S):
+            return
 
-    Raises:
-        SystemExit: One came.
-    """
-    told = _listener.told() if _listener else None
-    if told is not None:
-        raise SystemExit(128 + told) from None
+
+def say() -> None:
+    """Say the one line; nobody says anything after it."""
+    with suppress(OSError):
+        os.write(2, _LINE.encode())
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in (1, 2):
+        os.dup2(nowhere, stream)
 
 
-def _end_now(told: int) -> None:
+def end(told: int) -> NoReturn:
+    """End this process with its children, without the interpreter's tidying up, which waits for others."""
+    kill_children()
+    os._exit(128 + told)
+
+
+def kill_children() -> None:
+    """End worker processes; other programs that this one started end when it reads them no more."""
     multiprocessing = sys.modules.get("multiprocessing")
     for child in multiprocessing.active_children() if multiprocessing else ():
         child.kill()
-    os._exit(128 + told)

@@ -306,6 +306,16 @@ class OutputLayout:
         return self.base_dir / "missing_videos.txt"
 
     @property
+    def forgotten_videos_file(self) -> Path:
+        """Ids of videos that nobody is to ask for again, one a line."""
+        return self.base_dir / "forgotten_videos.txt"
+
+    @property
+    def videos_away_file(self) -> Path:
+        """There while the folder of downloads is away, or was, and nothing was renewed since."""
+        return self.base_dir / ".videos_away"
+
+    @property
     def frame_states_file(self) -> Path:
         """What was last found of each finished frame folder, so that none is read again unchanged."""
         return self.base_dir / "frame_states.parquet"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final, Literal
@@ -21,6 +21,10 @@ JPEG_BYTES_PER_PIXEL: Final = 0.35
 """Expected size of a quality-95 JPEG of real video. Source: measured on 1440 x 1080 footage; busy scenes take more."""
 
 
+MOST_NAMED: Final = 20
+"""Of the files that are not taken."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class SourceSurvey:
     """Counts of one source. Videos by state of the download, frame folders by state of the work."""
@@ -31,12 +35,14 @@ class SourceSurvey:
     videos_missing: int
     videos_in_progress: int
     videos_unreadable: int
+    videos_refused: int
+    videos_forgotten: int
     videos_drifted: int
     frames_done: int
     frames_damaged: int
     frames_failed: int
     frames_outstanding: int
-    annotation_files: int
+    annotation_files: int | None
     annotation_sets_ingested: int
     frames_expected_bytes: int
     frames_outstanding_bytes: int
@@ -50,11 +56,14 @@ def survey(place: SourceWorkspace) -> SourceSurvey:
     """Look at folders, headers, manifests and tables; decode nothing.
 
     Raises:
-        FolderUnreadableError: The video folder is missing, unmounted or not permitted.
+        FolderUnreadableError: The video folder is missing, unmounted, emptied or not permitted.
         VideoListError: The list file is malformed.
     """
     listed = place.downloads.video_list()
-    inventory = place.downloads.inventory(listed)
+    return _survey_of(place, listed, place.downloads.inventory(listed))
+
+
+def _survey_of(place: SourceWorkspace, listed: pl.DataFrame | None, inventory: pl.DataFrame) -> SourceSurvey:
     states = _counts(inventory, "state")
     on_disk = inventory.filter(pl.col("state").is_in(["complete", "unreadable"]))
     jobs = place.extraction_jobs(on_disk["video_id"].to_list())
@@ -68,6 +77,8 @@ def survey(place: SourceWorkspace) -> SourceSurvey:
         videos_missing=states.get("missing", 0),
         videos_in_progress=states.get("in_progress", 0),
         videos_unreadable=states.get("unreadable", 0),
+        videos_refused=states.get("refused", 0),
+        videos_forgotten=states.get("forgotten", 0),
         videos_drifted=inventory.filter(pl.col("drift_severity") == "error").height,
         frames_done=frames.get("done", 0),
         frames_damaged=frames.get("damaged", 0),
@@ -95,11 +106,11 @@ def _counts(table: pl.DataFrame, column: str) -> dict[str, int]:
     return {str(value): count for value, count in table.group_by(column).len().iter_rows()}
 
 
-def _annotation_file_count(place: SourceWorkspace) -> int:
+def _annotation_file_count(place: SourceWorkspace) -> int | None:
     try:
         return len(place.annotation_files().files)
     except FolderUnreadableError:
-        return 0  # `findings` names the folder
+        return None  # `findings` names the folder
 
 
 @dataclass(frozen=True)
@@ -118,12 +129,15 @@ def findings(*places: SourceWorkspace) -> Iterator[Finding]:
     for place in places:
         yield from _about_annotation_files(place)
         try:
-            now = survey(place)
+            listed = place.downloads.video_list()
+            inventory = place.downloads.inventory(listed)
+            now = _survey_of(place, listed, inventory)
+            refused = place.downloads.refused(inventory)
         except Hand100mError as error:
             yield _as_finding("error", place.source.name, error)
             continue
         surveys.append((place, now))
-        yield from _about_videos(place, now)
+        yield from _about_videos(place, now, refused)
     yield from _about_output(surveys)
 
 
@@ -142,16 +156,13 @@ def _as_finding(severity: Literal["error", "warning"], source: str, error: Hand1
     return Finding(severity, source, f"{error.where}: {error.what}", error.fix or "")
 
 
-def _about_videos(place: SourceWorkspace, now: SourceSurvey) -> Iterator[Finding]:
+def _about_videos(place: SourceWorkspace, now: SourceSurvey, refused: Mapping[str, str]) -> Iterator[Finding]:
     name, folders = place.source.name, place.folders
     listed = "no list" if now.videos_listed is None else f"{now.videos_listed} listed"
     yield Finding("fine", name, f"{folders.videos_dir}: {now.videos_complete} whole videos, {listed}", "")
     if now.videos_listed is None:
         yield Finding("warning", name, f"{folders.list_file}: no such list", "Put it there, or set its path in .env.")
-    if not now.videos_complete:
-        yield Finding("error", name, f"{folders.videos_dir}: no whole video", "Download some, or correct the path.")
-    if now.videos_unreadable:
-        yield Finding("error", name, f"{now.videos_unreadable} files are not whole videos", "Download them again.")
+    yield from _about_troubles(place, now, refused)
     if now.videos_drifted:
         fix = "Replace them by the version that was annotated."
         yield Finding("error", name, f"{now.videos_drifted} videos differ from the list", fix)
@@ -159,6 +170,21 @@ def _about_videos(place: SourceWorkspace, now: SourceSurvey) -> Iterator[Finding
     if absent:
         fix = "Let downloads finish; for the rest send missing_videos.txt to the dataset's author."
         yield Finding("warning", name, f"{absent} listed videos are not here yet", fix)
+
+
+def _about_troubles(place: SourceWorkspace, now: SourceSurvey, refused: Mapping[str, str]) -> Iterator[Finding]:
+    """Files that are here and give no frames: by name what only has to be reached or renamed, the rest by number."""
+    name, videos_dir = place.source.name, place.folders.videos_dir
+    for file, reason in list(refused.items())[:MOST_NAMED]:
+        yield Finding("error", name, f"{videos_dir / file}: {reason}", "")
+    if (more := len(refused) - MOST_NAMED) > 0:
+        yield Finding(
+            "error", name, f"{more} more files in {videos_dir} are not taken", "Mend those named above first."
+        )
+    if not now.videos_complete and not refused:
+        yield Finding("error", name, f"{videos_dir}: no whole video", "Download some, or correct the path.")
+    if now.videos_unreadable:
+        yield Finding("error", name, f"{now.videos_unreadable} files are not whole videos", "Download them again.")
 
 
 def _about_output(surveys: Sequence[tuple[SourceWorkspace, SourceSurvey]]) -> Iterator[Finding]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,6 +25,7 @@ from hand100m_assets.dataset.records import INDEX_FILE
 from hand100m_assets.downloads import Downloads
 from hand100m_assets.errors import AnnotationFileError, SettingsError
 from hand100m_assets.layout import (
+    IN_PROGRESS_DIR,
     AnnotationSetName,
     ExportFormat,
     ExportImages,
@@ -33,9 +36,11 @@ from hand100m_assets.layout import (
 )
 from hand100m_assets.pairs.positives_export import export_mined_json
 from hand100m_assets.pairs.resolve import console_lines
+from hand100m_assets.presence import refuse_emptied
 from hand100m_assets.settings import DEFAULT_EXPORT_PREFIX, Settings, SourceFolders
 from hand100m_assets.video.batch import ExtractionJob
-from hand100m_assets.video.completeness import frame_states
+from hand100m_assets.video.catalog import catalogued_videos
+from hand100m_assets.video.completeness import frame_states, remembered_videos
 from hand100m_assets.video.failures import read_failures, stamp_of
 from hand100m_assets.video.inbox import NO_FILE, FileStamp
 from hand100m_assets.video.inventory import video_sizes
@@ -62,9 +67,38 @@ class SourceWorkspace:
         """One look at the folder of annotation files.
 
         Raises:
-            FolderUnreadableError: It is missing, unmounted or not permitted.
+            FolderUnreadableError: It is missing, unmounted, emptied or not permitted.
         """
-        return list_annotation_files(self.folders.annotations_dir, self.settings.name_pattern)
+        folder = self.folders.annotations_dir
+        listing = list_annotation_files(folder, self.settings.name_pattern)
+        if not (listing.files or listing.in_progress or listing.refused):
+            what, tables = f"the {self.source.title} annotation folder", self.output.annotations_dir
+            on_purpose = f"If its files were deleted on purpose, delete their tables in {tables}, too."
+            refuse_emptied(folder, what, len(self.annotation_dirs()), "annotation sets", on_purpose=on_purpose)
+        return listing
+
+    def insist_on_frames(self) -> None:
+        """Refuse a folder of frames that is empty, or not there, though frames of videos were made in it.
+
+        Otherwise all would be extracted again, perhaps onto the disk below the mount.
+
+        Raises:
+            FolderUnreadableError: It is; not even the hidden folders that every extraction leaves are there.
+        """
+        folder = self.output.frames_dir
+        with suppress(FileNotFoundError, NotADirectoryError), os.scandir(folder) as entries:
+            if any(True for _ in entries):
+                return
+        refuse_emptied(
+            folder,
+            "the folder of frames",
+            len(
+                remembered_videos(self.output.frame_states_file)
+                | catalogued_videos(self.output.table_file("frame_catalog"))
+            ),
+            "finished videos",
+            on_purpose=f"If its frames were deleted on purpose: mkdir -p {folder / IN_PROGRESS_DIR}",
+        )
 
     @property
     def output(self) -> OutputLayout:
@@ -258,7 +292,12 @@ class SourceWorkspace:
         return {video_id: FrameSetSelection(named.get(video_id, ())) for video_id in video_ids}
 
     def extraction_jobs(self, video_ids: Sequence[str]) -> list[ExtractionJob]:
-        """The work that would finish these videos' frames."""
+        """The work that would finish these videos' frames.
+
+        Raises:
+            FolderUnreadableError: The folder of frames is not mounted.
+        """
+        self.insist_on_frames()
         options = self.extraction_options
         limits = self.settings.limits
         return [

@@ -6,7 +6,7 @@ stdout is one JSON document.
 
 from __future__ import annotations
 
-from hand100m_assets.interrupts import ending_when_told, listen
+from hand100m_assets.interrupts import listen, work_until_told
 
 
 def main() -> None:
@@ -14,5 +14,4 @@ def main() -> None:
     listen()
     from hand100m_assets.cli.commands import commands  # noqa: PLC0415 - takes seconds, in which Ctrl-C is heeded, too
 
-    with ending_when_told():
-        commands()
+    work_until_told(commands)

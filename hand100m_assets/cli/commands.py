@@ -7,7 +7,7 @@ import click
 from hand100m_assets.cli.annotation_sets import export, grid, report, validate
 from hand100m_assets.cli.mining import mine, temporal
 from hand100m_assets.cli.output import Commands
-from hand100m_assets.cli.overview import doctor, sample, status
+from hand100m_assets.cli.overview import doctor, forget, sample, status
 from hand100m_assets.cli.training import training_set
 from hand100m_assets.cli.videos import audit, extract
 
@@ -18,5 +18,19 @@ def commands() -> None:
     """Hand100M data preparation: frames, tables and grids from videos and annotations."""
 
 
-for command in (sample, doctor, status, extract, audit, validate, mine, temporal, grid, report, export, training_set):
+for command in (
+    sample,
+    doctor,
+    status,
+    forget,
+    extract,
+    audit,
+    validate,
+    mine,
+    temporal,
+    grid,
+    report,
+    export,
+    training_set,
+):
     commands.add_command(command)

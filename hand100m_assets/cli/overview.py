@@ -1,4 +1,4 @@
-"""`sample`, `doctor`, `status`: a workspace to try, and what is the matter with the real one."""
+"""`sample`, `doctor`, `status`, `forget`: a workspace to try, and what is the matter with the real one."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from hand100m_assets.cli.output import as_json, emit
+from hand100m_assets.downloads import forget_videos
 from hand100m_assets.errors import Hand100mError
 from hand100m_assets.layout import SOURCES
 from hand100m_assets.settings import load_settings
@@ -45,6 +46,9 @@ def doctor(json_wanted: bool) -> None:
     sys.exit(1 if any(finding.severity == "error" for finding in found) else 0)
 
 
+_UNKNOWN = {"videos_listed": "no list", "annotation_files": "cannot be read"}
+
+
 @click.command()
 @as_json
 def status(json_wanted: bool) -> None:
@@ -62,7 +66,7 @@ def status(json_wanted: bool) -> None:
         table = Table("", *(str(row["source"]) for row in rows))
         for name in list(rows[0])[1:] if rows else ():
             table.add_row(
-                name.replace("_", " "), *("no list" if row[name] is None else f"{row[name]:,}" for row in rows)
+                name.replace("_", " "), *(_UNKNOWN.get(name) if row[name] is None else f"{row[name]:,}" for row in rows)
             )
         if rows:
             Console().print(table)
@@ -71,3 +75,29 @@ def status(json_wanted: bool) -> None:
 
     emit(json_wanted, [*rows, *errors], show)
     sys.exit(1 if errors else 0)
+
+
+@click.command()
+@click.argument("video_ids", nargs=-1, metavar="[VIDEO_ID]...")
+@click.option("--source", "source_name", type=click.Choice([s.name for s in SOURCES]), required=True, help="Whose.")
+@click.option("--all", "all_absent", is_flag=True, help="Every video that is listed or was here, and is not here now.")
+@click.option("--undo", is_flag=True, help="Ask for them again.")
+@as_json
+def forget(*, video_ids: tuple[str, ...], source_name: str, all_absent: bool, undo: bool, json_wanted: bool) -> None:
+    """Ask for VIDEO_IDs no more: they were deleted, or left out, on purpose.
+
+    They are left out of missing_videos.txt, status, doctor and the checks while there is no file of them; their frames
+    stay. Recorded in forgotten_videos.txt in the output of the source. Put `--` before ids that begin with -.
+    """
+    if bool(video_ids) == all_absent:
+        raise click.UsageError("give VIDEO_IDs, or --all")
+    place = next(SourceWorkspace(load_settings(), source) for source in SOURCES if source.name == source_name)
+    changed, forgotten = forget_videos(place.downloads, None if all_absent else video_ids, undo=undo)
+
+    def show() -> None:
+        done = "asked for again" if undo else "not asked for any more"
+        click.echo(
+            f"{len(changed)} {'video is' if len(changed) == 1 else 'videos are'} {done}; {len(forgotten)} in all"
+        )
+
+    emit(json_wanted, {"changed": sorted(changed), "forgotten": sorted(forgotten)}, show)

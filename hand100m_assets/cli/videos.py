@@ -10,9 +10,10 @@ import click
 
 from hand100m_assets.audits import audit_of, in_words, seed_of_today, videos_to_audit
 from hand100m_assets.cli.output import as_json, emit
-from hand100m_assets.layout import SOURCES
+from hand100m_assets.layout import SAFE_ID, SOURCES
 from hand100m_assets.settings import load_settings
 from hand100m_assets.video.extract import extract_video
+from hand100m_assets.video.filenames import video_id_in
 from hand100m_assets.video.manifest import ExtractionOptions
 from hand100m_assets.video.picture import ColourRule
 from hand100m_assets.video.selection import StrideSelection, parse_frame_list
@@ -42,7 +43,10 @@ def extract(
     colour_rule: ColourRule | None,
     json_wanted: bool,
 ) -> None:
-    """Extract exact frames of VIDEO into OUT/<video id>/, with a manifest. Put `--` before names that begin with -."""
+    """Extract exact frames of VIDEO into OUT/<video id>/, with a manifest. Put `--` before names that begin with -.
+
+    The id is VIDEO's name without suffix; of "Title [abcdefghijk].mp4" it is what the downloader put in brackets.
+    """
     if every is not None and frame_list is not None:
         raise click.UsageError("--every and --frames exclude each other")
     try:
@@ -54,10 +58,11 @@ def extract(
         jpeg_quality=quality or settings.jpeg_quality, colour_rule=colour_rule or settings.colour_rule
     )
     selection = wanted or StrideSelection(every or settings.frame_stride)
-    manifest = extract_video(video, out, video.stem, selection, options, limits=settings.limits)
+    video_id = video.stem if SAFE_ID.fullmatch(video.stem) else video_id_in(video.name) or video.stem
+    manifest = extract_video(video, out, video_id, selection, options, limits=settings.limits)
 
     def show() -> None:
-        click.echo(f"{len(manifest.frames)} frames in {out / video.stem} ({manifest.status})")
+        click.echo(f"{len(manifest.frames)} frames in {out / video_id} ({manifest.status})")
         for error in manifest.decoder_errors[:10]:
             click.secho(f"  near frame {error.frame_index_at}: {error.words}", fg="yellow", err=True)
 

@@ -6,12 +6,13 @@ with videos that failed for good, which are reported as missing; 1 when anything
 130 and 143 when Ctrl-C and SIGTERM stopped it.
 """
 
-from hand100m_assets.interrupts import end_if_told, ending_when_told, listen, pause
+from hand100m_assets.interrupts import listen, work_until_told
 
 if __name__ == "__main__":
     listen()  # before imports that take seconds
 
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -79,7 +80,6 @@ class CatchUp:
     @contextmanager
     def _going_on(self) -> Iterator[None]:
         """Note an error of ours and pass over it: a folder that is not here is no reason to leave out the others."""
-        end_if_told()
         try:
             yield
         except Hand100mError as error:
@@ -90,12 +90,11 @@ class CatchUp:
         names = [f"{source.name}_{what}" for source in SOURCES for what in ("new_videos", "new_annotation_files")]
         cursors: dict[str, str | None] = dict.fromkeys(names)
         for look in range(2):
-            pause(self.settle_s if look else 0)
+            time.sleep(self.settle_s if look else 0)
             for name in names:
                 cursors[name] = self._tick(name, cursors[name])
 
     def _tick(self, name: str, cursor: str | None) -> str | None:
-        end_if_told()
         data = evaluate_sensor(self.defs, self.instance, self.settings, name, cursor)
         if data.skip_message:
             click.echo(f"{name}: {data.skip_message}")
@@ -144,7 +143,6 @@ class CatchUp:
         result = self.defs.resolve_job_def(job).execute_in_process(
             instance=self.instance, partition_key=partition_key, tags=tags, run_config=PLAIN, raise_on_error=False
         )
-        end_if_told()
         if result.success:
             return
         lines = failure_lines(result)
@@ -200,19 +198,6 @@ def summarise(source: Source, settings: Settings) -> Iterator[str]:
 
 def main() -> None:
     """Catch up, say what failed and where to look; exit 1 for what bad videos do not explain."""
-    with ending_when_told(anywhere=False):
-        work, settings = _catch_up()
-        for what in work.bad_videos:
-            click.secho(f"run with failures (the rest of it is done, see its log): {what}", fg="yellow")
-        for source in SOURCES:
-            for line in summarise(source, settings):
-                click.echo(line)
-        for line in work.failed:
-            click.secho(f"failed: {line}", fg="red", err=True)
-        sys.exit(1 if work.failed else 0)
-
-
-def _catch_up() -> tuple[CatchUp, Settings]:
     with ending_clearly():
         settings = load_settings()
         with open_instance() as instance:
@@ -220,8 +205,15 @@ def _catch_up() -> tuple[CatchUp, Settings]:
             work.everything()
             click.echo()
             work.check()
-    return work, settings
+    for what in work.bad_videos:
+        click.secho(f"run with failures (the rest of it is done, see its log): {what}", fg="yellow")
+    for source in SOURCES:
+        for line in summarise(source, settings):
+            click.echo(line)
+    for line in work.failed:
+        click.secho(f"failed: {line}", fg="red", err=True)
+    sys.exit(1 if work.failed else 0)
 
 
 if __name__ == "__main__":
-    main()
+    work_until_told(main)

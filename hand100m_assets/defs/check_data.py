@@ -4,7 +4,7 @@ Exit status 1 when a check of error severity fails, 2 when a setting is wrong, 1
 stopped it. Launching the checks job from the command line of Dagster exits 0 there unless the check blocks, hence this.
 """
 
-from hand100m_assets.interrupts import end_if_told, ending_when_told, listen
+from hand100m_assets.interrupts import listen, work_until_told
 
 if __name__ == "__main__":
     listen()  # before imports that take seconds
@@ -43,7 +43,6 @@ def evaluate_checks(defs: dg.Definitions, instance: dg.DagsterInstance) -> list[
         result = defs.resolve_job_def(checks_job_name(source)).execute_in_process(
             instance=instance, run_config=SILENT, raise_on_error=False
         )
-        end_if_told()
         evaluations += result.get_asset_check_evaluations()
         if broken := failure_lines(result):
             raise Hand100mError(
@@ -110,14 +109,13 @@ def ending_clearly() -> Iterator[None]:
 
 def main() -> None:
     """Evaluate, report, and exit 1 for an error."""
-    with ending_when_told(anywhere=False):
-        with ending_clearly():
-            defs = build_defs()
-            with open_instance() as instance:
-                evaluations = evaluate_checks(defs, instance)
-        report(evaluations)
-        sys.exit(1 if failed_errors(evaluations) else 0)
+    with ending_clearly():
+        defs = build_defs()
+        with open_instance() as instance:
+            evaluations = evaluate_checks(defs, instance)
+    report(evaluations)
+    sys.exit(1 if failed_errors(evaluations) else 0)
 
 
 if __name__ == "__main__":
-    main()
+    work_until_told(main)

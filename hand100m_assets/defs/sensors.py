@@ -21,6 +21,7 @@ from hand100m_assets.defs.resources import Workspace
 from hand100m_assets.defs.underway import unfinished_frames_runs
 from hand100m_assets.errors import FolderUnreadableError, Hand100mError
 from hand100m_assets.layout import Source
+from hand100m_assets.presence import away_since
 from hand100m_assets.settings import Settings
 from hand100m_assets.video.inbox import FileStamp, find_changes
 from hand100m_assets.video.knownfiles import Look
@@ -72,11 +73,12 @@ def build_sensors(
             return dg.SkipReason(str(error))  # the cursor stays: nothing is forgotten
         if look.new:
             register(context.instance, partitions, look.new)
+        requests = list(_video_runs(context.instance, place, look))
         return dg.SensorResult(
-            run_requests=list(_video_runs(context.instance, place, look)),
+            run_requests=requests,
             asset_events=[*_downloads(place, look), *_deletions(source, look.vanished)],
             cursor=str(look.number),
-            skip_reason=None if look.due or look.vanished else _why_no_videos(look, faults),
+            skip_reason=None if requests or look.due or look.vanished else _why_no_videos(look, faults),
         )
 
     @dg.sensor(
@@ -146,6 +148,9 @@ def _video_runs(instance: dg.DagsterInstance, place: SourceWorkspace, look: Look
         yield range_request(frames_job_name(source), first, last, run_key=f"look{look.number}:{first}:{last}")
     if (look.due or look.vanished) and not look.waiting:
         yield dg.RunRequest(run_key=f"catalog:{look.number}", job_name=catalog_job_name(source))
+    elif (since := away_since(place.output.videos_away_file)) is not None:
+        # The folder is back; until the catalog is renewed this is asked for again, under a key that the daemon knows.
+        yield dg.RunRequest(run_key=f"catalog:away{since}", job_name=catalog_job_name(source))
 
 
 def _downloads(place: SourceWorkspace, look: Look) -> Iterator[dg.AssetMaterialization | dg.AssetObservation]:

@@ -60,6 +60,11 @@ def frame_catalog(frames_dir: Path, earlier_file: Path | None = None) -> pl.Data
     return pl.concat([kept, *read]).sort("video_id", "frame_index")
 
 
+def catalogued_videos(catalog_file: Path) -> set[str]:
+    """Videos that a stored catalog has frames of."""
+    return set(_earlier_rows(catalog_file)["video_id"].unique())
+
+
 def _earlier_rows(file: Path | None) -> pl.DataFrame:
     """A catalog as stored; an absent, broken or older one is as good as none."""
     nothing = pl.DataFrame(schema=FRAME_CATALOG_SCHEMA)

@@ -80,6 +80,11 @@ def _read_remembered(file: Path | None) -> dict[str, tuple[str, StateRow]]:
     return {row[0]: (row[-1], row[:-1]) for row in table.iter_rows()}
 
 
+def remembered_videos(file: Path) -> set[str]:
+    """Videos whose frames are finished, as `frame_states` last left them."""
+    return set(_read_remembered(file))
+
+
 def _remember(
     before: Mapping[str, tuple[str, StateRow]], table: pl.DataFrame, seen: Mapping[str, str | None], file: Path
 ) -> None:

@@ -6,12 +6,13 @@ import os
 import re
 import stat
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from hand100m_assets.errors import FolderUnreadableError
-from hand100m_assets.layout import SAFE_ID, VIDEO_SUFFIX, Source, unsafe_id_reason
+from hand100m_assets.layout import SAFE_ID, VIDEO_SUFFIX, Source
+from hand100m_assets.video.filenames import why_not_taken
 
 _IN_PROGRESS: Final = re.compile(
     r"""(?P<stem>.+?)(?:
@@ -54,11 +55,20 @@ class Listing:
         complete_names: Video id (for other kinds of file: its name) -> stamp, of files under their final name.
         in_progress: File names of unfinished downloads, sorted.
         refused: File name -> why it is not taken.
+        failed: Names among the refused that only another download mends.
+        unreachable: Names among the refused that are right, but cannot be looked at now.
     """
 
     complete_names: dict[str, FileStamp] = field(default_factory=dict)
     in_progress: list[str] = field(default_factory=list)
     refused: dict[str, str] = field(default_factory=dict)
+    failed: set[str] = field(default_factory=set)
+    unreachable: set[str] = field(default_factory=set)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing here is, or is going to be, a video of the source, to be reached or not."""
+        return not self.complete_names and not self.in_progress and not self.unreachable
 
 
 @dataclass(frozen=True)
@@ -104,7 +114,12 @@ def list_videos(folder: Path, source: Source) -> Listing:
         if listing.complete_names.pop(video_id, None):
             listing.in_progress.append(f"{video_id}{VIDEO_SUFFIX}")
     complete = {v: listing.complete_names[v] for v in sorted(listing.complete_names)}
-    return Listing(complete, sorted(listing.in_progress), dict(sorted(listing.refused.items())))
+    return replace(
+        listing,
+        complete_names=complete,
+        in_progress=sorted(listing.in_progress),
+        refused=dict(sorted(listing.refused.items())),
+    )
 
 
 def _sort_entry(entry: os.DirEntry[str], listing: Listing, source: Source) -> None:
@@ -115,21 +130,21 @@ def _sort_entry(entry: os.DirEntry[str], listing: Listing, source: Source) -> No
         _sort_video(entry, stem, listing, source)
     elif _IN_PROGRESS.fullmatch(name):
         listing.in_progress.append(name)
-    elif name != stem:
-        listing.refused[name] = f"{unsafe_id_reason(stem)}; rename or remove the file"
     elif name.lower().endswith(_OTHER_VIDEO_SUFFIXES):
-        listing.refused[name] = f"a video by its name, but not {VIDEO_SUFFIX}: convert or rename it to be taken"
+        listing.refused[name] = why_not_taken(name, source)
 
 
 def _sort_video(entry: os.DirEntry[str], video_id: str, listing: Listing, source: Source) -> None:
     try:
         found = entry.stat()
     except OSError as error:
-        listing.refused[entry.name] = f"cannot be read ({error.strerror or error})"
+        listing.unreachable.add(entry.name)
+        listing.refused[entry.name] = f"cannot be read ({error.strerror or error}); mount its disk or give permission"
         return
     if not stat.S_ISREG(found.st_mode):
         listing.refused[entry.name] = "not a file"
     elif found.st_size == 0:
+        listing.failed.add(entry.name)
         listing.refused[entry.name] = f"zero bytes: the download of this {source.title} video failed, download it again"
     else:
         listing.complete_names[video_id] = FileStamp(found.st_size, found.st_mtime_ns)

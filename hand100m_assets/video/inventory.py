@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import polars as pl
 
+from hand100m_assets.errors import Hand100mError, RetryableError
 from hand100m_assets.layout import SAFE_ID, VIDEO_SUFFIX
 from hand100m_assets.outputfiles import output_errors, write_whole
+from hand100m_assets.video.filenames import video_id_in
 from hand100m_assets.video.inbox import FileStamp, Listing, partial_video_id
 from hand100m_assets.video.officialmetadata import OFFICIAL_METADATA_SCHEMA
 from hand100m_assets.video.probe import VideoInfo
@@ -19,7 +21,7 @@ from hand100m_assets.video.videolist import EMPTY_VIDEO_LIST, VIDEO_LIST_SCHEMA
 INVENTORY_SCHEMA: Final = pl.Schema(
     {
         "video_id": pl.String(),
-        "state": pl.Enum(["complete", "missing", "in_progress", "unreadable"]),
+        "state": pl.Enum(["complete", "missing", "in_progress", "unreadable", "refused", "forgotten"]),
         "reason": pl.String(),
         "size_bytes": pl.Int64(),
         "mtime_ns": pl.Int64(),
@@ -38,7 +40,9 @@ INVENTORY_SCHEMA: Final = pl.Schema(
     }
 )
 """One row a video, sorted by id. `reason` is null for whole files, `drift` for files that agree with the list or are
-not listed; figures are null where the file could not be opened or does not say."""
+not listed; figures are null where the file could not be opened or does not say. An `unreadable` file is none that a
+download should give; a `refused` one is here, but cannot be taken for now, for its name, its permission or its disk; a
+`forgotten` one is not here, on purpose."""
 
 _HEADER_COLUMNS: Final = [
     name
@@ -62,12 +66,17 @@ LENGTH_TOLERANCE_S: Final = 1.0
 """Lists give the container's length, which sound may stretch."""
 
 
+Probe: TypeAlias = VideoInfo | Mapping[str, Any] | Hand100mError
+"""What one file said of itself, or says now, or why it cannot be opened."""
+
+
 def build_inventory(
     listed: pl.DataFrame | None,
     listing: Listing,
-    probes: Mapping[str, VideoInfo | Mapping[str, Any] | str],
+    probes: Mapping[str, Probe],
     *,
     once_here: Iterable[str] = (),
+    forgotten: Collection[str] = (),
     metadata: pl.DataFrame | None = None,
 ) -> pl.DataFrame:
     """Put list, folder and headers side by side.
@@ -75,8 +84,9 @@ def build_inventory(
     Args:
         listed: Table of `read_video_list`, or None where there is no list.
         listing: One look at the folder.
-        probes: Video id -> headers, their row of `remembered_probes`, or the reason why the file cannot be opened.
+        probes: Video id -> headers, their row of `remembered_probes`, or why the file cannot be opened.
         once_here: Registered videos whose file was deleted; they keep a row, listed or not.
+        forgotten: Videos that nobody is to ask for again; while there is no file of one, its row says so.
         metadata: Table of `read_official_metadata`; of videos that have a row anyhow.
 
     Returns:
@@ -85,8 +95,10 @@ def build_inventory(
     table = EMPTY_VIDEO_LIST if listed is None else listed
     list_rows = {row["video_id"]: row for row in table.iter_rows(named=True)}
     troubles = dict(_troubles(listing))
-    gone = set(once_here)
-    ids = sorted(list_rows.keys() | listing.complete_names.keys() | troubles.keys() | gone)
+    absent = dict.fromkeys(list_rows, ("missing", "listed, but not in the folder"))
+    absent |= dict.fromkeys(once_here, ("missing", "was here and was deleted"))
+    absent |= dict.fromkeys(forgotten, ("forgotten", "not here, and not to be asked for"))
+    ids = sorted(absent.keys() | listing.complete_names.keys() | troubles.keys())
     empty = dict.fromkeys(INVENTORY_SCHEMA.names())
     official = {} if metadata is None else {row["video_id"]: row for row in metadata.iter_rows(named=True)}
     rows = []
@@ -96,27 +108,29 @@ def build_inventory(
             row |= _file_columns(listing.complete_names[video_id], probes.get(video_id))
             row |= _official_size(row)
         else:
-            why = "was here and was deleted" if video_id in gone else "listed, but not in the folder"
-            row["state"], row["reason"] = troubles.get(video_id, ("missing", why))
+            row["state"], row["reason"] = troubles.get(video_id) or absent[video_id]
         row |= _drift(row)
         rows.append(row)
     return pl.DataFrame(rows, schema=INVENTORY_SCHEMA, orient="row")
 
 
 def _troubles(listing: Listing) -> Iterator[tuple[str, tuple[str, str]]]:
-    """Video id -> (state, reason) of what is there but not as a whole file."""
+    """Video id -> (state, reason) of what is there but not as a whole file under its name."""
+    for name, reason in listing.refused.items():
+        video_id = video_id_in(name) or Path(name).stem
+        if SAFE_ID.fullmatch(video_id):
+            yield video_id, ("unreadable" if name in listing.failed else "refused", f"{name}: {reason}")
     for name in listing.in_progress:
         if SAFE_ID.fullmatch(partial_video_id(name)):
             yield partial_video_id(name), ("in_progress", f"still downloading: {name}")
-    for name, reason in listing.refused.items():
-        if SAFE_ID.fullmatch(Path(name).stem):
-            yield Path(name).stem, ("unreadable", f"{name}: {reason}")
 
 
-def _file_columns(stamp: FileStamp, probe: VideoInfo | Mapping[str, Any] | str | None) -> dict[str, Any]:
+def _file_columns(stamp: FileStamp, probe: Probe | None) -> dict[str, Any]:
     columns: dict[str, Any] = {"size_bytes": stamp.size_bytes, "mtime_ns": stamp.mtime_ns, "state": "complete"}
-    if isinstance(probe, str):
-        return columns | {"state": "unreadable", "reason": probe}
+    if isinstance(probe, Hand100mError):
+        state = "refused" if isinstance(probe, RetryableError) else "unreadable"
+        fix = f"; {probe.fix}" if state == "refused" and probe.fix else ""
+        return columns | {"state": state, "reason": f"{probe.what}{fix}"}
     if probe is None:
         return columns | {"reason": "headers not read yet"}
     if isinstance(probe, Mapping):
@@ -133,12 +147,7 @@ def remembered_probes(inventory_file: Path, listing: Listing) -> dict[str, dict[
 
     Files that could not be opened are left out, as the reason may have passed.
     """
-    try:
-        table = pl.read_parquet(inventory_file)
-    except (OSError, pl.exceptions.PolarsError):
-        return {}
-    if table.schema != INVENTORY_SCHEMA:
-        return {}
+    table = _earlier(inventory_file)
     remembered = {}
     for row in table.filter(pl.col("codec").is_not_null()).select("video_id", "mtime_ns", *_HEADER_COLUMNS).to_dicts():
         video_id, stamp = row.pop("video_id"), FileStamp(row["size_bytes"], row.pop("mtime_ns"))
@@ -146,6 +155,21 @@ def remembered_probes(inventory_file: Path, listing: Listing) -> dict[str, dict[
             cut = row["state"] == "unreadable"  # else the state is for the lists of today to say
             remembered[video_id] = row if cut else row | {"state": "complete", "reason": None}
     return remembered
+
+
+def _earlier(inventory_file: Path) -> pl.DataFrame:
+    """A table as stored; an absent, broken or older one is as good as none."""
+    nothing = pl.DataFrame(schema=INVENTORY_SCHEMA)
+    try:
+        table = pl.read_parquet(inventory_file)
+    except (OSError, pl.exceptions.PolarsError):
+        return nothing
+    return table if table.schema == INVENTORY_SCHEMA else nothing
+
+
+def files_in(inventory_file: Path) -> set[str]:
+    """Videos that had a file under their final name when this table was made."""
+    return set(_earlier(inventory_file).filter(pl.col("size_bytes").is_not_null())["video_id"])
 
 
 def _official_size(row: Mapping[str, Any]) -> dict[str, str]:
@@ -159,7 +183,7 @@ def _official_size(row: Mapping[str, Any]) -> dict[str, str]:
 def _drift(row: Mapping[str, Any]) -> dict[str, str | None]:
     """How the file differs from the list; an error when labels made for the listed video would be wrong on this one."""
     errors = [*_picture_drift(row), *_rate_drift(row), *_count_drift(row)]
-    warnings = [] if row["state"] == "unreadable" else [*_cosmetic_drift(row)]
+    warnings = [] if row["state"] in ("unreadable", "refused") else [*_cosmetic_drift(row)]
     return {
         "drift": "; ".join(errors + warnings) or None,
         "drift_severity": "error" if errors else "warning" if warnings else None,
@@ -199,7 +223,7 @@ def _cosmetic_drift(row: Mapping[str, Any]) -> Iterator[str]:
 
 
 def missing_videos(inventory: pl.DataFrame) -> pl.DataFrame:
-    """Videos to ask the dataset's author for, with the reason.
+    """Videos to ask the dataset's author for, with the reason; none whose file is here and only has to be reached.
 
     Returns:
         Columns of `MISSING_SCHEMA`, sorted by id.

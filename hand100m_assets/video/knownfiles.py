@@ -9,7 +9,7 @@ from typing import Final
 
 import polars as pl
 
-from hand100m_assets.errors import FolderUnreadableError, RetryableError
+from hand100m_assets.errors import RetryableError
 from hand100m_assets.outputfiles import file_in_place_of
 from hand100m_assets.outputtables import table_output_errors
 from hand100m_assets.video.inbox import NO_FILE, FileStamp, Listing, find_changes
@@ -98,19 +98,11 @@ def take_look(
         official_bytes: Video id -> size; a smaller file is not complete, however long it stays the same.
         read_headers: Asked of each file whose turn it is: None of what is no video. Its RetryableError puts the file
             off, and the next one takes the turn.
-
-    Raises:
-        FolderUnreadableError: The folder is empty though files of it are known: most likely it is not mounted.
     """
     short = short_files(listing, official_bytes or {})
     whole = {v: stamp for v, stamp in listing.complete_names.items() if v not in short}
     here = replace(listing, complete_names=whole, in_progress=[*listing.in_progress, *short])
     registered = set(registered)
-    if not listing.complete_names and not listing.in_progress and registered - known.gone:
-        raise FolderUnreadableError(
-            f"the video folder is empty, though {len(registered)} videos of it are known",
-            fix="Mount it, or correct the setting; a folder emptied on purpose needs one file to be believed.",
-        )
     unseen = registered - known.stamps.keys()
     adopted = {v: whole[v] for v in unseen & whole.keys()}
     stamps = {v: stamp for v, stamp in known.stamps.items() if v in registered}

@@ -120,6 +120,7 @@ def test_a_sound_copy_passes_and_says_how_much_was_checked(sound: TinyWorkspace)
     counted = {name: result.metadata["checked"] for name, result in results.items() if "checked" in result.metadata}
     assert counted == {
         "downloads_are_whole": 2,
+        "downloads_can_be_taken": 2,
         "listed_videos_are_here": 2,
         "videos_match_the_list": 2,
         "sizes_and_lengths_match_the_list": 2,
@@ -180,6 +181,18 @@ def test_a_download_that_is_no_whole_video_is_an_error(sound: TinyWorkspace, cli
     assert (result.passed, result.severity, result.metadata["at_fault"]) == (False, ERROR, 1)
     assert ONE in examples(result) and TWO not in examples(result)
     assert "missing_videos.txt" in result.description
+
+
+def test_a_file_that_is_here_under_another_name_is_named_with_its_reason_and_not_to_be_downloaded(
+    sound: TinyWorkspace,
+) -> None:
+    file = sound.place.video_file(ONE)
+    file.rename(file.with_name(f"A title [{ONE}].mp4"))
+    take_inventory(sound)
+    result = evaluate(sound, "downloads_can_be_taken")
+    assert (result.passed, result.severity, result.metadata["at_fault"]) == (False, ERROR, 1)
+    assert ONE in result.description and f"rename it to {ONE}.mp4" in result.description
+    assert evaluate(sound, "downloads_are_whole").passed and evaluate(sound, "listed_videos_are_here").passed
 
 
 @pytest.mark.parametrize("left_behind", [None, f"{THREE}.mp4.part"])

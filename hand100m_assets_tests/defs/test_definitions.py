@@ -56,6 +56,7 @@ CHECKS = {
     "video_list": {"list_is_here"},
     "videos": {
         "downloads_are_whole",
+        "downloads_can_be_taken",
         "listed_videos_are_here",
         "sizes_and_lengths_match_the_list",
         "videos_match_the_list",

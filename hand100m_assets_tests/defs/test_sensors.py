@@ -235,6 +235,28 @@ def test_a_folder_that_is_suddenly_empty_is_taken_for_unmounted(tiny: TinyWorksp
     assert not data.asset_events
 
 
+def test_a_folder_that_is_back_refreshes_the_catalog_once(tiny: TinyWorkspace) -> None:
+    path = tiny.add_video("aaaaaaaaaaa")
+    tiny.notice()
+    aside = path.parent.with_name("aside")
+    keys = []
+    for _ in range(2):
+        path.parent.rename(aside)
+        path.parent.mkdir()
+        tiny.tick(VIDEOS)
+        tiny.tick(VIDEOS)
+        assert not tiny.execute("100doh_catalog").success
+        path.parent.rmdir()
+        aside.rename(path.parent)
+        again = [tiny.tick(VIDEOS).run_requests[0] for _ in range(2)]
+        assert {request.job_name for request in again} == {"100doh_catalog"}
+        assert len({request.run_key for request in again}) == 1, "the daemon starts one run for a key"
+        keys.append(again[0].run_key)
+        assert tiny.execute("100doh_catalog").success
+        assert not tiny.tick(VIDEOS).run_requests
+    assert keys[0] != keys[1]
+
+
 def test_a_new_annotation_file_becomes_a_set_and_asks_for_its_tables(tiny: TinyWorkspace) -> None:
     tiny.add_annotations([hand(7, 1, None)], [image("aaaaaaaaaaa", 0, 1)])
     assert not tiny.tick(SETS).run_requests

@@ -65,6 +65,8 @@ def test_everything_is_counted_once(place: SourceWorkspace) -> None:
         "videos_missing": 1,
         "videos_in_progress": 1,
         "videos_unreadable": 1,
+        "videos_refused": 0,
+        "videos_forgotten": 0,
         "videos_drifted": 1,
         "frames_done": 1,
         "frames_damaged": 1,

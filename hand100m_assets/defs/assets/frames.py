@@ -65,7 +65,9 @@ def build_frame_assets(source: Source, settings: Settings) -> list[dg.AssetsDefi
     @fails_clearly
     def frame_catalog(context: dg.AssetExecutionContext, workspace: Workspace) -> pl.DataFrame:
         """Every finished frame of every video: index, pts, time and size."""
-        output = workspace.source(source).output
+        place = workspace.source(source)
+        place.insist_on_frames()
+        output = place.output
         table = read_catalog(output.frames_dir, earlier_file=output.table_file("frame_catalog"))
         context.add_output_metadata(
             {"videos": table["video_id"].n_unique(), "jpeg_bytes": int(table["size_bytes"].sum() or 0)}

@@ -7,6 +7,7 @@ from hand100m_assets.defs.failures import fails_clearly
 from hand100m_assets.defs.partitions import video_partitions
 from hand100m_assets.defs.resources import Workspace
 from hand100m_assets.layout import Source
+from hand100m_assets.presence import note_renewed
 from hand100m_assets.render.charts import inventory_chart, png_markdown
 from hand100m_assets.video.inventory import missing_videos as find_missing
 from hand100m_assets.video.inventory import write_missing_list
@@ -45,7 +46,8 @@ def build_video_assets(source: Source) -> list[dg.AssetsDefinition | dg.AssetSpe
     def inventory(context: dg.AssetExecutionContext, workspace: Workspace, video_list: pl.DataFrame) -> pl.DataFrame:
         """One row a video, on disk or listed: headers, size, and how the file drifts from the list."""
         listed = video_list if video_list.height else None
-        table = workspace.source(source).downloads.inventory(listed, lambda fault: context.log.warning(str(fault)))
+        downloads = workspace.source(source).downloads
+        table = downloads.inventory(listed, lambda fault: context.log.warning(str(fault)))
         states = dict(table.group_by("state").len().sort("state").iter_rows())
         context.log.info(f"{source.title}: " + ", ".join(f"{count} {state}" for state, count in states.items()))
         chart = png_markdown(inventory_chart(states, title=f"{source.title} videos"), f"{source.title} videos")
@@ -61,6 +63,7 @@ def build_video_assets(source: Source) -> list[dg.AssetsDefinition | dg.AssetSpe
         missing = find_missing(inventory)
         target = workspace.source(source).output.missing_videos_file
         write_missing_list(missing, target)
+        note_renewed(workspace.source(source).output.videos_away_file)
         context.log.info(f"{missing.height} videos in {target}")
         context.add_output_metadata(
             {"report": dg.MetadataValue.path(target), "videos": dg.MetadataValue.md(_as_table(missing))}

@@ -26,6 +26,15 @@ def build_video_checks(source: Source) -> list[dg.AssetChecksDefinition]:
         ),
         _inventory_check(
             source,
+            name="downloads_can_be_taken",
+            why="A file that is here under another name, or may not be read, gives no frames; no download mends that.",
+            where=pl.col("state") == "refused",
+            severity=ERROR,
+            what="files are here, but cannot be taken",
+            fix="Rename them, give read permission, or mend the disk, as their reasons say.",
+        ),
+        _inventory_check(
+            source,
             name="listed_videos_are_here",
             why="Hands of a missing video drop out of training.",
             where=pl.col("state").is_in(["missing", "in_progress"]),
@@ -87,6 +96,9 @@ def _inventory_check(
         if inventory is None:
             return nothing_yet("inventory rows")
         found = inventory.filter(where).select("video_id", "state", "reason", "drift")
-        return offenders(found, severity=severity, what=what, fix=fix, checked=inventory.height)
+        first = "".join(
+            f"First {v}: {why}. " for v, why in found.select("video_id", "reason").head(1).iter_rows() if why
+        )
+        return offenders(found, severity=severity, what=what, fix=f"{first}{fix}", checked=inventory.height)
 
     return check

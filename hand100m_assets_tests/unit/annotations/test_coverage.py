@@ -21,6 +21,8 @@ VIDEOS: dict[str, tuple[str, int | None, list[int], str, bool | None]] = {
     "absent": ("missing", None, [], "", None),
     "coming": ("in_progress", None, [], "", None),
     "broken": ("unreadable", None, [], "", True),
+    "misnamed": ("refused", None, [], "", None),
+    "let go": ("forgotten", None, [], "", None),
     "replaced": ("unreadable", None, [0, 30], "complete", None),
 }
 CASES = [
@@ -32,6 +34,7 @@ CASES = [
     ("interrupted", 300, "frame beyond the end"), ("widened", 60, None), ("widened", 30, "not on the selection"),
     ("absent", 0, "video missing"), ("never heard of", 0, "video missing"),
     ("coming", 0, "video still downloading"), ("broken", 0, "video unreadable"),
+    ("misnamed", 0, "video refused"), ("let go", 0, "video forgotten"),
     ("replaced", 30, None), ("replaced", 60, "video unreadable"),
 ]  # fmt: skip
 

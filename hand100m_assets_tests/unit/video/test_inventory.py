@@ -24,13 +24,13 @@ from hand100m_assets_tests import media
 from hand100m_assets_tests.unit.video.test_videolist import reference_list
 
 
-def probe_all(folder: Path, listing: Listing) -> dict[str, VideoInfo | str]:
-    probes: dict[str, VideoInfo | str] = {}
+def probe_all(folder: Path, listing: Listing) -> dict[str, VideoInfo | VideoUnreadableError]:
+    probes: dict[str, VideoInfo | VideoUnreadableError] = {}
     for video_id in listing.complete_names:
         try:
             probes[video_id] = probe_video(folder / f"{video_id}.mp4")
         except VideoUnreadableError as error:  # noqa: PERF203
-            probes[video_id] = error.what
+            probes[video_id] = error
     return probes
 
 
@@ -171,7 +171,7 @@ def test_half_of_the_real_list_absent_is_reported_exactly(clip) -> None:
     listed = read_video_list(path, EGO4D)
     template = probe_video(clip("defaults"))
     here = listed.gather_every(2)
-    probes: dict[str, VideoInfo | str] = {
+    probes: dict[str, VideoInfo | VideoUnreadableError] = {
         row["video_id"]: replace(
             template,
             size_bytes=row["size_bytes_listed"],

@@ -6,7 +6,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hand100m_assets.errors import FolderUnreadableError
 from hand100m_assets.video.inbox import FileStamp, Listing
 from hand100m_assets.video.knownfiles import KnownFiles, read_known_files, take_look, write_known_files
 
@@ -70,11 +69,6 @@ def test_an_instance_that_forgot_its_partitions_has_them_registered_anew() -> No
     _, known = take_look(listing, [], known, concluded=None, limit=9)
     look, _ = take_look(listing, [], known, concluded=None, limit=9)
     assert look.new == look.due == ["a"]
-
-
-def test_an_empty_folder_whose_files_are_known_is_not_believed() -> None:
-    with pytest.raises(FolderUnreadableError, match="1 videos of it are known"):
-        take_look(Listing(), ["a"], KnownFiles(stamps={"a": STAMP}), concluded=None, limit=9)
 
 
 @given(files=STAMPS, limit=st.integers(1, 3))
