@@ -9,26 +9,24 @@ from hand100m_assets.interrupts import listen, work_until_told
 if __name__ == "__main__":
     listen()  # before imports that take seconds
 
-import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import click
 import dagster as dg
 from dagster._core.errors import DagsterHomeNotSetError, DagsterInvariantViolationError
-from dagster._core.instance.ref import InstanceRef
+from dagster._serdes import ConfigurableClassData
 
 from hand100m_assets.definitions import build_defs
 from hand100m_assets.defs.jobs import checks_job_name
 from hand100m_assets.errors import Hand100mError, SettingsError
 from hand100m_assets.layout import SOURCES
 
-_ON_THE_CONSOLE: Final[dict[str, Any]] = {
-    "compute_logs": {"module": "dagster._core.storage.noop_compute_log_manager", "class": "NoOpComputeLogManager"}
-}
+_ON_THE_CONSOLE: Final = ConfigurableClassData(
+    "dagster._core.storage.noop_compute_log_manager", "NoOpComputeLogManager", "{}"
+)
 SILENT = {"loggers": {"console": {"config": {"log_level": "ERROR"}}}}
 
 
@@ -88,9 +86,8 @@ def open_instance() -> dg.DagsterInstance:
         SettingsError: DAGSTER_HOME is not set, or is no folder.
     """
     try:
-        dg.DagsterInstance.get().dispose()  # says what is wrong with it
-        home = str(Path(os.environ["DAGSTER_HOME"]).expanduser())
-        return dg.DagsterInstance.from_ref(InstanceRef.from_dir(home, overrides=_ON_THE_CONSOLE))
+        with dg.DagsterInstance.get() as found:
+            return dg.DagsterInstance.from_ref(found.get_ref()._replace(compute_logs_data=_ON_THE_CONSOLE))
     except (DagsterHomeNotSetError, DagsterInvariantViolationError) as error:
         raise SettingsError(
             "no Dagster instance there", where="DAGSTER_HOME", fix="Set it to an existing folder; `make` does so."
