@@ -158,6 +158,40 @@ def test_a_value_of_the_wrong_type_says_what_it_is(tmp_path: Path, changes: dict
     assert words in tables(tmp_path / "out")[2]["reason"].item()
 
 
+NAN = float("nan")
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"hand_id": NAN}, "hand_id"),
+        ({"image_id": NAN}, "image_id"),
+        ({"boxes": NAN}, "boxes"),
+        ({"boxes": [1, 2, NAN, 4]}, "boxes.2"),
+        ({"boxes": "[1, 2, 3, NaN]"}, "boxes.3"),
+        ({"keypoint_25d": NAN}, "keypoint_25d"),
+        ({"keypoint_25d": [0.5] * 62 + [NAN]}, "keypoint_25d.62"),
+        ({"keypoint_25d": [[0.5] * 3] * 20 + [[0.5, -float("inf"), 0]]}, "keypoint_25d.61"),
+        ({"left_right": NAN}, "left_right"),
+        ({"positive_sample": NAN}, "positive_sample"),
+        ({"positive_sample": ["7", NAN]}, "positive_sample.1"),
+        ({"distance": [0.5, float("inf")]}, "distance.1"),
+    ],
+)
+def test_a_nan_is_rejected_under_the_name_of_its_field_with_its_byte(
+    tmp_path: Path, changes: dict[str, Any], field: str
+) -> None:
+    path = write(
+        tmp_path / "set.json", {"images": [image(0)], "annotations": [hand(1), hand(2, note="NaN", **changes)]}
+    )
+    ingest_file(path, tmp_path / "out")
+    (row,) = tables(tmp_path / "out")[2].rows(named=True)
+    assert (row["section"], row["record"], row["field"], row["severity"]) == ("annotations", 1, field, "error")
+    if row["rule"] == "json:nan":  # not so inside of a box that is a string
+        place = int(row["reason"].partition("at byte ")[2].split()[0].replace(",", ""))
+        assert path.read_text()[place:].startswith(row["value"])
+
+
 @given(st.text(st.characters(), max_size=400) | st.lists(st.text(st.characters(), max_size=9)))
 @example("\ud83d")
 @example("\ud83d" * 201)

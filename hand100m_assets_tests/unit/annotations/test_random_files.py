@@ -27,7 +27,10 @@ MODELS: dict[Section, type[BaseModel]] = {"images": ImageRecord, "annotations": 
 
 
 @given(seed=st.integers(0, 10**9))
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+    max_examples=settings().max_examples // 2,  # a whole file each
+)
 def test_a_random_file_gives_what_json_load_and_the_contract_give(tmp_path: Path, seed: int) -> None:
     made = random_file(seed)
     path, out = tmp_path / "set.json", tmp_path / "out"
