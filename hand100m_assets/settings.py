@@ -29,6 +29,7 @@ from hand100m_assets.layout import (
     name_pattern,
 )
 from hand100m_assets.pairs.embed import EmbeddingOptions
+from hand100m_assets.settingsfile import ENCODING, insist_on_settings
 from hand100m_assets.video.daskcluster import DaskCluster, DaskQueue
 from hand100m_assets.video.limits import Limits
 
@@ -57,7 +58,7 @@ class SourceFolders:
 class Settings(BaseSettings):
     """Every choice of the user, with a default that serves; see `.env.example` for the same in words."""
 
-    model_config = SettingsConfigDict(env_prefix="HAND100M_", env_file_encoding="utf-8", extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="HAND100M_", env_file_encoding=ENCODING, extra="ignore")
 
     data_root: Path = Field(Path("data"), description="Folder above ego4d/, 100DOH/ and annotations/.")
     output_root: Path = Field(Path("output"), description="Folder that receives frames, tables and pictures.")
@@ -162,6 +163,21 @@ class Settings(BaseSettings):
         description="`<source>/<set>` -> (images, hands) its file must hold.",
     )
 
+    @field_validator("*", mode="after")
+    @classmethod
+    def _has_no_shell_words(cls, value: object) -> object:
+        """No shell reads the settings file: `~` is replaced here, and a variable would be the name of a folder."""
+        if isinstance(value, Path):
+            return _at_home(value)
+        if isinstance(value, dict):
+            return {key: _at_home(each) if isinstance(each, Path) else each for key, each in value.items()}
+        return value
+
+    @field_validator("dask_scheduler")
+    @classmethod
+    def _may_be_a_file(cls, text: str) -> str:
+        return str(_at_home(Path(text))) if text.startswith("~") else text
+
     @field_validator("annotated_sets")
     @classmethod
     def _names_known_sources(cls, sets: list[str]) -> list[str]:
@@ -265,13 +281,27 @@ class Settings(BaseSettings):
         return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def _at_home(path: Path) -> Path:
+    """The same with a leading `~` or `~user` replaced.
+
+    Raises:
+        ValueError: There is no such user, or the path begins with a variable.
+    """
+    if str(path).startswith("$"):
+        raise ValueError(f"{path} begins with a variable; write ${{NAME}} in the settings file, or the whole path")
+    try:
+        return path.expanduser()
+    except RuntimeError as error:
+        raise ValueError(f"{path.parts[0]} is no user's home here") from error
+
+
 def load_settings() -> Settings:
     """Read the settings file and the environment; variables win over the file.
 
     Raises:
         SettingsError: A value is malformed, or a name is no setting's; the message names each variable at fault.
     """
-    env_file = os.environ.get(ENV_FILE_VARIABLE)
+    env_file = os.path.expanduser(os.environ.get(ENV_FILE_VARIABLE, ""))  # noqa: PTH111 - `Path` raises for nobody's
     if env_file and not Path(env_file).is_file():
         raise SettingsError(
             "no such settings file",
@@ -279,6 +309,7 @@ def load_settings() -> Settings:
             fix=f"Correct {ENV_FILE_VARIABLE} or copy .env.example there.",
         )
     where, fix = env_file or ".env / environment", "See .env.example."
+    insist_on_settings(Path(env_file or ".env"))
     if unknown := list(_unknown_names(Path(env_file or ".env"))):
         raise SettingsError("; ".join(unknown), where=where, fix=fix)
     try:
@@ -301,7 +332,7 @@ def _unknown_names(env_file: Path) -> Iterator[str]:
     Others may use the prefix in the environment, but the file is ours alone.
     """
     prefix, known = "hand100m_", {*Settings.model_fields, *OTHER_VARIABLES}
-    in_file = DotEnvSettingsSource(Settings, env_file=env_file).env_vars
+    in_file = DotEnvSettingsSource(Settings, env_file=env_file, env_file_encoding=ENCODING).env_vars
     for variable in {**in_file, **EnvSettingsSource(Settings).env_vars}:
         name = variable.removeprefix(prefix)
         if name != variable and name not in known:

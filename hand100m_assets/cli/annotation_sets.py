@@ -12,6 +12,7 @@ from hand100m_assets.annotations.ingest import ingest_file
 from hand100m_assets.annotations.lookup_build import build_lookup
 from hand100m_assets.annotations.rules import RuleResult, RuleTables, apply_rules
 from hand100m_assets.cli.output import as_json, emit
+from hand100m_assets.cli.paths import HomePath
 from hand100m_assets.layout import (
     EXPORT_FORMATS,
     EXPORT_IMAGES,
@@ -29,8 +30,8 @@ from hand100m_assets.workspace import SourceWorkspace, console_lines_of, image_f
 
 
 @click.command()
-@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
-@click.argument("out", type=click.Path(file_okay=False, path_type=Path))
+@click.argument("file", type=HomePath(dir_okay=False))
+@click.argument("out", type=HomePath(file_okay=False))
 @click.option(
     "--source", "source_name", type=click.Choice([s.name for s in SOURCES]), help="Default: as FILE is named."
 )
@@ -78,9 +79,9 @@ def _rule_facts(result: RuleResult) -> dict[str, object]:
 
 
 @click.command()
-@click.argument("tables", type=click.Path(exists=True, file_okay=False, path_type=Path))
-@click.argument("frames", type=click.Path(exists=True, file_okay=False, path_type=Path))
-@click.argument("out", type=click.Path(dir_okay=False, path_type=Path))
+@click.argument("tables", type=HomePath(exists=True, file_okay=False))
+@click.argument("frames", type=HomePath(exists=True, file_okay=False))
+@click.argument("out", type=HomePath(dir_okay=False))
 @click.option("--labelled", is_flag=True, help="Draw ids, distance and skeleton over the crops.")
 @click.option(
     "--seed", type=click.IntRange(min=0), help="Choice of pairs, where none was published; default HAND100M_GRID_SEED."
@@ -117,7 +118,7 @@ def grid(*, tables: Path, frames: Path, out: Path, labelled: bool, seed: int | N
 @click.option(
     "--source", "source_name", type=click.Choice([s.name for s in SOURCES]), required=True, help="Whose sets."
 )
-@click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Folder of the files; made if needed.")
+@click.option("--out", type=HomePath(file_okay=False), help="Folder of the files; made if needed.")
 @click.option("--frames-prefix", help="What comes before <video id>/frame_NNNNNN.jpg; default HAND100M_EXPORT_PREFIX.")
 @click.option("--format", "export_format", type=click.Choice(EXPORT_FORMATS), default="original", show_default=True)
 @click.option(
@@ -174,7 +175,7 @@ def export(
 @click.option(
     "--source", "source_name", type=click.Choice([s.name for s in SOURCES]), required=True, help="Whose sets."
 )
-@click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Folder of the pages; made if needed.")
+@click.option("--out", type=HomePath(file_okay=False), help="Folder of the pages; made if needed.")
 @as_json
 def report(*, set_keys: tuple[str, ...], source_name: str, out: Path | None, json_wanted: bool) -> None:
     """Write one page each on finished annotation SETs: counts, rules, rejects, coverage, pairs and all pictures.

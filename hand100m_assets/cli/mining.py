@@ -15,6 +15,7 @@ from hand100m_assets.annotations.frame_files import FrameFiles
 from hand100m_assets.annotations.ingest import read_summary
 from hand100m_assets.annotations.tables import HANDS_FILE
 from hand100m_assets.cli.output import as_json, emit
+from hand100m_assets.cli.paths import HomePath
 from hand100m_assets.layout import ANNOTATIONS_DIR, EXPORT_IMAGES, FRAMES_DIR, SOURCES, ExportImages
 from hand100m_assets.pairs.mine import Progress
 from hand100m_assets.pairs.mined import ENGINES, MOST_NEIGHBOURS, Engine, MiningReport, mine_pairs
@@ -24,20 +25,20 @@ from hand100m_assets.settings import Settings, load_settings
 
 
 @click.command()
-@click.argument("tables", type=click.Path(exists=True, file_okay=False, path_type=Path))
-@click.argument("out", type=click.Path(dir_okay=False, path_type=Path))
+@click.argument("tables", type=HomePath(exists=True, file_okay=False))
+@click.argument("out", type=HomePath(dir_okay=False))
 @click.option(
     "--count", type=click.IntRange(1, MOST_NEIGHBOURS), help="Neighbours a hand; default HAND100M_MINE_NEIGHBOURS."
 )
 @click.option("--engine", type=click.Choice(ENGINES), help="Default HAND100M_MINE_ENGINE.")
-@click.option("--annotations", type=click.Path(dir_okay=False, path_type=Path), help="Also write this annotation JSON.")
+@click.option("--annotations", type=HomePath(dir_okay=False), help="Also write this annotation JSON.")
 @click.option(
     "--rank", type=click.IntRange(1, MOST_NEIGHBOURS), default=1, show_default=True, help="Of its positives: the K-th."
 )
 @click.option("--frames-prefix", default="", help="What comes before <video id>/frame_NNNNNN.jpg in it.")
 @click.option(
     "--frames",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    type=HomePath(exists=True, file_okay=False),
     help="Folder of frame folders, for it; "
     "default: where TABLES lie in an output folder, the frames of that. Hands whose image is not there are left out.",
 )
@@ -88,14 +89,14 @@ def mine(
 
 
 @click.command()
-@click.argument("tables", type=click.Path(exists=True, file_okay=False, path_type=Path))
-@click.argument("out", type=click.Path(dir_okay=False, path_type=Path))
+@click.argument("tables", type=HomePath(exists=True, file_okay=False))
+@click.argument("out", type=HomePath(dir_okay=False))
 @click.option("--max-gap", type=click.IntRange(1), help="A frame further away, in frames, is no neighbour.")
-@click.option("--annotations", type=click.Path(dir_okay=False, path_type=Path), help="Also write this annotation JSON.")
+@click.option("--annotations", type=HomePath(dir_okay=False), help="Also write this annotation JSON.")
 @click.option("--frames-prefix", default="", help="What comes before <video id>/frame_NNNNNN.jpg in it.")
 @click.option(
     "--frames",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    type=HomePath(exists=True, file_okay=False),
     help="Folder of frame folders, for it; "
     "default: where TABLES lie in an output folder, the frames of that. Hands whose image is not there are left out.",
 )

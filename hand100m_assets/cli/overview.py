@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from hand100m_assets.cli.output import as_json, emit
+from hand100m_assets.cli.paths import HomePath
 from hand100m_assets.downloads import forget_videos
 from hand100m_assets.errors import Hand100mError
 from hand100m_assets.layout import SOURCES
@@ -19,7 +20,7 @@ from hand100m_assets.workspace import SourceWorkspace
 
 
 @click.command()
-@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
+@click.argument("folder", type=HomePath(file_okay=False))
 @click.option("--seed", default=0, show_default=True, help="Same seed, same bytes.")
 @as_json
 def sample(folder: Path, seed: int, json_wanted: bool) -> None:

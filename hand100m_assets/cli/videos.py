@@ -10,6 +10,7 @@ import click
 
 from hand100m_assets.audits import audit_of, in_words, seed_of_today, videos_to_audit
 from hand100m_assets.cli.output import as_json, emit
+from hand100m_assets.cli.paths import HomePath
 from hand100m_assets.layout import SAFE_ID, SOURCES
 from hand100m_assets.settings import load_settings
 from hand100m_assets.video.extract import extract_video
@@ -21,8 +22,8 @@ from hand100m_assets.workspace import SourceWorkspace
 
 
 @click.command()
-@click.argument("video", type=click.Path(path_type=Path))
-@click.argument("out", type=click.Path(file_okay=False, path_type=Path))
+@click.argument("video", type=HomePath())
+@click.argument("out", type=HomePath(file_okay=False))
 @click.option("--every", type=click.IntRange(min=1), help="Take every N-th frame; default HAND100M_FRAME_STRIDE.")
 @click.option("--frames", "frame_list", help="Take these frames: a list such as 0,30,60-90.")
 @click.option("--quality", type=click.IntRange(1, 100), help="OpenCV JPEG quality; default HAND100M_JPEG_QUALITY.")

@@ -18,6 +18,7 @@ import pytest
 
 from hand100m_assets.annotations.lookup import HandTable
 from hand100m_assets.cli.commands import commands
+from hand100m_assets.cli.paths import HomePath
 from hand100m_assets.layout import DOH
 from hand100m_assets.settings import Settings
 from hand100m_assets.workspace import SourceWorkspace
@@ -707,3 +708,14 @@ def test_every_command_explains_itself(root: Path) -> None:
     for command in commands.commands:
         assert command in overview
         assert run(command, "-h").exit_code == 0
+
+
+def test_every_path_on_the_command_line_may_begin_with_the_home_folder(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(root))
+    result = run("extract", "--frames", "0", f"~/100DOH/videos/{ONE}.mp4", "~/made")
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert (root / "made" / ONE / "frame_000000.jpg").exists() and not Path("~").exists()
+    paths = [p for command in commands.commands.values() for p in command.params if isinstance(p.type, click.Path)]
+    assert all(isinstance(p.type, HomePath) for p in paths) and len(paths) > 10

@@ -183,3 +183,100 @@ def test_a_dask_cluster_is_either_one_that_runs_or_one_to_be_started(
     monkeypatch.setenv("HAND100M_ENV_FILE", str(tmp_path / ".env"))
     with pytest.raises(SettingsError, match=r"HAND100M_EXECUTION: .*either dask_scheduler or dask_queue"):
         load_settings()
+
+
+# What else people save as a settings file.
+
+GOOD = "HAND100M_OUTPUT_ROOT=/somewhere\nHAND100M_FRAME_STRIDE=7\n"
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+def test_utf_8_is_read_with_or_without_its_mark(encoding: str, newline: str) -> None:
+    Path(".env").write_bytes(GOOD.replace("\n", newline).encode(encoding))
+    settings = load_settings()
+    assert (settings.output_root, settings.frame_stride) == (Path("/somewhere"), 7)
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (GOOD.encode("utf-16"), "is UTF-16, not UTF-8 text"),
+        (GOOD.encode("utf-16-be"), "is UTF-16 or binary, not UTF-8 text"),
+        (GOOD.encode("utf-16-le"), "is UTF-16 or binary, not UTF-8 text"),
+        (GOOD.encode("utf-32"), "is UTF-32, not UTF-8 text"),
+        ("A=1\nHAND100M_DATA_ROOT=/données\n".encode("latin-1"), "line 2 has the byte 0xe9"),
+    ],
+)
+def test_another_encoding_is_one_error_that_says_which(data: bytes, words: str) -> None:
+    Path(".env").write_bytes(data)
+    with pytest.raises(SettingsError) as raised:
+        load_settings()
+    assert words in str(raised.value) and "UTF-8" in (raised.value.fix or "")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "HAND100M_FRAME_STRIDE: 7",
+        "HAND100M_FRAME_STRIDE 7",
+        "HAND100M_FRAME_STRIDE",
+        "export HAND100M_FRAME_STRIDE",
+        "set HAND100M_FRAME_STRIDE=7",
+        '$env:HAND100M_FRAME_STRIDE = "7" # PowerShell',
+        'HAND100M_OUTPUT_ROOT="/no/end',
+        "just words",
+        "[section]",
+    ],
+)
+def test_a_line_that_would_do_nothing_is_refused_with_its_number(line: str) -> None:
+    Path(".env").write_text(f"# a comment\n\nHAND100M_WORKERS=1\n{line}\n")
+    with pytest.raises(SettingsError) as raised:
+        load_settings()
+    assert "line 4" in str(raised.value) or "is no setting" in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "HAND100M_FRAME_STRIDE=7",
+        "export HAND100M_FRAME_STRIDE=7",
+        "HAND100M_FRAME_STRIDE = 7",
+        "HAND100M_FRAME_STRIDE='7'",
+        'HAND100M_FRAME_STRIDE="7"   # a comment',
+        "  HAND100M_FRAME_STRIDE=7  ",
+    ],
+)
+def test_every_usual_way_to_write_a_line_is_read(line: str) -> None:
+    Path(".env").write_text(f"\n# HAND100M_WORKERS: 2\n{line}\n")
+    assert load_settings().frame_stride == 7
+
+
+FOLDERS = [name for name, field in Settings.model_fields.items() if "Path" in str(field.annotation)]
+
+
+@pytest.mark.parametrize("where", ["file", "environment"])
+@pytest.mark.parametrize("name", FOLDERS)
+def test_every_folder_may_begin_with_the_home_folder(name: str, where: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    is_mapping = name == "image_prefixes"
+    value = '{"x/": "~/frames"}' if is_mapping else "~/some where"
+    if where == "file":
+        Path(".env").write_text(f"HAND100M_{name.upper()}={value}\n")
+    else:
+        monkeypatch.setenv(f"HAND100M_{name.upper()}", value)
+    found = getattr(load_settings(), name)
+    assert found == ({"x/": Path.home() / "frames"} if is_mapping else Path.home() / "some where")
+
+
+@pytest.mark.parametrize("value", ["$NOWHERE/x", "~nobody_has_this_name/x"])
+def test_a_folder_that_only_a_shell_would_understand_is_refused(value: str) -> None:
+    Path(".env").write_text(f"HAND100M_OUTPUT_ROOT={value}\n")
+    with pytest.raises(SettingsError, match="HAND100M_OUTPUT_ROOT"):
+        load_settings()
+
+
+def test_the_settings_file_itself_may_lie_at_home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "settings.env").write_text("HAND100M_FRAME_STRIDE=7\n")
+    monkeypatch.setenv(ENV_FILE_VARIABLE, "~/settings.env")
+    assert load_settings().frame_stride == 7
