@@ -37,15 +37,20 @@ class PacketNature(NamedTuple):
     Attributes:
         is_restart: Neither this packet nor any after it refers to anything before it.
         is_disposable: No other packet refers to it.
+        picture_head: First bytes of the picture's first slice, where a codec shows pictures in another order than it
+            decodes them; empty where it does not.
     """
 
     is_restart: bool
     is_disposable: bool
+    picture_head: bytes = b""
 
 
 RESTART: Final = PacketNature(is_restart=True, is_disposable=False)
 REFERENCE: Final = PacketNature(is_restart=False, is_disposable=False)
-DISPOSABLE: Final = PacketNature(is_restart=False, is_disposable=True)
+
+SLICE_HEAD_BYTES: Final = 32
+"""So far into a slice its place in the order of pictures is told, whatever the widths of the fields before it."""
 
 
 class Bitstream(Protocol):
@@ -123,18 +128,19 @@ def byte_stream_holds_hole(data: Data) -> bool:
 class _Slices:
     """Tally of one packet's slices."""
 
-    __slots__ = ("count", "first_count", "idr_count", "is_reference")
+    __slots__ = ("count", "first_count", "head", "idr_count", "is_reference")
 
     def __init__(self) -> None:
         self.count = self.first_count = self.idr_count = 0
         self.is_reference = False
+        self.head = b""
 
     def nature(self) -> PacketNature:
         if self.first_count != 1 or self.idr_count not in (0, self.count):
             raise UnsafeStreamError("a packet that does not hold exactly one picture")
         if self.idr_count:
-            return RESTART
-        return REFERENCE if self.is_reference else DISPOSABLE
+            return PacketNature(True, False, self.head)
+        return PacketNature(False, not self.is_reference, self.head)
 
 
 class _NalBitstream:
@@ -195,6 +201,7 @@ class H264Bitstream(_NalBitstream):
                 raise UnsafeStreamError("a malformed packet")
             if kind in (1, self._IDR):
                 slices.count += 1
+                slices.head = slices.head or bytes(data[start : min(end, start + SLICE_HEAD_BYTES)])
                 slices.first_count += data[start + 1] >> 7  # first_mb_in_slice, where 0 is a single set bit
                 slices.idr_count += kind == self._IDR
                 slices.is_reference |= header & 0x60 != 0
@@ -229,6 +236,7 @@ class HevcBitstream(_NalBitstream):
                 raise UnsafeStreamError("HEVC with layers, or a malformed packet")
             if kind in self._PICTURES:
                 slices.count += 1
+                slices.head = slices.head or bytes(data[start : min(end, start + SLICE_HEAD_BYTES)])
                 slices.first_count += data[start + 2] >> 7  # first_slice_segment_in_pic_flag
                 slices.idr_count += kind in self._IDR
                 slices.is_reference |= kind >= 16 or kind & 1 == 1

@@ -1,11 +1,12 @@
-"""Parameter sets of H.264 and HEVC as containers store them, and what an H.264 one says about the whole stream."""
+"""Parameter sets of H.264 and HEVC as containers store them, and what they say about the whole stream."""
 
 from __future__ import annotations
 
 import struct
-from typing import Final
+from typing import Final, NamedTuple
 
-_H264_SPS = 7
+_H264_SPS, _H264_PPS = 7, 8
+_HEVC_SPS, _HEVC_PPS = 33, 34
 _PROFILES_WITH_CHROMA: Final = frozenset({100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135})
 _PROFILES_WITH_LAYERS: Final = frozenset({83, 86, 118, 128, 138, 139, 134, 135})
 """Scalable and multiview profiles. Source: ITU-T H.264, annexes F to H (formerly G to I)."""
@@ -62,38 +63,137 @@ def _take_sets(data: bytes, position: int, count: int) -> tuple[list[bytes], int
     return units, position
 
 
+class Sequence(NamedTuple):
+    """What a sequence parameter set says.
+
+    Attributes:
+        fault: Why such a stream cannot be decoded selectively; None when it can.
+        frame_number_bits: Width of `frame_num` (H.264 only).
+        order_kind: How the order of pictures is told (H.264): 0 as a number in each slice, 2 as they are decoded.
+        order_bits: Width of that number.
+        has_colour_planes: Each slice says of which colour plane it is.
+    """
+
+    fault: str | None
+    frame_number_bits: int
+    order_kind: int
+    order_bits: int
+    has_colour_planes: bool
+
+
+class SliceLayout(NamedTuple):
+    """What stands in a slice's header before and around its place in the order of pictures.
+
+    Attributes:
+        sequence: What its sequence parameter set says.
+        has_bottom_order: H.264: the second field's order follows.
+        extra_bits: HEVC: bits of later versions of the standard.
+        has_output_flag: HEVC: it says whether the picture is shown.
+    """
+
+    sequence: Sequence
+    has_bottom_order: bool = False
+    extra_bits: int = 0
+    has_output_flag: bool = False
+
+
 def h264_sps_fault(unit: bytes) -> str | None:
     """Why a stream with this sequence parameter set cannot be decoded selectively; None when it can.
-
-    Source: ITU-T H.264, 7.3.2.1.1.
 
     Raises:
         ParameterSetError: It does not parse.
     """
-    if unit[0] & 31 != _H264_SPS:
-        return None
-    bits = _Bits(unit[1:].replace(b"\0\0\3", b"\0\0"))
+    return _h264_sequence(bits_of(unit[1:]))[1].fault if unit[0] & 31 == _H264_SPS else None
+
+
+def h264_slice_layouts(units: frozenset[bytes]) -> dict[int, SliceLayout]:
+    """By picture parameter set. Source: ITU-T H.264, 7.3.2.2.
+
+    Raises:
+        ParameterSetError: They do not parse, or one is lacking.
+    """
+    sequences = dict(_h264_sequence(bits_of(unit[1:])) for unit in units if unit[0] & 31 == _H264_SPS)
+    layouts = {}
+    for unit in units:
+        if unit[0] & 31 == _H264_PPS:
+            bits = bits_of(unit[1:])
+            number, sequence = bits.golomb(), _known(sequences, bits.golomb())
+            bits.take(1)  # entropy_coding_mode_flag
+            layouts[number] = SliceLayout(sequence, has_bottom_order=bool(bits.take(1)))
+    return layouts
+
+
+def hevc_slice_layouts(units: frozenset[bytes]) -> dict[int, SliceLayout]:
+    """By picture parameter set. Source: ITU-T H.265, 7.3.2.3.
+
+    Raises:
+        ParameterSetError: They do not parse, or one is lacking.
+    """
+    sequences = dict(_hevc_sequence(bits_of(unit[2:])) for unit in units if unit[0] >> 1 == _HEVC_SPS)
+    layouts = {}
+    for unit in units:
+        if unit[0] >> 1 == _HEVC_PPS:
+            bits = bits_of(unit[2:])
+            number, sequence = bits.golomb(), _known(sequences, bits.golomb())
+            bits.take(1)  # dependent_slice_segments_enabled_flag
+            has_output_flag = bool(bits.take(1))
+            layouts[number] = SliceLayout(sequence, has_output_flag=has_output_flag, extra_bits=bits.take(3))
+    return layouts
+
+
+def _known(sequences: dict[int, Sequence], number: int) -> Sequence:
+    if number not in sequences:
+        raise ParameterSetError("a picture parameter set without its sequence parameter set")
+    return sequences[number]
+
+
+def _h264_sequence(bits: Bits) -> tuple[int, Sequence]:
+    """Its number and what it says. Source: ITU-T H.264, 7.3.2.1.1."""
     profile = bits.take(8)
     bits.take(16)  # constraints, level
-    bits.golomb()  # id
+    number = bits.golomb()
     if profile in _PROFILES_WITH_LAYERS:
-        return "H.264 with layers or views"
-    if profile in _PROFILES_WITH_CHROMA:
-        _skip_chroma(bits)
-    bits.golomb()  # log2_max_frame_num_minus4
-    _skip_picture_order(bits)
+        return number, Sequence("H.264 with layers or views", 0, 0, 0, has_colour_planes=False)
+    has_colour_planes = _skip_chroma(bits) if profile in _PROFILES_WITH_CHROMA else False
+    frame_number_bits = bits.golomb() + 4
+    order_kind = bits.golomb()
+    order_bits = _picture_order_bits(bits, order_kind)
     bits.golomb()  # max_num_ref_frames
+    fault = None
     if bits.take(1):
-        return "H.264 that may leave out reference pictures"
+        fault = "H.264 that may leave out reference pictures"
     bits.golomb()  # width
     bits.golomb()  # height
-    return None if bits.take(1) else "interlaced H.264"
+    if not bits.take(1):
+        fault = fault or "interlaced H.264"
+    return number, Sequence(fault, frame_number_bits, order_kind, order_bits, has_colour_planes)
 
 
-def _skip_chroma(bits: _Bits) -> None:
+def _hevc_sequence(bits: Bits) -> tuple[int, Sequence]:
+    """Its number and what it says. Source: ITU-T H.265, 7.3.2.2.1, 7.3.3."""
+    bits.take(4)  # sps_video_parameter_set_id
+    layers = bits.take(3)  # sps_max_sub_layers_minus1
+    bits.take(1 + 96)  # nesting, profile, tier, level
+    sublayers = [(bits.take(1), bits.take(1)) for _ in range(layers)]
+    bits.take(2 * (8 - layers) if layers else 0)
+    for has_profile, has_level in sublayers:
+        bits.take(88 * has_profile + 8 * has_level)
+    number = bits.golomb()
+    has_colour_planes = bits.golomb() == 3 and bool(bits.take(1))
+    bits.golomb()  # width
+    bits.golomb()  # height
+    if bits.take(1):  # conformance window
+        for _ in range(4):
+            bits.golomb()
+    bits.golomb()  # luma depth
+    bits.golomb()  # chroma depth
+    return number, Sequence(None, 0, 0, bits.golomb() + 4, has_colour_planes)
+
+
+def _skip_chroma(bits: Bits) -> bool:
+    """Whether the colour planes are coded apart."""
     chroma_format = bits.golomb()
-    if chroma_format == 3:
-        bits.take(1)  # separate_colour_plane_flag
+    has_colour_planes = chroma_format == 3 and bool(bits.take(1))
     bits.golomb()  # luma depth
     bits.golomb()  # chroma depth
     bits.take(1)  # qpprime_y_zero_transform_bypass_flag
@@ -101,9 +201,10 @@ def _skip_chroma(bits: _Bits) -> None:
         for matrix in range(12 if chroma_format == 3 else 8):
             if bits.take(1):
                 _skip_scaling_list(bits, 16 if matrix < 6 else 64)
+    return has_colour_planes
 
 
-def _skip_scaling_list(bits: _Bits, size: int) -> None:
+def _skip_scaling_list(bits: Bits, size: int) -> None:
     """Source: ITU-T H.264, 7.3.2.1.1.1."""
     last = 8
     for _ in range(size):
@@ -112,19 +213,25 @@ def _skip_scaling_list(bits: _Bits, size: int) -> None:
             return
 
 
-def _skip_picture_order(bits: _Bits) -> None:
-    kind = bits.golomb()
+def _picture_order_bits(bits: Bits, kind: int) -> int:
+    """Width of the number that tells a picture's place; 0 where there is none."""
     if kind == 0:
-        bits.golomb()
-    elif kind == 1:
+        return bits.golomb() + 4
+    if kind == 1:
         bits.take(1)
         bits.golomb()
         bits.golomb()
         for _ in range(bits.golomb()):
             bits.golomb()
+    return 0
 
 
-class _Bits:
+def bits_of(payload: bytes) -> Bits:
+    """A unit's payload, without the bytes that keep start codes out of it."""
+    return Bits(payload.replace(b"\0\0\3", b"\0\0"))
+
+
+class Bits:
     """Reader of single bits and Exp-Golomb numbers."""
 
     def __init__(self, data: bytes) -> None:
@@ -139,12 +246,12 @@ class _Bits:
 
     def golomb(self) -> int:
         """An unsigned Exp-Golomb number. Source: ITU-T H.264, 9.1."""
-        zeros = 0
-        while not self.take(1):
-            zeros += 1
-            if zeros > _MAX_GOLOMB_ZEROS:
-                raise ParameterSetError("a malformed parameter set")
-        return (1 << zeros) - 1 + self.take(zeros)
+        zeros = self._left - (self._value & ((1 << self._left) - 1)).bit_length()
+        if zeros == self._left:
+            raise ParameterSetError("a cut parameter set")
+        if zeros > _MAX_GOLOMB_ZEROS:
+            raise ParameterSetError("a malformed parameter set")
+        return self.take(2 * zeros + 1) - 1
 
     def signed_golomb(self) -> int:
         """A signed Exp-Golomb number. Source: ITU-T H.264, 9.1.1."""

@@ -9,13 +9,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import av.container
 import av.video.frame
 import av.video.stream
 
-from hand100m_assets.video.bitstream import HOLE, Bitstream, H264Bitstream, HevcBitstream, UnsafeStreamError
+from hand100m_assets.video.bitstream import (
+    HOLE,
+    Bitstream,
+    H264Bitstream,
+    HevcBitstream,
+    PacketNature,
+    UnsafeStreamError,
+)
 from hand100m_assets.video.complaints import decode_packet
 from hand100m_assets.video.fulldecode import duration_shortfall
 from hand100m_assets.video.holes import TailWatch
@@ -23,6 +30,7 @@ from hand100m_assets.video.keyframes import Av1Bitstream, Vp9Bitstream
 from hand100m_assets.video.losses import LOSSY_FORMATS
 from hand100m_assets.video.packetreader import PacketReader, VideoPacket
 from hand100m_assets.video.picture import PickedFrame
+from hand100m_assets.video.pictureorder import picture_order_of
 from hand100m_assets.video.presentation import Placed, PresentationOrder
 from hand100m_assets.video.report import DecodeReport
 from hand100m_assets.video.sampleindex import Landing, SampleIndex
@@ -53,6 +61,16 @@ def bitstream_of(stream: av.video.stream.VideoStream) -> Bitstream:
     raise UnsafeStreamError(f"codec {codec}")
 
 
+class _Arrived(NamedTuple):
+    """A packet as it was read."""
+
+    packet: VideoPacket
+    nature: PacketNature
+    pts: int | None
+    dts: int | None
+    is_discard: bool
+
+
 class SelectiveDecode:
     """One selective pass over one file.
 
@@ -75,10 +93,11 @@ class SelectiveDecode:
             raise UnsafeStreamError(f"a reader ({container.format.name}) that passes over what it does not understand")
         is_counted = report.expected_from_header is not None
         self._reader = PacketReader(container, stream, selection, self._bitstream, index, is_counted=is_counted)
-        self._order: PresentationOrder[VideoPacket] = PresentationOrder()
         self._tails = TailWatch(Path(container.name))
         self._reorder_depth = stream.codec_context.reorder_depth
-        self._waiting: list[Placed[VideoPacket]] = []
+        self._order: PresentationOrder[_Arrived] = PresentationOrder(delay_frames=self._reorder_depth)
+        self._picture_order = picture_order_of(stream)
+        self._waiting: list[Placed[_Arrived]] = []
         self._waiting_bytes = 0
         self._awaited: dict[int, int] = {}
         """Timestamp and index of every frame that the decoder owes."""
@@ -103,7 +122,8 @@ class SelectiveDecode:
             if last is not None and self._order.shown_count > last and not self._order.owes_packets:
                 self._report.stopped_early = True
                 break
-            for placed in self._order.add(self._checked(packet)):
+            arrived = self._checked(packet)
+            for placed in self._order.add(arrived, self._picture_order.shown_as(arrived.nature)):
                 yield from self._meet(placed)
             landing = self._reader.landing()
             if landing is not None:
@@ -126,9 +146,9 @@ class SelectiveDecode:
         self._report.discarded_count = landing.number - landing.first_index
         self._waiting.clear()
         self._waiting_bytes = 0
-        self._order = PresentationOrder(landing.first_index)
+        self._order = PresentationOrder(landing.first_index, self._reorder_depth)
 
-    def _checked(self, packet: VideoPacket) -> VideoPacket:
+    def _checked(self, packet: VideoPacket) -> _Arrived:
         self._report.packet_count += 1
         self._report.discarded_count += packet.is_discard
         if packet.is_corrupt:
@@ -137,15 +157,15 @@ class SelectiveDecode:
             raise UnsafeStreamError("codec parameters that change within the stream")
         if self._tails.finds(packet):
             raise UnsafeStreamError(HOLE)
-        return packet
+        nature = self._bitstream.nature(memoryview(packet))
+        return _Arrived(packet, nature, packet.pts, packet.dts, packet.is_discard)
 
-    def _meet(self, placed: Placed[VideoPacket]) -> Iterator[PickedFrame]:
+    def _meet(self, placed: Placed[_Arrived]) -> Iterator[PickedFrame]:
         """Drop, keep or decode the next packet in decoding order."""
-        packet, index = placed.packet, placed.frame_index
+        (packet, nature, *_), index = placed.packet, placed.frame_index
         if self._order.reorder_depth > self._reorder_depth:
             raise UnsafeStreamError("more reordering than the decoder allows for")
-        nature = self._bitstream.nature(memoryview(packet))
-        pts = packet.pts or 0
+        pts = placed.packet.pts or 0
         is_first = self._first_pts is None
         if self._first_pts is None:
             if not nature.is_restart:
@@ -170,7 +190,7 @@ class SelectiveDecode:
 
     def _decode_waiting(self) -> Iterator[PickedFrame]:
         waiting, self._waiting, self._waiting_bytes = self._waiting, [], 0
-        for number, (packet, index) in enumerate((placed.packet, placed.frame_index) for placed in waiting):
+        for number, (packet, index) in enumerate((placed.packet.packet, placed.frame_index) for placed in waiting):
             if number % PACKETS_PER_QUESTION == PACKETS_PER_QUESTION - 1 and self._is_asked_to_stop():
                 return
             if index is not None and packet.pts is not None:
