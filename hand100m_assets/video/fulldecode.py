@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -59,6 +60,7 @@ class FullDecode:
         self._losses = loss_watch(path, container.format.name, stream)
         self._holes = HoleWatch(path, stream)
         self._held: dict[int, PickedFrame] = {}
+        """Frames that may be wanted, by how many came out before."""
         self._end_s = 0.0
         self._has_leftovers = False
         self._is_over = False
@@ -161,16 +163,18 @@ class FullDecode:
             self._report.corrupt_indices.append(index)
             if self._is_lossy:
                 self._timeline.lose_count()
-        elif self._selection.wants(index):
-            self._held[index] = PickedFrame.of(index, frame, self._stream, self._report.converter)
+        elif any(map(self._selection.wants, range(index - self._timeline.suspected_count, index + 1))):
+            self._held[self._report.frame_count_decoded - 1] = PickedFrame.of(
+                index, frame, self._stream, self._report.converter
+            )
 
     def _decided(self, *, is_over: bool = False) -> Iterator[PickedFrame]:
         for verdict in self._timeline.verdicts(is_over=is_over):
-            picked = self._held.pop(verdict.frame_index, None)
+            picked = None if verdict.frame_number is None else self._held.pop(verdict.frame_number, None)
             if not verdict.is_whole:
                 self._report.damaged_indices.append(verdict.frame_index)
-            elif picked is not None:
-                yield picked
+            elif picked is not None and self._selection.wants(verdict.frame_index):
+                yield replace(picked, frame_index=verdict.frame_index)
 
     def _is_past(self, last_wanted: int) -> bool:
         return self._timeline.frame_count > last_wanted and self._timeline.decided_count > last_wanted

@@ -5,6 +5,11 @@ of frames that a full decode gives; where packets are lost to damage they keep t
 is not shifted. Damage spreads: a decoder goes on showing pictures built on a broken one, mostly without saying so.
 So everything decoded from a fault to the next key frame counts as damaged, and so do that key frame's leading
 pictures, which look back across it.
+
+Timestamps place frames only as long as they agree with the decoder. A packet that is passed over without a fault is
+lost, or its timestamp is wrong and its frame comes later, as where a container gives the time of decoding for both.
+So it is suspected for as long as a decoder may keep a picture back, and what follows waits. If its frame comes, or
+anything else shows that the timestamps prove nothing, frames are counted as they come out.
 """
 
 from __future__ import annotations
@@ -15,7 +20,8 @@ from dataclasses import dataclass
 
 _GROUPS_KEPT = 64
 _LOOK_BACK_FRAMES = 32
-"""Without timestamps a fault may lie this many frames back: more than any codec reorders (16)."""
+"""Without timestamps a fault may lie this many frames back, and a frame may come so late: more than any codec reorders
+(16)."""
 
 _MEMORY_PACKETS = 64
 """After so many whole packets nothing broken is left among the pictures (16 at most) that a decoder keeps."""
@@ -41,27 +47,36 @@ class _Packet:
 
 @dataclass
 class _Placed:
-    index: int
     packet: _Packet | None
     is_damaged: bool
+    frame_number: int | None = None
+    is_suspected: bool = False
+    """No frame came out of its packet so far, and nothing but that speaks of damage."""
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """Final word on one frame index; given in ascending order."""
+    """Final word on one frame index; given in ascending order.
+
+    Attributes:
+        frame_index: Which index.
+        is_whole: Whether its frame is as it was encoded.
+        frame_number: How many frames had come out before its frame; None where none did.
+    """
 
     frame_index: int
     is_whole: bool
+    frame_number: int | None = None
 
 
 class Timeline:
-    """Fed with packets and frames in the decoder's order; gives indices at once and verdicts when they are certain.
+    """Fed with packets and frames in the decoder's order; gives verdicts by index, once they are certain.
 
     Args:
         is_one_frame_each: In a whole stream of this kind every packet gives a frame, but for leading pictures.
 
     Attributes:
-        frame_count: Indices given so far, frames lost to damage included.
+        suspected_count: Packets that are taken for lost, and may turn out to have no index of their own.
         packets_without_frame: Packets that gave no picture although nothing was wrong, and so have no index.
         decided_count: Indices whose verdict has been given.
         distrust: Why timestamps are not used to place frames, None while they are.
@@ -69,7 +84,7 @@ class Timeline:
 
     def __init__(self, *, is_one_frame_each: bool = False) -> None:
         self.is_one_frame_each = is_one_frame_each
-        self.frame_count = 0
+        self.suspected_count = 0
         self.packets_without_frame = 0
         self.decided_count = 0
         self.distrust: str | None = None
@@ -80,7 +95,10 @@ class Timeline:
         self._latest_pts: int | None = None
         self._shown_pts: int | None = None
         self._undecided: deque[_Placed] = deque()
+        self._frames_out = 0
         self._any_damage = False
+        self._any_evidence = False
+        """Of damage, other than that a packet gave no frame."""
         self._faults: deque[int] = deque(maxlen=4 * _MEMORY_PACKETS)
         self._any_unexplained = False
         """A packet gave no frame, and nothing has told why."""
@@ -88,6 +106,11 @@ class Timeline:
         self._reached_dts: int | None = None
         """Whatever packets follow are shown at this time or later; None where that cannot be said."""
         self._cut_dts: int | None = None
+
+    @property
+    def frame_count(self) -> int:
+        """Indices so far, those of lost and of suspected frames included."""
+        return self.decided_count + len(self._undecided)
 
     def add_packet(
         self, pts: int | None, dts: int | None = None, *, is_key: bool, is_discard: bool, is_restart: bool = True
@@ -131,7 +154,10 @@ class Timeline:
         self._is_lost = True
 
     def add_frame(self, pts: int | None, *, is_corrupt: bool, is_intra: bool) -> int:
-        """A frame came out; returns its index."""
+        """A frame came out; returns its index, or a greater one while packets are suspected.
+
+        From that number so many as are suspected may have to be taken away.
+        """
         packet = self._match(pts)
         if packet is None:
             if is_corrupt:
@@ -140,7 +166,9 @@ class Timeline:
             self._damage(packet.group, packet.position)
         elif self._is_key(packet) and not self._heals(packet, is_intra=is_intra):
             self._groups[packet.group].damaged_from = packet.position
-        return self._place(packet, is_damaged=is_corrupt)
+        self._undecided.append(_Placed(packet, is_corrupt, self._frames_out))
+        self._frames_out += 1
+        return self.frame_count - 1
 
     def finish(self, packets_missing: int = 0) -> None:
         """The stream is over; `packets_missing` were promised and never came."""
@@ -149,15 +177,18 @@ class Timeline:
         if packets_missing:
             self._cut_dts = self._reached_dts
         for _ in range(packets_missing):
-            self._place(None, is_damaged=True)
+            self._undecided.append(_Placed(None, is_damaged=True))
 
     def verdicts(self, *, is_over: bool = False) -> list[Verdict]:
         """Verdicts that have become certain since the last call."""
         decided: list[Verdict] = []
         while self._undecided and (is_over or self._is_certain(self._undecided[0])):
             placed = self._undecided.popleft()
-            decided.append(Verdict(placed.index, not self._is_broken(placed)))
-        self.decided_count += len(decided)
+            if placed.is_suspected:
+                self.suspected_count -= 1
+                self._any_evidence = True
+            decided.append(Verdict(self.decided_count, not self._is_broken(placed), placed.frame_number))
+            self.decided_count += 1
         return decided
 
     def _match(self, pts: int | None) -> _Packet | None:
@@ -176,7 +207,8 @@ class Timeline:
 
     def _give_up(self, packet: _Packet) -> None:
         """No frame came out for this packet."""
-        if not self._is_broken(_Placed(self.frame_count, packet, is_damaged=False)):
+        is_suspected = not self._is_broken(_Placed(packet, is_damaged=False))
+        if is_suspected:
             if self._shown_pts is None or self._is_leading(packet):
                 # At a start that was cut this is how it should be; after damage nobody knows why they are not there.
                 self.packets_without_frame += 1
@@ -188,18 +220,15 @@ class Timeline:
                 self._any_unexplained = True
                 self._is_lost = self._is_lost or self._any_damage
                 return
-            self._damage(packet.group, packet.position)
-        self._place(packet, is_damaged=True)
-
-    def _place(self, packet: _Packet | None, *, is_damaged: bool) -> int:
-        index = self.frame_count
-        self.frame_count += 1
-        self._undecided.append(_Placed(index, packet, is_damaged))
-        return index
+            self._spread(packet.group, packet.position)
+        is_suspected = is_suspected or not self._any_evidence
+        self.suspected_count += is_suspected
+        self._undecided.append(_Placed(packet, is_damaged=True, is_suspected=is_suspected))
 
     def _is_certain(self, placed: _Placed) -> bool:
-        if placed.packet is None or self.distrust:
-            return self.frame_count - placed.index > _LOOK_BACK_FRAMES
+        """Of the first one that is undecided."""
+        if placed.packet is None or self.distrust or placed.is_suspected:
+            return len(self._undecided) > _LOOK_BACK_FRAMES
         if placed.packet.position == self._position:
             return False  # a fault in the next packet may reach back into this one
         if self._reached_dts is not None and placed.packet.pts > self._reached_dts:
@@ -240,6 +269,10 @@ class Timeline:
         return group in self._groups and self._groups[group].damaged_from is not None
 
     def _damage(self, group: int, position: int) -> None:
+        self._any_evidence = True
+        self._spread(group, position)
+
+    def _spread(self, group: int, position: int) -> None:
         self._any_damage = True
         self._faults.append(position)
         if self.distrust or self._any_unexplained or group not in self._groups:
@@ -250,7 +283,16 @@ class Timeline:
 
     def _stop_trusting(self, reason: str) -> None:
         """Go on by counting; with damage about, counting places nothing for certain."""
-        if self.distrust is None:
-            self.distrust = reason
-            self._awaited.clear()
-            self._is_lost = self._is_lost or self._any_damage
+        if self.distrust is not None:
+            return
+        self.distrust = reason
+        self._awaited.clear()
+        if self._any_evidence:
+            self._is_lost = True
+            return
+        self._undecided = deque(placed for placed in self._undecided if not placed.is_suspected)
+        self.suspected_count = 0
+        self._any_damage = self._is_lost
+        self._faults.clear()
+        for group in self._groups.values():
+            group.damaged_from = None
