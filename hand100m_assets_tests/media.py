@@ -276,6 +276,19 @@ def _changed_parameters(path: Path) -> None:
     _copied(path, joined, {"fflags": "+genpts"}, **({"tag:v": "avc3"} if path.suffix == ".mp4" else {}))
 
 
+def copy_with(path: Path, source: Path, in_options: dict[str, Any] | None = None, **out_options: Any) -> Path:
+    """The same packets in another file; `out_options` are ffmpeg output options, such as a bitstream filter."""
+    _run(ffmpeg.input(str(source), **(in_options or {})).output(str(path), c="copy", **out_options))
+    return path
+
+
+def join(path: Path, parts: list[Path], **out_options: Any) -> Path:
+    """The packets of several files one after the other, as `ffmpeg -f concat -c copy` joins them."""
+    listing = path.with_suffix(".txt")
+    listing.write_text("".join(f"file '{part}'\n" for part in parts))
+    return copy_with(path, listing, {"f": "concat", "safe": 0}, **out_options)
+
+
 HEALTHY: Final[dict[str, Callable[[Path], None]]] = {
     "defaults": _defaults,
     "keyint30_no_b": _keyint30_no_b,

@@ -85,7 +85,7 @@ def units_hold_hole(data: Data, length_bytes: int, kind_of: Callable[[int], int]
 
     More lenient than the readers below, which need not understand what they can refuse.
     """
-    units = _plain_units(data, length_bytes)
+    units = plain_units(data, length_bytes)
     return any(
         start < end and kind_of(data[start]) not in by_the_way and holds_hole(data, start, end) for start, end in units
     )
@@ -109,10 +109,11 @@ def hevc_kind(header: int) -> int:
 
 def holds_idr(data: Data, length_bytes: int) -> bool:
     """Whether a packet of H.264 with length prefixes begins anew, without anything before it."""
-    return any(end > start and h264_kind(data[start]) == 5 for start, end in _plain_units(data, length_bytes))
+    return any(end > start and h264_kind(data[start]) == 5 for start, end in plain_units(data, length_bytes))
 
 
-def _plain_units(data: Data, length_bytes: int) -> Iterator[tuple[int, int]]:
+def plain_units(data: Data, length_bytes: int) -> Iterator[tuple[int, int]]:
+    """Yield where each unit of a packet with length prefixes starts and ends, however broken it is."""
     position, size = 0, len(data)
     while position < size:
         start = position + length_bytes

@@ -16,6 +16,7 @@ from hand100m_assets.video.failures import (
     failed_for_good,
     read_failures,
     record_failure,
+    stamp_of,
 )
 from hand100m_assets.video.inbox import FileStamp
 from hand100m_assets.video.limits import UNLIMITED, Limits, Watch
@@ -123,6 +124,7 @@ class _Extraction:
                 self._insist_on_something_whole(manifest)
             except VideoUnreadableError:
                 work.discard()
+                self._insist_on_same_file()  # of a file that is being written nothing is said for good
                 raise
             work.publish(manifest, widens=before is not None)
         return manifest
@@ -200,7 +202,7 @@ class _Extraction:
         return UnionSelection((self.selection, FrameSetSelection(lost))) if lost else self.selection
 
     def _insist_on_same_file(self) -> None:
-        if stamp_video(self.video_path) != self.stamp:
+        if stamp_of(self.video_path) != self.stamp:
             raise RetryableError(
                 "the video file changed while it was read",
                 where=self.video_path,

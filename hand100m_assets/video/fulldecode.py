@@ -22,7 +22,8 @@ from hand100m_assets.video.picture import PickedFrame, frame_time_s
 from hand100m_assets.video.probe import VideoInfo
 from hand100m_assets.video.report import DecodeReport
 from hand100m_assets.video.selection import Selection
-from hand100m_assets.video.timeline import Timeline
+from hand100m_assets.video.splices import SpliceWatch
+from hand100m_assets.video.timeline import LOOK_BACK_FRAMES, Timeline
 
 if TYPE_CHECKING:
     from typing import TypeAlias
@@ -62,6 +63,10 @@ class FullDecode:
         self._held: dict[int, PickedFrame] = {}
         """Frames that may be wanted, by how many came out before."""
         self._end_s = 0.0
+        self._passed_over = 0
+        self._splices = SpliceWatch(stream)
+        self._silent_packets = 0
+        """Packets since the last frame that were read whole."""
         self._has_leftovers = False
         self._is_over = False
 
@@ -79,7 +84,7 @@ class FullDecode:
         self._decode(None)
         if self._broken_from is not None:
             self._timeline.lose_count()
-        self._timeline.finish(self._packets_missing())
+        self._timeline.finish(self._packets_missing(), is_tail_numbered=not self._is_tail_foreign())
         yield from self._decided(is_over=True)
         self._compare_with_duration()
         self._report.frame_count = self._timeline.frame_count
@@ -123,6 +128,7 @@ class FullDecode:
         """Decode one packet, or with None what the decoder still holds."""
         if packet is not None:
             self._announce(packet)
+            self._splices.look_at(packet)
         has_hole = packet is not None and self._holes.finds(packet)
         decoded = decode_packet(self._stream, packet)
         # H.264's decoder adds what it had read of a broken block to a block of the picture that it decodes next.
@@ -131,8 +137,22 @@ class FullDecode:
             self._note_fault(f"decoding: {decoded.fault}", packet)
         elif has_hole:
             self._note_fault(f"reading: {HOLE}", packet)
+        if packet is not None:
+            is_silent = not (has_hole or decoded.frames or packet.is_corrupt)
+            self._silent_packets = self._silent_packets + 1 if is_silent else 0
         for frame in decoded.frames:
             self._take(frame)
+
+    def _is_tail_foreign(self) -> bool:
+        """Whether nothing decodes from some place to the end though it was read whole.
+
+        So it is where two recordings were joined, and the second one's parameter sets were left out.
+        """
+        if self._silent_packets <= LOOK_BACK_FRAMES or self._packets_missing():
+            return False
+        words = f"decoding: none of the last {self._silent_packets} packets gives a picture"
+        self._report.add_error(self._timeline.frame_count, words)
+        return True
 
     def _announce(self, packet: _VideoPacket) -> None:
         self._report.packet_count += 1
@@ -148,7 +168,7 @@ class FullDecode:
     def _note_fault(self, words: str, packet: _VideoPacket | None) -> None:
         self._report.add_error(self._timeline.frame_count, words)
         self._timeline.packet_failed(reaches_back=packet is not None and self._holes.reaches_back(packet))
-        if self._is_lossy:
+        if self._is_lossy or self._splices.is_spliced:
             self._timeline.lose_count()
 
     def _take(self, frame: av.video.frame.VideoFrame) -> None:
@@ -175,6 +195,9 @@ class FullDecode:
                 self._report.damaged_indices.append(verdict.frame_index)
             elif picked is not None and self._selection.wants(verdict.frame_index):
                 yield replace(picked, frame_index=verdict.frame_index)
+        while self._passed_over < self._timeline.packets_passed_over:
+            self._passed_over += 1
+            self._report.add_error(self._timeline.decided_count, "decoding: a packet gave no picture")
 
     def _is_past(self, last_wanted: int) -> bool:
         return self._timeline.frame_count > last_wanted and self._timeline.decided_count > last_wanted

@@ -33,7 +33,7 @@ class HoleWatch:
     """Finds overwritten blocks in the packets of one track."""
 
     def __init__(self, path: Path, stream: av.video.stream.VideoStream) -> None:
-        self._length_bytes = _length_bytes(stream)
+        self._length_bytes = length_bytes_of(stream)
         self._is_h264 = stream.codec_context.name == "h264"
         self._search = _search(stream.codec_context.name, self._length_bytes)
         self._tails = TailWatch(path)
@@ -104,7 +104,7 @@ def _search(codec: str, length_bytes: int | None) -> Callable[[Data], bool] | No
     return partial(units_hold_hole, length_bytes=length_bytes, kind_of=hevc_kind, by_the_way=HEVC_BY_THE_WAY)
 
 
-def _length_bytes(stream: av.video.stream.VideoStream) -> int | None:
+def length_bytes_of(stream: av.video.stream.VideoStream) -> int | None:
     """Size of the length before each unit of H.264 or HEVC; None for other codecs and for Annex B."""
     place = {"h264": 4, "hevc": 21}.get(stream.codec_context.name)
     extradata = stream.codec_context.extradata or b""

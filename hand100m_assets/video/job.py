@@ -12,6 +12,7 @@ from pathlib import Path
 from hand100m_assets.errors import Hand100mError, OutputUnwritableError, RetryableError
 from hand100m_assets.video.extract import ExtractionStoppedError, extract_video
 from hand100m_assets.video.failures import record_failure, stamp_of
+from hand100m_assets.video.inbox import FileStamp
 from hand100m_assets.video.limits import UNLIMITED, Limits
 from hand100m_assets.video.manifest import ExtractionOptions, Manifest, is_done
 from hand100m_assets.video.selection import Selection
@@ -55,6 +56,7 @@ def extract_one(job: ExtractionJob, should_stop: Callable[[], bool] | None = Non
     started_s = time.monotonic()
     error: Hand100mError
     details: str | None = None
+    stamp = stamp_of(job.video_path)
     try:
         done = is_done(job.frames_dir, job.video_path, job.selection, job.options, video_id=job.video_id)
         manifest = extract_video(
@@ -79,12 +81,18 @@ def extract_one(job: ExtractionJob, should_stop: Callable[[], bool] | None = Non
         return ExtractionOutcome(
             video_id=job.video_id, manifest=manifest, reused=done is not None, seconds=time.monotonic() - started_s
         )
-    remember(job, error)
+    remember(job, error, stamp)
     return ExtractionOutcome(video_id=job.video_id, error=error, seconds=time.monotonic() - started_s, details=details)
 
 
-def remember(job: ExtractionJob, error: Hand100mError) -> None:
-    """Note beside the frames why there are none; a permanent fault is not tried again until the file changes."""
+def remember(job: ExtractionJob, error: Hand100mError, stamp: FileStamp | None = None) -> None:
+    """Note beside the frames why there are none; a permanent fault is not tried again until the file changes.
+
+    Args:
+        job: The video.
+        error: What went wrong.
+        stamp: State of the file before it was read, as it may have grown since; None for its state now.
+    """
     # A full disk is what most likely failed just now: then the record cannot be written either.
     with suppress(OutputUnwritableError):
-        record_failure(job.frames_dir, job.video_id, error, stamp_of(job.video_path))
+        record_failure(job.frames_dir, job.video_id, error, stamp or stamp_of(job.video_path))

@@ -18,8 +18,10 @@ import heapq
 from collections import deque
 from dataclasses import dataclass
 
+from hand100m_assets.video.owed import OwedFrames
+
 _GROUPS_KEPT = 64
-_LOOK_BACK_FRAMES = 32
+LOOK_BACK_FRAMES = 32
 """Without timestamps a fault may lie this many frames back, and a frame may come so late: more than any codec reorders
 (16)."""
 
@@ -77,6 +79,7 @@ class Timeline:
 
     Attributes:
         suspected_count: Packets that are taken for lost, and may turn out to have no index of their own.
+        packets_passed_over: Packets that gave no frame though they should have, without a fault that explains it.
         packets_without_frame: Packets that gave no picture although nothing was wrong, and so have no index.
         decided_count: Indices whose verdict has been given.
         distrust: Why timestamps are not used to place frames, None while they are.
@@ -85,17 +88,21 @@ class Timeline:
     def __init__(self, *, is_one_frame_each: bool = False) -> None:
         self.is_one_frame_each = is_one_frame_each
         self.suspected_count = 0
+        self.packets_passed_over = 0
         self.packets_without_frame = 0
         self.decided_count = 0
         self.distrust: str | None = None
         self._awaited: list[_Packet] = []
         self._groups: dict[int, _Group] = {}
         self._group = self._group_before = -1
+        self._first_key_pts: int | None = None
         self._position = -1
         self._latest_pts: int | None = None
         self._shown_pts: int | None = None
         self._undecided: deque[_Placed] = deque()
         self._frames_out = 0
+        self._owed = OwedFrames(LOOK_BACK_FRAMES)
+        """Once frames are only counted."""
         self._any_damage = False
         self._any_evidence = False
         """Of damage, other than that a packet gave no frame."""
@@ -133,11 +140,14 @@ class Timeline:
         if is_key or self._group < 0:
             self._group += 1
             self._groups[self._group] = _Group(pts)
+            self._first_key_pts = pts if self._first_key_pts is None else self._first_key_pts
             self._groups.pop(self._group - _GROUPS_KEPT, None)
-        if is_discard or self.distrust:
+        if is_discard:
             return
-        if self._shown_pts is not None and pts <= self._shown_pts:
+        if not self.distrust and self._shown_pts is not None and pts <= self._shown_pts:
             self._stop_trusting("a packet comes after frames that are shown later")
+        if self.distrust:
+            self._owe([(pts, self._group)])
             return
         self._latest_pts = pts if self._latest_pts is None else max(pts, self._latest_pts)
         packet = _Packet(pts, self._position, self._group, self._latest_pts, is_restart)
@@ -159,6 +169,9 @@ class Timeline:
         From that number so many as are suspected may have to be taken away.
         """
         packet = self._match(pts)
+        if self.distrust:
+            self._owed.pay(pts)
+            self._notice_overdue()
         if packet is None:
             if is_corrupt:
                 self._damage(self._group, self._position)
@@ -170,10 +183,16 @@ class Timeline:
         self._frames_out += 1
         return self.frame_count - 1
 
-    def finish(self, packets_missing: int = 0) -> None:
-        """The stream is over; `packets_missing` were promised and never came."""
-        while self._awaited:
+    def finish(self, packets_missing: int = 0, *, is_tail_numbered: bool = True) -> None:
+        """The stream is over.
+
+        Args:
+            packets_missing: So many were promised and never came.
+            is_tail_numbered: Whether packets after the last frame are taken for lost ones, with an index each.
+        """
+        while self._awaited and is_tail_numbered:
             self._give_up(heapq.heappop(self._awaited))
+        self._notice_overdue(is_over=True)
         if packets_missing:
             self._cut_dts = self._reached_dts
         for _ in range(packets_missing):
@@ -186,6 +205,7 @@ class Timeline:
             placed = self._undecided.popleft()
             if placed.is_suspected:
                 self.suspected_count -= 1
+                self.packets_passed_over += 1
                 self._any_evidence = True
             decided.append(Verdict(self.decided_count, not self._is_broken(placed), placed.frame_number))
             self.decided_count += 1
@@ -228,7 +248,7 @@ class Timeline:
     def _is_certain(self, placed: _Placed) -> bool:
         """Of the first one that is undecided."""
         if placed.packet is None or self.distrust or placed.is_suspected:
-            return len(self._undecided) > _LOOK_BACK_FRAMES
+            return len(self._undecided) > LOOK_BACK_FRAMES
         if placed.packet.position == self._position:
             return False  # a fault in the next packet may reach back into this one
         if self._reached_dts is not None and placed.packet.pts > self._reached_dts:
@@ -286,6 +306,8 @@ class Timeline:
         if self.distrust is not None:
             return
         self.distrust = reason
+        late = [placed.packet for placed in self._undecided if placed.is_suspected and placed.packet is not None]
+        self._owe([(packet.pts, packet.group) for packet in (*late, *sorted(self._awaited))])
         self._awaited.clear()
         if self._any_evidence:
             self._is_lost = True
@@ -296,3 +318,14 @@ class Timeline:
         self._faults.clear()
         for group in self._groups.values():
             group.damaged_from = None
+
+    def _owe(self, packets: list[tuple[int, int]]) -> None:
+        """Of (timestamp, group) each; a start that was cut lacks what its leading pictures refer to."""
+        first = self._first_key_pts
+        if self.is_one_frame_each and first is not None:
+            self._owed.owe(pts for pts, group in packets if group > 0 or pts >= first)
+
+    def _notice_overdue(self, *, is_over: bool = False) -> None:
+        while self.is_one_frame_each and self._owed.is_overdue(is_over=is_over):
+            self.packets_passed_over += 1
+            self._any_evidence = self._any_damage = self._is_lost = True

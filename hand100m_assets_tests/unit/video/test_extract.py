@@ -27,8 +27,10 @@ from hand100m_assets.video.extract import (
     read_manifest,
 )
 from hand100m_assets.video.failures import failed_for_good, read_failures, record_failure, stamp_of
+from hand100m_assets.video.job import ExtractionJob, extract_one
 from hand100m_assets.video.selection import FrameSetSelection, StrideSelection
 from hand100m_assets.video.selective import SelectiveDecode
+from hand100m_assets.video.workfolder import WorkFolder
 from hand100m_assets_tests import media
 from hand100m_assets_tests.unit.video.oracle import OPENCV_DECODES, folder_bytes, opencv_frames, opencv_jpeg
 
@@ -38,6 +40,10 @@ OPTIONS = ExtractionOptions()
 
 def extract(path: Path, out: Path, selection=EVERY_30TH, options=OPTIONS, **kwargs):
     return extract_video(path, out, path.stem, selection, options, **kwargs)
+
+
+def job_of(path: Path, out: Path) -> ExtractionJob:
+    return ExtractionJob(video_path=path, frames_dir=out, video_id=path.stem, selection=EVERY_30TH, options=OPTIONS)
 
 
 def jpeg_names(folder: Path) -> list[str]:
@@ -410,6 +416,37 @@ def test_a_file_that_changes_meanwhile_is_worth_another_try(clip, tmp_path: Path
     with pytest.raises(RetryableError, match="changed while it was read"):
         extract(video, tmp_path / "out", should_stop=lambda: os.utime(video, (1, 1)) is not None)
     assert not (tmp_path / "out" / "vid").exists()
+
+
+@pytest.mark.parametrize("left_bytes", [0, 600, 6000])
+def test_a_file_that_is_cut_while_it_is_read_is_asked_for_again(clip, tmp_path: Path, left_bytes: int) -> None:
+    video = media.copy_clip(clip("defaults"), tmp_path / "videos", "vid")
+
+    def cut_short() -> bool:
+        os.truncate(video, left_bytes)
+        return False
+
+    job = job_of(video, tmp_path / "out")
+    error = extract_one(job, cut_short).error
+    assert isinstance(error, RetryableError)
+    assert "changed while it was read" in str(error)
+    assert failed_for_good(tmp_path / "out", "vid", stamp_of(video)) is None
+
+
+def test_what_failed_for_good_was_the_file_as_it_was_before(clip, tmp_path: Path, monkeypatch) -> None:
+    video = media.copy_clip(clip("cut_without_index"), tmp_path / "videos", "vid")
+    before = stamp_of(video)
+
+    def grow_afterwards(*_: object) -> None:
+        with video.open("ab") as file:
+            file.write(b"more of it")
+
+    monkeypatch.setattr(WorkFolder, "discard", grow_afterwards)
+    monkeypatch.setattr("hand100m_assets.video.extract.stamp_of", lambda _: before)  # it looks right before that
+    job = job_of(video, tmp_path / "out")
+    assert isinstance(extract_one(job).error, VideoUnreadableError)
+    assert failed_for_good(tmp_path / "out", "vid", before) is not None
+    assert failed_for_good(tmp_path / "out", "vid", stamp_of(video)) is None
 
 
 def test_two_processes_cannot_work_on_one_video(clip, tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hand100m_assets.video.timeline import Timeline
+from hand100m_assets.video.timeline import Timeline, Verdict
 
 
 def stream(groups: list[int], is_open: bool) -> list[tuple[int, bool]]:
@@ -211,3 +211,53 @@ def test_packets_without_a_frame_at_a_damaged_start_end_the_numbering() -> None:
             shown(timeline, pts)
     timeline.finish()
     assert not any(v.is_whole for v in timeline.verdicts(is_over=True))
+
+
+def run_in_decoding_order(
+    packets: list[tuple[int, bool]], passed_over: set[int] = frozenset(), right_until: int = 0
+) -> tuple[Timeline, list[Verdict]]:
+    """As `run`, but from a packet on the timestamps tell when it is decoded; some packets give no frame."""
+    timeline = Timeline(is_one_frame_each=True)
+    verdicts: list[Verdict] = []
+    waiting: list[tuple[int, int]] = []
+    for position, (order, is_key) in enumerate(packets):
+        pts = order if position < right_until else position
+        timeline.add_packet(pts, is_key=is_key, is_discard=False)
+        if position not in passed_over:
+            waiting.append((order, pts))
+        waiting.sort()
+        if len(waiting) > 2:
+            timeline.add_frame(waiting.pop(0)[1], is_corrupt=False, is_intra=True)
+            verdicts += timeline.verdicts()
+    for _, pts in waiting:
+        timeline.add_frame(pts, is_corrupt=False, is_intra=True)
+    timeline.finish()
+    verdicts += timeline.verdicts(is_over=True)
+    assert [v.frame_index for v in verdicts] == list(range(timeline.frame_count))
+    return timeline, verdicts
+
+
+@given(structures, st.integers(0, 60))
+def test_timestamps_in_decoding_order_lead_to_counting_and_to_no_damage(
+    structure: tuple[list[int], bool], right_until: int
+) -> None:
+    packets = stream(*structure)
+    timeline, verdicts = run_in_decoding_order(packets, right_until=right_until)
+    assert [v.frame_number for v in verdicts] == list(range(len(packets)))
+    assert all(v.is_whole for v in verdicts)
+    assert timeline.packets_passed_over == 0
+
+
+@given(st.lists(st.integers(0, 5), max_size=6), st.integers(0, 60), st.booleans())
+def test_no_frame_behind_one_that_never_came_is_vouched_for_under_a_wrong_number(
+    groups: list[int], lost: int, is_in_order: bool
+) -> None:
+    packets = stream([4, *groups], is_open=False)  # the first group shows whether the timestamps are right
+    lost = 7 + lost % (len(packets) - 7)
+    timeline, verdicts = run_in_decoding_order(packets, {lost}, right_until=999 if is_in_order else 0)
+    shown = sorted(order for position, (order, _) in enumerate(packets) if position != lost)
+    assert (timeline.distrust is None) is is_in_order
+    for verdict in verdicts:
+        if verdict.is_whole:
+            assert verdict.frame_number is not None
+            assert shown[verdict.frame_number] == verdict.frame_index
