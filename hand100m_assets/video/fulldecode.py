@@ -138,7 +138,7 @@ class FullDecode:
         elif has_hole:
             self._note_fault(f"reading: {HOLE}", packet)
         if packet is not None:
-            is_silent = not (has_hole or decoded.frames or packet.is_corrupt)
+            is_silent = not (has_hole or decoded.frames or packet.is_corrupt or packet.is_discard)
             self._silent_packets = self._silent_packets + 1 if is_silent else 0
         for frame in decoded.frames:
             self._take(frame)
@@ -148,7 +148,7 @@ class FullDecode:
 
         So it is where two recordings were joined, and the second one's parameter sets were left out.
         """
-        if self._silent_packets <= LOOK_BACK_FRAMES or self._packets_missing():
+        if not self._timeline.is_one_frame_each or self._silent_packets <= LOOK_BACK_FRAMES or self._packets_missing():
             return False
         words = f"decoding: none of the last {self._silent_packets} packets gives a picture"
         self._report.add_error(self._timeline.frame_count, words)
@@ -172,7 +172,8 @@ class FullDecode:
             self._timeline.lose_count()
 
     def _take(self, frame: av.video.frame.VideoFrame) -> None:
-        self._note_loss(self._losses.loss_before_frame(frame.pts, is_over=self._is_over))
+        if self._timeline.distrust is None:  # else the times of frames prove nothing
+            self._note_loss(self._losses.loss_before_frame(frame.pts, is_over=self._is_over))
         self._end_s = max(self._end_s, frame_time_s(frame, self._stream) or 0.0)
         if frame.interlaced_frame:
             self._timeline.is_one_frame_each = False  # its two fields may come in two packets

@@ -48,6 +48,8 @@ KINDS: Final = [
     *(f"h264-{timestamps}.mp4" for timestamps in TIMESTAMPS),
     *(f"hevc-{timestamps}.mp4" for timestamps in TIMESTAMPS if timestamps != "decoding"),
     *("h264_pyramid-in_turn.mkv", "h264-first_half.flv", "h264_open-decoding.flv", "hevc-second_half.mkv"),
+    *(f"{encoding}-decoding.ts" for encoding in ("h264", "h264_open", "hevc")),
+    *("h264-constant.ts", "h264-first_half.ts", "hevc-in_turn.ts"),
     *("h264-avi.mp4", "h264_open-avi.mov", "h264-raw.mp4", "hevc-raw.mp4", "h264-constant.flv"),
     *("h264-cut.mp4", "hevc-cut.mp4", "h264-fragments.mp4", "hevc-fragments.mp4"),
 ]
