@@ -19,7 +19,7 @@ from hand100m_assets.video.complaints import complaints_about, decode_packet
 from hand100m_assets.video.holes import HoleWatch
 from hand100m_assets.video.losses import LOSSY_FORMATS, WATCHED_FORMATS, loss_watch
 from hand100m_assets.video.picture import PickedFrame, frame_time_s
-from hand100m_assets.video.probe import VideoInfo
+from hand100m_assets.video.promisedend import duration_shortfall
 from hand100m_assets.video.report import DecodeReport
 from hand100m_assets.video.selection import Selection
 from hand100m_assets.video.splices import SpliceWatch
@@ -29,9 +29,6 @@ if TYPE_CHECKING:
     from typing import TypeAlias
 
     _VideoPacket: TypeAlias = "av.packet.Packet[av.video.stream.VideoStream]"
-
-MAX_SHORTFALL_S: Final = 2.0
-"""Sound may outlast the pictures by this much in a whole file whose container gives only one duration."""
 
 ONE_FRAME_EACH: Final = frozenset({"h264", "hevc", "vp9", "libvpx-vp9", "av1", "libdav1d"})
 """Codecs of which a packet without a frame is a broken one. Of others some are empty: pictures left as they were."""
@@ -212,16 +209,3 @@ class FullDecode:
     def _packets_missing(self) -> int:
         promised = self._report.expected_from_header
         return 0 if promised is None else max(0, promised - self._report.packet_count)
-
-
-def duration_shortfall(video: VideoInfo | None, end_s: float) -> str | None:
-    """Words for the time that is lacking when the last frame is shown at `end_s`; None when the video is whole.
-
-    Where no header counts frames, this is how a cut shows.
-    """
-    if video is None or video.duration_from_header_s is None:
-        return None
-    promised_s = (video.start_time_s or 0) + video.duration_from_header_s
-    if promised_s - end_s <= MAX_SHORTFALL_S:
-        return None
-    return f"the video ends at {end_s:.1f} s, its header promises {promised_s:.1f} s"

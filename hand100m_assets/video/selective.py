@@ -24,7 +24,6 @@ from hand100m_assets.video.bitstream import (
     UnsafeStreamError,
 )
 from hand100m_assets.video.complaints import decode_packet
-from hand100m_assets.video.fulldecode import duration_shortfall
 from hand100m_assets.video.holes import TailWatch
 from hand100m_assets.video.keyframes import Av1Bitstream, Vp9Bitstream
 from hand100m_assets.video.losses import LOSSY_FORMATS
@@ -32,6 +31,7 @@ from hand100m_assets.video.packetreader import PacketReader, VideoPacket
 from hand100m_assets.video.picture import PickedFrame
 from hand100m_assets.video.pictureorder import picture_order_of
 from hand100m_assets.video.presentation import Placed, PresentationOrder
+from hand100m_assets.video.promisedend import duration_shortfall
 from hand100m_assets.video.report import DecodeReport
 from hand100m_assets.video.sampleindex import Landing, SampleIndex
 from hand100m_assets.video.selection import Selection
