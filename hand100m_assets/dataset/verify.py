@@ -16,7 +16,7 @@ from hand100m_assets.annotations.paths import image_path
 from hand100m_assets.annotations.tables import read_summary
 from hand100m_assets.dataset.handpairs import HandPairs, Origin
 from hand100m_assets.dataset.job import TrainingSetJob
-from hand100m_assets.dataset.records import MISSING_FILE, ShardEntry, sha256_of
+from hand100m_assets.dataset.records import INDEX_FILE, MISSING_FILE, ShardEntry, is_intact, sha256_of
 from hand100m_assets.dataset.storedcrop import decode, store_crop
 from hand100m_assets.errors import EmptyCropError, Hand100mError, TrainingSetError
 from hand100m_assets.render.crop import ImageBgr
@@ -32,6 +32,7 @@ JPEG_TOLERANCE: Final = 2
 """Grey levels by which two versions of OpenCV's JPEG coder may differ."""
 
 NO_SAMPLE: Final = "there is no sample at all"
+CHANGED: Final = "its bytes are not those that were written (sha256 differs)"
 UNREADABLE: Final = "cannot be read"
 FRAME_MISSING: Final = "neither frame nor video is here"
 
@@ -53,7 +54,8 @@ def shard_faults(pairs: HandPairs, threads: int = 1) -> list[Fault]:
     with ThreadPoolExecutor(max(threads, 1)) as pool:  # hashing and decoding let other threads run
         found = pool.map(lambda n: _faults_of(pairs, shards[n], np.flatnonzero(by_shard == n)), range(len(shards)))
         others = (fault for name, sha256 in files.items() for fault in _changed(pairs.folder, name, sha256))
-        return [*others, *(fault for each in found for fault in each)]
+        own = [] if is_intact(index) else [Fault(INDEX_FILE, None, CHANGED)]
+        return [*own, *others, *(fault for each in found for fault in each)]
 
 
 def _faults_of(pairs: HandPairs, shard: ShardEntry, samples: npt.NDArray[np.int64]) -> list[Fault]:
@@ -73,7 +75,7 @@ def _changed(folder: Path, name: str, sha256: str) -> list[Fault]:
         is_same = sha256_of(folder / name) == sha256
     except OSError as error:
         return [Fault(name, None, f"{UNREADABLE} ({error.strerror or error})")]
-    return [] if is_same else [Fault(name, None, "its bytes are not those that were written (sha256 differs)")]
+    return [] if is_same else [Fault(name, None, CHANGED)]
 
 
 def keypoint_faults(pairs: HandPairs) -> list[Fault]:
