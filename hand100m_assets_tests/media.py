@@ -152,6 +152,12 @@ def with_sound(clip: Path, path: Path) -> Path:
     return path
 
 
+def moved(clip: Path, path: Path, seconds: float) -> Path:
+    """A copy of a clip that begins later."""
+    _run(ffmpeg.input(str(clip), itsoffset=seconds).output(str(path), c="copy"))
+    return path
+
+
 def _audio_only(path: Path) -> None:
     tone = ffmpeg.input("sine=frequency=440:sample_rate=44100", f="lavfi", t=2)
     _run(tone.output(str(path), acodec="aac"))

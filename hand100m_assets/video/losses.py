@@ -81,10 +81,12 @@ class TransportWatch(_NoWatch):
     """Transport streams: their packets are counted."""
 
     def __init__(self, path: Path, track: int) -> None:
-        self._starts = TransportPackets(path, track).starts()
+        self._packets = TransportPackets(path, track)
+        self._starts = self._packets.starts()
         self._ahead = next(self._starts, None)
         self._here: Start | None = None
         self._pace = Pace()
+        self._is_steady = True
 
     def loss_before(self, packet: _Packet) -> str | None:
         """As `LossWatch.loss_before`; only the first loss is told."""
@@ -97,10 +99,13 @@ class TransportWatch(_NoWatch):
     def loss_before_frame(self, pts: int | None, *, is_over: bool) -> str | None:
         """As `LossWatch.loss_before_frame`: the file may be cut off right before a packet that is shown earlier.
 
-        Nothing says where such a file ends, so of the last frames alone an uneven pace is a doubt.
+        Nothing says where such a file ends. So of the last frames a leap is a doubt where there was none before, or
+        where the last picture does not seem to be whole.
         """
         _, is_leap = self._pace.step_to(pts)
-        return _LAST_LEAP if is_leap and is_over else None
+        is_doubt = is_leap and is_over and (self._is_steady or not self._packets.is_ended)
+        self._is_steady = self._is_steady and (is_over or not is_leap)
+        return _LAST_LEAP if is_doubt else None
 
     def _loss_until(self, position: int | None) -> str | None:
         while self._ahead is not None and (position is None or self._ahead.position <= position):

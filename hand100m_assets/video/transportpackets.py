@@ -87,6 +87,8 @@ class _Track:
     other_loss: bool = False
     goes_on: bool = False
     """A packet came behind the one that was filled up."""
+    is_begun_anew: bool = False
+    """The table of programs came, as the first of its kind by its counter."""
 
 
 class TransportPackets:
@@ -98,6 +100,11 @@ class TransportPackets:
         self._pace = Pace()
         self._track = _Track()
         self._open: int | None = None
+
+    @property
+    def is_ended(self) -> bool:
+        """Whether the last packet that was looked at was filled up, as the last one of a picture mostly is."""
+        return self._track.is_ended
 
     def starts(self) -> Iterator[Start]:
         """Yield every piece, once it is known where it ends; the first loss ends it."""
@@ -140,7 +147,8 @@ class TransportPackets:
         breaks = self._breaks(packets, tracks)
         is_start = is_own & (packets[:, 1] & 0x40 > 0)
         goes_on = self._goes_on(packets, is_own, is_start)
-        for number in np.flatnonzero(is_start | breaks | goes_on):
+        is_first_table = (tracks == 0) & (packets[:, 3] & 15 == 0)
+        for number in np.flatnonzero(is_start | breaks | goes_on | is_first_table):
             if is_start[number]:
                 self._see_last(packets[:number][is_own[:number]])
                 yield from self._begin(packets[number], at + int(number) * size, is_break=bool(breaks[number]))
@@ -148,6 +156,7 @@ class TransportPackets:
                 self._track.loss = UNCOUNTED
             self._track.other_loss |= bool(breaks[number] and not is_own[number])
             self._track.goes_on |= bool(goes_on[number])
+            self._track.is_begun_anew |= bool(is_first_table[number])
         self._see_last(packets[is_own])
         if is_broken:
             self._track.loss = HOLE
@@ -185,9 +194,10 @@ class TransportPackets:
         before, header = self._track, _pes_header(packet)
         step, is_leap = self._pace.step_to(_dts_of(header))
         is_steady = step is not None and (step <= 0 or (self._pace.is_known and not is_leap))
-        is_joint = is_break and before.is_ended and is_steady
+        is_first = before.is_begun_anew and packet[3] & 15 == 0
+        is_joint = (is_break or before.other_loss) and before.is_ended and bool(is_steady or is_first)
         loss = before.loss
-        if (is_break and not is_joint) or (before.other_loss and is_leap):
+        if not is_joint and (is_break or (before.other_loss and is_leap)):
             loss = loss or UNCOUNTED
         if before.goes_on and is_leap:
             loss = loss or LEAP

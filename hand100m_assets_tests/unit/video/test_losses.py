@@ -202,9 +202,13 @@ def test_a_transport_stream_that_is_cut_within_a_packet_is_said_to_be(ts: Path, 
     assert 0 < count < 60
 
 
-def test_two_transport_streams_one_behind_the_other_are_one_whole_file(ts: Path, ts_truth, tmp_path: Path) -> None:
+@pytest.mark.parametrize("begins_s", [0, 1, 60])
+def test_two_transport_streams_one_behind_the_other_are_one_whole_file(
+    ts: Path, ts_truth, tmp_path: Path, begins_s: int
+) -> None:
+    later = media.moved(ts, tmp_path / "later.ts", begins_s)
     path = tmp_path / "joined.ts"
-    path.write_bytes(ts.read_bytes() * 2)
+    path.write_bytes(ts.read_bytes() + later.read_bytes())
     count, report = check_true(path, ts_truth + ts_truth)
     assert not report.is_damaged, report.errors
     assert count == len(opencv_frames(path)) == 2 * len(ts_truth)
