@@ -17,6 +17,7 @@ import av.video.stream
 from hand100m_assets.video.bitstream import HOLE
 from hand100m_assets.video.complaints import complaints_about, decode_packet
 from hand100m_assets.video.holes import HoleWatch
+from hand100m_assets.video.leadin import FIRST_IS_BROKEN, LeadIn
 from hand100m_assets.video.losses import LOSSY_FORMATS, WATCHED_FORMATS, loss_watch
 from hand100m_assets.video.picture import PickedFrame, frame_time_s
 from hand100m_assets.video.promisedend import duration_shortfall
@@ -64,6 +65,9 @@ class FullDecode:
         self._splices = SpliceWatch(stream)
         self._silent_packets = 0
         """Packets since the last frame that were read whole."""
+        self._lead_in = LeadIn(container.format.name, stream.codec_context.name)
+        self._led_in: set[int | None] = set()
+        """Timestamps of packets that nothing was expected of."""
         self._has_leftovers = False
         self._is_over = False
 
@@ -126,11 +130,15 @@ class FullDecode:
         if packet is not None:
             self._announce(packet)
             self._splices.look_at(packet)
+            self._note_loss(FIRST_IS_BROKEN if self._lead_in.begins_broken(packet) else None)
         has_hole = packet is not None and self._holes.finds(packet)
+        is_leading_in = packet is not None and not has_hole and self._lead_in.holds(packet)
         decoded = decode_packet(self._stream, packet)
         # H.264's decoder adds what it had read of a broken block to a block of the picture that it decodes next.
         self._has_leftovers = decoded.fault is not None
-        if decoded.fault:
+        if decoded.fault and packet is not None and is_leading_in:
+            self._led_in.add(packet.pts)
+        elif decoded.fault:
             self._note_fault(f"decoding: {decoded.fault}", packet)
         elif has_hole:
             self._note_fault(f"reading: {HOLE}", packet)
@@ -171,13 +179,15 @@ class FullDecode:
     def _take(self, frame: av.video.frame.VideoFrame) -> None:
         if self._timeline.distrust is None:  # else the times of frames prove nothing
             self._note_loss(self._losses.loss_before_frame(frame.pts, is_over=self._is_over))
+            self._note_loss(FIRST_IS_BROKEN if self._lead_in.is_late(frame.pts) else None)
         self._end_s = max(self._end_s, frame_time_s(frame, self._stream) or 0.0)
         if frame.interlaced_frame:
             self._timeline.is_one_frame_each = False  # its two fields may come in two packets
         is_intra = frame.pict_type == av.video.frame.PictureType.I
-        index = self._timeline.add_frame(frame.pts, is_corrupt=frame.is_corrupt, is_intra=is_intra)
+        is_corrupt = frame.is_corrupt or frame.pts in self._led_in
+        index = self._timeline.add_frame(frame.pts, is_corrupt=is_corrupt, is_intra=is_intra)
         self._report.saw(index, frame)
-        if frame.is_corrupt:
+        if is_corrupt:
             self._report.corrupt_indices.append(index)
             if self._is_lossy:
                 self._timeline.lose_count()

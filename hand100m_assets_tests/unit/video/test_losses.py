@@ -222,3 +222,27 @@ def test_a_loss_in_the_second_of_two_joined_transport_streams_is_a_loss(ts: Path
     count, report = check_true(path, ts_truth + ts_truth)
     assert report.is_damaged
     assert len(ts_truth) // 2 < count < 2 * len(ts_truth)
+
+
+@pytest.mark.parametrize("share", [0.12, 0.2])
+def test_a_transport_stream_that_begins_within_a_group_is_whole(ts: Path, tmp_path: Path, share: float) -> None:
+    data = ts.read_bytes()
+    path = tmp_path / "later.ts"
+    path.write_bytes(data[int(len(data) * share) // PACKET * PACKET :])
+    frames, report = pick_frames(path, ALL)
+    shown = opencv_frames(path)
+    assert not report.is_damaged, report.errors
+    assert report.frame_count == len(frames) == len(shown) > 20
+
+
+@pytest.mark.parametrize("block", [bytes(120), np.random.default_rng(2).bytes(120)])
+def test_a_spoilt_first_key_frame_is_not_taken_for_a_beginning_within_a_group(
+    ts: Path, ts_truth, tmp_path: Path, block: bytes
+) -> None:
+    data = bytearray(ts.read_bytes())
+    first = next(at for at in range(0, len(data), PACKET) if data[at + 1] & 31 == 1)
+    path = tmp_path / "spoilt.ts"
+    for into in (12, 24, 60):
+        path.write_bytes(data[: first + into] + block + data[first + into + 120 :])
+        _, report = check_true(path, ts_truth)
+        assert report.is_damaged or report.frame_count == len(ts_truth), "only a message was spoilt"

@@ -1,0 +1,74 @@
+"""The beginning of a transport stream that was switched on within a group of pictures.
+
+Its first pictures look back to what is not there. The decoder complains of them, and gives none of them out; OpenCV's
+loop passes over them, too. That is no damage: the file is all that was recorded.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+import av.packet
+import av.video.stream
+
+from hand100m_assets.video.bitstream import Data, h264_kind, hevc_kind
+
+if TYPE_CHECKING:
+    _Packet: TypeAlias = "av.packet.Packet[av.video.stream.VideoStream]"
+
+FIRST_IS_BROKEN: Final = "the first picture of the file is broken, and so nobody knows how many it had"
+
+_UNIT: Final = re.compile(rb"\0\0\x01(..)", re.DOTALL)
+_AT_MOST: Final = 1
+"""The first unit begins a picture after so many bytes, as a start code has three or four."""
+_BY_THE_WAY: Final = {"h264": frozenset({6, 9}), "hevc": frozenset({35, 39}), "mpeg2video": frozenset[int]()}
+_PREDICTED: Final = {"h264": frozenset({1}), "hevc": frozenset(range(10)), "mpeg2video": frozenset({0, 0xB8})}
+
+
+class LeadIn:
+    """Tells which packets of a file come before anything that can be decoded."""
+
+    def __init__(self, format_name: str, codec: str) -> None:
+        self._codec = codec
+        self._is_over = format_name != "mpegts" or codec not in _PREDICTED
+        self._is_begun = False
+        self._key_pts: int | None = None
+        self._first_pts: int | None = None
+
+    def begins_broken(self, packet: _Packet) -> bool:
+        """Whether the first packet of a file is neither a key frame nor a whole predicted picture."""
+        if self._is_over or self._is_begun:
+            return False
+        self._is_begun = True
+        self._is_over = packet.is_keyframe
+        self._first_pts = packet.pts if packet.is_keyframe else None
+        return not packet.is_keyframe and not _is_predicted(memoryview(packet), self._codec)
+
+    def is_late(self, pts: int | None) -> bool:
+        """Whether the first frame that comes out is not the first picture of a file that begins with a key frame."""
+        first, self._first_pts = self._first_pts, None
+        return first is not None and pts is not None and pts > first
+
+    def holds(self, packet: _Packet) -> bool:
+        """Whether this packet, the next one of the file, is shown before the first key frame, which comes later."""
+        if self._is_over:
+            return False
+        if packet.is_keyframe and self._key_pts is None:
+            self._key_pts = packet.pts
+            return False
+        if self._key_pts is None or (packet.pts is not None and packet.pts < self._key_pts):
+            return True
+        self._is_over = packet.is_keyframe
+        return False
+
+
+def _is_predicted(data: Data, codec: str) -> bool:
+    """Whether the first unit that matters is a slice of a picture that looks back. Source: as `bitstream`."""
+    for number, unit in enumerate(_UNIT.finditer(data)):
+        if number == 0 and unit.start() > _AT_MOST:
+            return False
+        kind = {"h264": h264_kind, "hevc": hevc_kind}.get(codec, int)(unit[1][0])
+        if kind not in _BY_THE_WAY[codec]:
+            return kind in _PREDICTED[codec]
+    return False
