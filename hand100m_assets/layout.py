@@ -14,7 +14,10 @@ VIDEO_SUFFIX: Final = ".mp4"
 FRAME_FILE_PATTERN: Final = re.compile(r"frame_(?P<frame_index>[0-9]{6,})\.(?:jpe?g|png)")
 """Name of one frame file; the number is the decoded frame index. Source: the original extraction scripts."""
 
-SAFE_ID: Final = re.compile(r"[A-Za-z0-9_-]+")
+MAX_ID_CHARACTERS: Final = 200
+"""File systems allow 255 in a name, and some of ours are an id with more around it."""
+
+SAFE_ID: Final = re.compile(rf"[A-Za-z0-9_-]{{1,{MAX_ID_CHARACTERS}}}")
 """Ids that are safe as a folder name and as a Dagster partition key (which accepts any string unchecked)."""
 
 IN_PROGRESS_DIR: Final = ".in_progress"
@@ -100,6 +103,8 @@ def check_video_id(video_id: str, *, where: str | Path | None = None) -> str:
 
 def unsafe_id_reason(video_id: str) -> str:
     """What is wrong with an id that does not match `SAFE_ID`."""
+    if len(video_id) > MAX_ID_CHARACTERS:
+        return f"video id {video_id[:40]!r}... has {len(video_id)} characters; at most {MAX_ID_CHARACTERS} are allowed"
     return f"video id {video_id[:80]!r} may hold only letters, digits, '_' and '-'"
 
 

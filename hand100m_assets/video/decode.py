@@ -17,9 +17,9 @@ from hand100m_assets.video.bitstream import UnsafeStreamError
 from hand100m_assets.video.complaints import complaints_about, listen_to_libraries
 from hand100m_assets.video.fulldecode import FullDecode
 from hand100m_assets.video.losses import WATCHED_FORMATS
-from hand100m_assets.video.mp4boxes import read_outline
+from hand100m_assets.video.mp4boxes import Mp4Outline, read_outline
 from hand100m_assets.video.picture import ColourRule, PickedFrame
-from hand100m_assets.video.probe import describe_video, open_video, packets_promised, stamp_video
+from hand100m_assets.video.probe import VideoInfo, describe_video, open_video, packets_promised, stamp_video
 from hand100m_assets.video.report import DecodeReport, DecoderError
 from hand100m_assets.video.sampleindex import sample_index
 from hand100m_assets.video.selection import Selection
@@ -83,9 +83,10 @@ def decode_frames(
         report.video = describe_video(path, stamp, container, stream, outline)
         report.converter = report.video.converter()
         report.expected_from_header = packets_promised(path, stream, report.video.frame_count_from_header)
-        if outline.fault:
-            report.add_error(0, outline.fault)
-            why_full = why_full or outline.fault
+        fault = _fault_of_bytes(outline, report.video, stream)
+        if fault:
+            report.add_error(0, fault)
+            why_full = why_full or fault
         is_watched = container.format.name in WATCHED_FORMATS
         complaints = complaints_about(lines, container, stream, is_opening=True)
         if report.expected_from_header is None and complaints and not is_watched:
@@ -105,6 +106,20 @@ def decode_frames(
                 return
         report.mode, report.why_full = "full", why_full
         yield from FullDecode(container, stream, selection, report, outline.broken_from).run(stop)
+
+
+def _fault_of_bytes(outline: Mp4Outline, video: VideoInfo, stream: av.video.stream.VideoStream) -> str | None:
+    """In what way the file's bytes are not all there; None when nothing shows it, or when no picture lacks any."""
+    if not outline.is_mp4:
+        return (
+            f"the file is {video.missing_bytes:,} bytes too short: the download was cut"
+            if video.missing_bytes
+            else None
+        )
+    entries = getattr(stream, "index_entries", ()) if video.frame_count_from_header else ()
+    if len(entries) == video.frame_count_from_header and all(e.pos + e.size <= video.size_bytes for e in entries):
+        return None
+    return outline.fault
 
 
 def _or_again(frames: Iterator[PickedFrame]) -> Iterator[PickedFrame]:

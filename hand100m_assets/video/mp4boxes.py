@@ -72,6 +72,8 @@ class _Findings:
 
     kinds: dict[str, None] = field(default_factory=dict)
     end: int = 0
+    known_end: int = 0
+    last_kind: str = ""
     promised_end: int = 0
     segment_lists: int = 0
     is_fragmented: bool = False
@@ -79,7 +81,9 @@ class _Findings:
 
     def note(self, file: BinaryIO, box: _Box) -> None:
         self.kinds[box.kind] = None
-        self.end = box.end
+        self.end, self.last_kind = box.end, box.kind
+        if box.kind in _KNOWN_BOXES:
+            self.known_end = box.end
         if box.kind == "moof":
             self.is_fragmented = True
         elif box.kind == "moov":
@@ -87,6 +91,13 @@ class _Findings:
         elif box.kind == "sidx":
             self.segment_lists += 1
             self.promised_end = max(self.promised_end, _segments_end(file, box))
+
+    @property
+    def is_at_its_end(self) -> bool:
+        """Whether a fragmented file says that nothing follows the last box: the index of all fragments comes last."""
+        return self.is_fragmented and (
+            self.last_kind == "mfra" or (self.segment_lists == 1 and self.end == self.promised_end)
+        )
 
     def _note_movie(self, file: BinaryIO, movie: _Box) -> None:
         """Source: ISO/IEC 14496-12, sections 8.2.2, 8.8.1, 8.8.2."""
@@ -112,10 +123,12 @@ def read_outline(path: Path) -> Mp4Outline:
             if found.is_fragmented and not _is_sound(file, box, size_bytes):
                 break
             found.note(file, box)
+        if found.is_at_its_end or _are_foreign_boxes(file, found.end, size_bytes):
+            size_bytes = min(size_bytes, max(found.end, 0))  # what stands behind the end matters to nobody
     kinds = tuple(found.kinds)
     if not found.is_fragmented:
         # The table of such a file counts its frames; what stands behind the last box matters to nobody.
-        missing_bytes = max(0, found.end - size_bytes)
+        missing_bytes = max(0, found.known_end - size_bytes)
         return Mp4Outline(is_mp4=True, kinds=kinds, missing_bytes=missing_bytes, has_promised_end=True)
     return Mp4Outline(
         is_mp4=True,
@@ -127,6 +140,16 @@ def read_outline(path: Path) -> Mp4Outline:
         # Several lists are one before each segment: the last that is there says nothing of the next.
         has_promised_end=found.segment_lists == 1 or found.promised_s is not None or kinds[-1] == "mfra",
     )
+
+
+def _are_foreign_boxes(file: BinaryIO, start: int, size_bytes: int) -> bool:
+    """Whether all that follows are whole boxes of kinds that hold no part of a movie, to the last byte."""
+    end = start
+    for box in _boxes(file, start, size_bytes):
+        if box.kind in _KNOWN_BOXES or box.end > size_bytes:
+            return False
+        end = box.end
+    return end == size_bytes
 
 
 def _is_sound(file: BinaryIO, box: _Box, size_bytes: int) -> bool:

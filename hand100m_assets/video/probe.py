@@ -14,7 +14,9 @@ import av.video.stream
 
 from hand100m_assets.errors import RetryableError, VideoUnreadableError
 from hand100m_assets.video.avichunks import avi_promises_end
+from hand100m_assets.video.filekind import known_kind, not_a_file
 from hand100m_assets.video.inbox import FileStamp
+from hand100m_assets.video.matroskasegment import segment_missing_bytes
 from hand100m_assets.video.mp4boxes import Mp4Outline, read_outline
 from hand100m_assets.video.mp4tables import refuse_impossible_tables
 from hand100m_assets.video.pictureconverter import PictureConverter
@@ -132,6 +134,7 @@ def describe_video(
     rotation_deg = rotation_deg_of(container, stream)
     coded_size = (context.width, context.height)
     width_px, height_px = reversed(coded_size) if rotation_deg in (90, 270) else coded_size
+    segment_missing = segment_missing_bytes(path) if container.format.name == "matroska,webm" else None
     return VideoInfo(
         path=path,
         size_bytes=stamp.size_bytes,
@@ -151,7 +154,7 @@ def describe_video(
         duration_from_header_s=_duration_from_header_s(container, stream, outline),
         start_time_s=_seconds(stream.start_time, stream.time_base),
         has_audio=bool(container.streams.audio),
-        missing_bytes=outline.missing_bytes,
+        missing_bytes=outline.missing_bytes or segment_missing or 0,
         has_promised_end=_has_promised_end(path, container.format.name, outline),
     )
 
@@ -166,17 +169,27 @@ def stamp_video(path: Path) -> FileStamp:
     """Size and time of a video file.
 
     Raises:
-        VideoUnreadableError: The file has zero bytes.
+        VideoUnreadableError: It is no file, or has zero bytes.
         RetryableError: It is not there or may not be read now.
     """
     try:
+        other_kind = not_a_file(path.stat().st_mode)
         stamp = FileStamp.of(path)
+    except FileNotFoundError as error:
+        if path.is_symlink():
+            what = f"it is a link to {path.readlink()}, and there is no file"
+            raise RetryableError(
+                what, where=path, fix="Mount the folder that it leads to, or mend the link."
+            ) from error
+        raise RetryableError("the video is not there", where=path, fix="Mount its folder, or download it.") from error
     except OSError as error:
         raise RetryableError(
             f"the video cannot be read now ({error.strerror or error})",
             where=path,
             fix="Mount its folder, give read permission, or download it.",
         ) from error
+    if other_kind is not None:
+        raise VideoUnreadableError(f"it is {other_kind}, not a file", where=path, fix="Put the video there itself.")
     if stamp.size_bytes == 0:
         raise VideoUnreadableError("zero bytes: the download failed", where=path, fix=_AGAIN)
     return stamp
@@ -223,6 +236,9 @@ def _unreadable(path: Path, error: Exception) -> VideoUnreadableError:
     outline = read_outline(path)
     with path.open("rb") as file:
         head = file.read(256)
+    kind = known_kind(head)
+    if kind is not None:
+        return VideoUnreadableError(kind, where=path, fix="Put the video in its place, or remove it.")
     if outline.is_mp4 and not outline.has_index:
         what = "the index (moov) is missing: the download was cut"
     elif outline.fault:
