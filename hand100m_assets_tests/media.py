@@ -257,7 +257,7 @@ def _cover_art(path: Path) -> None:
 
 
 def _second_video(path: Path) -> None:
-    """Two picture tracks, the larger one second, which is the one that players take."""
+    """Two picture tracks, the larger one second, which is the one that some players take."""
     options = {"vcodec": "libx264", "preset": "veryfast", "pix_fmt": "yuv420p", "threads": 1, "g": 30}
     _run(ffmpeg.output(_pattern("160x120"), _pattern("320x240", rate=25), str(path), **options))
 

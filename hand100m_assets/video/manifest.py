@@ -56,7 +56,7 @@ class Manifest(BaseModel):
         mtime_ns: Its modification time then.
         selection: Which frames were asked for, as `Selection.describe` gives it.
         jpeg_quality: OpenCV's JPEG quality.
-        colour_rule: Whether a stream's own colour matrix was honoured (`opencv5`) or BT.601 taken always (`opencv4`).
+        colour_rule: Whether all that the stream says of its colours counted (`opencv5`), or BT.601 always (`opencv4`).
         libraries: Versions of what decoded and encoded.
         video: Header figures of the source, as `VideoInfo.to_row` gives them.
         frames: The JPEGs in this folder, ascending.

@@ -175,14 +175,11 @@ def stamp_video(path: Path) -> FileStamp:
     try:
         other_kind = not_a_file(path.stat().st_mode)
         stamp = FileStamp.of(path)
-    except FileNotFoundError as error:
-        if path.is_symlink():
-            what = f"it is a link to {path.readlink()}, and there is no file"
-            raise RetryableError(
-                what, where=path, fix="Mount the folder that it leads to, or mend the link."
-            ) from error
-        raise RetryableError("the video is not there", where=path, fix="Mount its folder, or download it.") from error
     except OSError as error:
+        if isinstance(error, FileNotFoundError) and path.is_symlink():
+            what = f"the video cannot be read now (it is a link to {path.readlink()}, where no file is)"
+            fix = "Mount the folder that it leads to, or mend the link."
+            raise RetryableError(what, where=path, fix=fix) from error
         raise RetryableError(
             f"the video cannot be read now ({error.strerror or error})",
             where=path,

@@ -166,7 +166,7 @@ def test_what_is_no_file_is_called_what_it_is(tmp_path: Path) -> None:
     assert "symbolic links" in said["loop"]
     assert "device" in said["device"]
     assert "socket" in said["socket"]
-    assert "not there" in said["absent"]
+    assert "No such file" in said["absent"]
     assert not any("zero bytes" in words for words in said.values())
 
 
