@@ -16,8 +16,11 @@ from hand100m_assets.video.probe import VideoInfo, open_video
 MAX_SHORTFALL_S: Final = 2.0
 """The last frame may be shown for so long."""
 
-_COUNTED_FROM_ZERO: Final = frozenset({"matroska,webm", "flv"})
-"""Formats whose duration is the time at which the last track ends, however late the first one begins."""
+_COUNTED_FROM_ZERO: Final = frozenset({"matroska,webm"})
+"""Formats whose duration is the time at which the last track ends, however late the first one begins.
+
+FLV is none of them: counted so, a late file that was cut passed for whole.
+"""
 _READ_BEFORE_END_S: Final = 10.0
 
 
