@@ -53,7 +53,7 @@ def _of_source(source: Source, settings: Settings) -> dg.Definitions:
         asset_checks=build_checks(source),
         jobs=jobs,
         sensors=build_sensors(source, settings, jobs),
-        schedules=build_schedules(source),
+        schedules=build_schedules(source, settings),
     )
 
 

@@ -22,6 +22,7 @@ from hand100m_assets.layout import VIDEO_SUFFIX, OutputLayout, Source
 from hand100m_assets.presence import note_away, refuse_emptied
 from hand100m_assets.settings import Settings, SourceFolders
 from hand100m_assets.video.failures import stamp_of
+from hand100m_assets.video.filenames import video_id_in
 from hand100m_assets.video.forgotten import read_forgotten, write_forgotten
 from hand100m_assets.video.inbox import FileStamp, Listing, list_videos, partial_video_id
 from hand100m_assets.video.inventory import (
@@ -126,6 +127,16 @@ class Downloads:
         known = read_known_files(self.output.known_videos_file).stamps.keys()
         found = {*known, *files_in(self.output.table_file("inventory")), *here}
         return found if listed is None else found | set(listed["video_id"]), here
+
+    def not_deleted(self) -> set[str]:
+        """Videos of which there is a file, whole or not, under whatever name tells its id.
+
+        Raises:
+            FolderUnreadableError: As `listing`.
+        """
+        listing = self.listing()
+        begun = {partial_video_id(name) for name in (*listing.in_progress, *listing.refused)}
+        return listing.complete_names.keys() | begun | {v for name in listing.refused if (v := video_id_in(name))}
 
     def _known_to_be_here(self, registered: Iterable[str]) -> set[str]:
         """Videos that an earlier look or an earlier inventory found, less those that were seen to go one by one."""

@@ -75,5 +75,9 @@ class OutputUnwritableError(RetryableError):
     """The output disk is full, read-only or not permitted."""
 
 
+class DiskFullError(OutputUnwritableError):
+    """The output disk has no room left, or the quota none: whatever comes next would fail, too."""
+
+
 class EmptyCropError(PermanentError):
     """A hand's box holds no pixel of its image: wrong box, or an image of another size than was annotated."""

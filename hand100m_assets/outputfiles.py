@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from hand100m_assets.errors import OutputUnwritableError
+from hand100m_assets.errors import DiskFullError, OutputUnwritableError
 
 _ADVICE: Final = {
     errno.ENOSPC: "The disk is full: free some space, then run again; what is finished stays.",
@@ -20,6 +20,8 @@ _ADVICE: Final = {
     errno.ENOTDIR: "A file stands where a folder is needed: move it or choose another output folder.",
 }
 
+_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
+
 PART_SUFFIX: Final = ".part"
 
 
@@ -28,12 +30,14 @@ def output_errors(where: Path) -> Iterator[None]:
     """Turn any OSError inside into one that says what to do.
 
     Raises:
-        OutputUnwritableError: The disk is full, read-only, not permitted, or failing.
+        DiskFullError: The disk is full, or the quota used up.
+        OutputUnwritableError: The disk is read-only, not permitted, or failing.
     """
     try:
         yield
     except OSError as error:
-        raise OutputUnwritableError(
+        kind = DiskFullError if error.errno in _FULL else OutputUnwritableError
+        raise kind(
             f"cannot be written ({error.strerror or error})",
             where=error.filename or where,
             fix=_ADVICE.get(error.errno or 0, "Check the output disk, then run again; what is finished stays."),

@@ -10,10 +10,12 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Final, Literal
 from urllib.parse import quote
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, DotEnvSettingsSource, EnvSettingsSource, SettingsConfigDict
 from pydantic_settings.exceptions import SettingsError as SettingsSourceError
+from tzlocal import get_localzone_name
 
 from hand100m_assets.dataset.storedcrop import CropOptions
 from hand100m_assets.errors import SettingsError
@@ -119,6 +121,9 @@ class Settings(BaseSettings):
     videos_per_run: int = Field(200, ge=1, description="At most this many videos in one backfill run.")
     videos_per_tick: int = Field(500, ge=1, description="At most this many videos requested by one sensor tick.")
     nightly_videos: int = Field(2000, ge=1, description="At most this many videos asked for by one nightly tick.")
+    time_zone: str = Field(
+        "", description="Zone in which schedules tell the time, such as Europe/Vienna; empty: that of this machine."
+    )
     sensor_interval_s: int = Field(60, ge=5, description="Seconds between two looks at a folder.")
     max_video_hours: float = Field(24, gt=0, description="Longer videos are refused, by header or by what comes out.")
     max_seconds_per_video: float = Field(21_600, gt=0, description="Work on one video is ended after so long.")
@@ -188,6 +193,17 @@ class Settings(BaseSettings):
                 raise ValueError(f"{name!r} is neither <set> nor <source>/<set>; sources are {', '.join(known)}")
         return sets
 
+    @field_validator("time_zone")
+    @classmethod
+    def _is_a_zone(cls, name: str) -> str:
+        try:
+            _ = ZoneInfo(name) if name else None
+        except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+            near = get_close_matches(name, available_timezones(), n=1)
+            hint = f"; did you mean {near[0]}?" if near else ", such as Europe/Vienna or America/New_York"
+            raise ValueError(f"{name!r} is no time zone{hint}") from error
+        return name
+
     @field_validator("annotation_name_pattern")
     @classmethod
     def _names_sets(cls, text: str) -> str:
@@ -236,6 +252,16 @@ class Settings(BaseSettings):
         if not self.output_url:
             return None
         return f"{self.output_url.rstrip('/')}/{quote(file.relative_to(self.output_root).as_posix())}"
+
+    @property
+    def schedule_time_zone(self) -> str:
+        """Name of the zone in which schedules tell the time: the setting, else this machine's, else UTC."""
+        if self.time_zone:
+            return self.time_zone
+        try:
+            return get_localzone_name() or "UTC"
+        except (ZoneInfoNotFoundError, ValueError, OSError):  # the machine's own is no zone that has a name
+            return "UTC"
 
     @property
     def limits(self) -> Limits:

@@ -1,9 +1,9 @@
 """Everything that sensors and schedules would do, now, in this process: `python -m hand100m_assets.defs.catch_up`.
 
-For a first look (`make demo`) and for machines without a daemon. Runs are recorded in the instance, so the
-UI shows them; work that is already done costs milliseconds, and nothing that fails stops the rest. Exit status 0 also
-with videos that failed for good, which are reported as missing; 1 when anything else failed; 2 for a wrong setting;
-130 and 143 when Ctrl-C and SIGTERM stopped it.
+For a first look (`make demo`) and for machines without a daemon. Runs are recorded in the instance, so the UI shows
+them; work that is already done costs milliseconds, and nothing that fails stops the rest, unless the disk is full.
+Exit status 0 also with videos that failed for good, which are reported as missing; 1 when anything else failed; 2 for a
+wrong setting; 130 and 143 when Ctrl-C and SIGTERM stopped it.
 """
 
 from hand100m_assets.interrupts import listen, work_until_told
@@ -37,7 +37,7 @@ from hand100m_assets.defs.partitions import (
 )
 from hand100m_assets.defs.plain_log import PLAIN
 from hand100m_assets.defs.resources import Workspace
-from hand100m_assets.errors import FolderUnreadableError, Hand100mError
+from hand100m_assets.errors import DiskFullError, FolderUnreadableError, Hand100mError
 from hand100m_assets.layout import SOURCES, Source
 from hand100m_assets.settings import Settings, load_settings
 from hand100m_assets.workspace import SourceWorkspace, outstanding_videos
@@ -82,6 +82,8 @@ class CatchUp:
         """Note an error of ours and pass over it: a folder that is not here is no reason to leave out the others."""
         try:
             yield
+        except DiskFullError:
+            raise
         except Hand100mError as error:
             self.failed.append(str(error))
 
@@ -146,6 +148,8 @@ class CatchUp:
         if result.success:
             return
         lines = failure_lines(result)
+        if is_by_full_disk(result):
+            raise DiskFullError(lines[0])
         for line in lines:
             click.secho(f"   {line}", fg="yellow")
         if is_by_bad_videos(result, place):
@@ -160,6 +164,18 @@ def is_by_bad_videos(result: dg.ExecuteInProcessResult, place: SourceWorkspace) 
     failures = [event.step_failure_data.user_failure_data for event in result.all_events if event.is_step_failure]
     named = [_videos_named(failure) for failure in failures]
     return bool(named) and all(videos and all(map(for_good.get, videos)) for videos in named)
+
+
+def is_by_full_disk(result: dg.ExecuteInProcessResult) -> bool:
+    """Whether a run failed because there is no room left: then every other run would, too."""
+    errors = [event.step_failure_data.error for event in result.all_events if event.is_step_failure]
+    while errors:
+        error = errors.pop()
+        if error is not None:
+            if error.cls_name == DiskFullError.__name__:
+                return True
+            errors.append(error.cause)
+    return False
 
 
 def _videos_named(failure: UserFailureData | None) -> list[str]:

@@ -11,18 +11,21 @@ from hand100m_assets.defs.sensors import range_request
 from hand100m_assets.defs.underway import videos_under_way
 from hand100m_assets.errors import Hand100mError
 from hand100m_assets.layout import Source
+from hand100m_assets.settings import Settings
 from hand100m_assets.workspace import Outstanding, SourceWorkspace, outstanding_videos
 
 
-def build_schedules(source: Source) -> list[dg.ScheduleDefinition]:
-    """The nightly backfill and the morning's report of one source."""
+def build_schedules(source: Source, settings: Settings) -> list[dg.ScheduleDefinition]:
+    """The nightly backfill and the morning's report of one source, at the time of the settings' zone."""
+    zone = settings.schedule_time_zone
 
     @dg.schedule(
         name=f"{source.name}_nightly_backfill",
         cron_schedule="0 2 * * *",
+        execution_timezone=zone,
         job_name=frames_job_name(source),  # the job whose running batches the sensors look for
         default_status=dg.DefaultScheduleStatus.STOPPED,
-        description="Asks for frames that are missing and have not failed for good, in capped batches.",
+        description=f"At 02:00, {zone}: asks for frames that are missing and have not failed for good, in batches.",
     )
     def nightly_backfill(
         context: dg.ScheduleEvaluationContext, workspace: Workspace
@@ -43,9 +46,11 @@ def build_schedules(source: Source) -> list[dg.ScheduleDefinition]:
     morning_report = dg.ScheduleDefinition(
         name=f"{source.name}_morning_report",
         cron_schedule="0 6 * * *",
+        execution_timezone=zone,
         job_name=catalog_job_name(source),
         default_status=dg.DefaultScheduleStatus.STOPPED,
-        description="Refreshes catalog, inventory and report, whatever changed: a list, a manifest, a file come back.",
+        description=f"At 06:00, {zone}: refreshes catalog, inventory and report, whatever changed: a list, a manifest, "
+        "a file that came back.",
     )
     return [nightly_backfill, morning_report]
 

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias
 
-from hand100m_assets.errors import RetryableError
+from hand100m_assets.errors import DiskFullError, RetryableError
 from hand100m_assets.video.extract import ExtractionStoppedError
 from hand100m_assets.video.failures import stamp_of
 from hand100m_assets.video.job import ExtractionJob, ExtractionOutcome, extract_one, remember
@@ -69,6 +69,9 @@ def extract_many(
             cluster for instance, which is ended with the work.
         should_stop: Asked about twice a second; when it says yes no outcome follows.
         watch: Told as often of the jobs in flight, however long they take.
+
+    Raises:
+        DiskFullError: The output disk has no room left; outcomes until then stand.
     """
 
     def stop(running: Collection[ExtractionJob]) -> bool:
@@ -78,13 +81,21 @@ def extract_many(
 
     ordered = sorted(jobs, key=lambda job: -_size_bytes(job.video_path))
     if isinstance(workers, int) and workers == 0:
-        yield from _in_this_process(ordered, stop)
+        yield from _while_there_is_room(_in_this_process(ordered, stop))
         return
     pool = LocalPool(min(workers, len(ordered))) if isinstance(workers, int) else workers
     try:
-        yield from _with_pool(pool, deque(ordered), lambda: stop(pool.running.values()))
+        yield from _while_there_is_room(_with_pool(pool, deque(ordered), lambda: stop(pool.running.values())))
     finally:
         pool.kill()
+
+
+def _while_there_is_room(outcomes: Iterator[ExtractionOutcome]) -> Iterator[ExtractionOutcome]:
+    """The first video for which the disk has no room ends the batch: the next ones would fail by the same."""
+    for outcome in outcomes:
+        if isinstance(outcome.error, DiskFullError):
+            raise outcome.error
+        yield outcome
 
 
 def _in_this_process(

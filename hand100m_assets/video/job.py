@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from hand100m_assets.errors import Hand100mError, OutputUnwritableError, RetryableError
+from hand100m_assets.errors import DiskFullError, Hand100mError, OutputUnwritableError, RetryableError
 from hand100m_assets.video.extract import ExtractionStoppedError, extract_video
 from hand100m_assets.video.failures import record_failure, stamp_of
 from hand100m_assets.video.inbox import FileStamp
@@ -68,7 +68,7 @@ def extract_one(job: ExtractionJob, should_stop: Callable[[], bool] | None = Non
             should_stop=should_stop,
             limits=job.limits,
         )
-    except ExtractionStoppedError as stopped:  # no fault of the video's: nothing to remember
+    except (ExtractionStoppedError, DiskFullError) as stopped:  # no fault of the video's: nothing to remember
         return ExtractionOutcome(video_id=job.video_id, error=stopped, seconds=time.monotonic() - started_s)
     except Hand100mError as known:
         error = known

@@ -13,7 +13,7 @@ import fcntl
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from hand100m_assets.errors import RetryableError
-from hand100m_assets.layout import IN_PROGRESS_DIR, MANIFEST_FILE, check_video_id, frame_file_name
+from hand100m_assets.layout import IN_PROGRESS_DIR, MANIFEST_FILE, SAFE_ID, check_video_id, frame_file_name
 from hand100m_assets.outputfiles import output_errors, write_whole
 from hand100m_assets.video.manifest import FrameRecord, Manifest
 
@@ -209,6 +209,23 @@ class WorkFolder:
         if any(path.exists() for path in left):
             with suppress(RetryableError), self.held({}):
                 self.discard()
+
+
+def sweep_deleted(frames_dir: Path, here: Collection[str]) -> list[str]:
+    """Remove half-done work of videos whose files are gone, unless a process is at it; return their ids.
+
+    Args:
+        frames_dir: Folder of the frame folders.
+        here: Videos whose work may go on.
+    """
+    try:
+        begun = {entry.name.partition(".")[0] for entry in (frames_dir / IN_PROGRESS_DIR).iterdir()} - {""}
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    deleted = sorted(video_id for video_id in begun.difference(here) if SAFE_ID.fullmatch(video_id))
+    for video_id in deleted:
+        WorkFolder(frames_dir, video_id).sweep()
+    return deleted
 
 
 def _sweep(folder: Path, keep: set[str]) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from hand100m_assets.defs import catch_up
-from hand100m_assets.errors import OutputUnwritableError
+from hand100m_assets.errors import DiskFullError, OutputUnwritableError
 from hand100m_assets.layout import DOH, SOURCES
 from hand100m_assets_tests.conftest import REPO
 from hand100m_assets_tests.defs.conftest import TinyWorkspace, hand, image
@@ -80,6 +80,23 @@ def test_videos_that_failed_for_a_passing_reason_are_a_failure(
     monkeypatch.setattr("hand100m_assets.video.job.extract_video", full)
     assert exit_status() == 1
     assert failed_lines(capsys)[0].startswith(f"failed: 100doh_frames {ONE} ... {CUT}: ")
+
+
+def test_a_full_disk_stops_everything_with_one_line(
+    one_source: TinyWorkspace, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked: list[object] = []
+
+    def full(*arguments: object, **_: object) -> None:
+        asked.append(arguments)
+        raise DiskFullError("cannot be written (No space left on device)", where="/out", fix="The disk is full.")
+
+    monkeypatch.setattr("hand100m_assets.video.job.extract_video", full)
+    assert exit_status() == 1
+    printed = capsys.readouterr()
+    (line,) = [line for line in (printed.out + printed.err).splitlines() if "/out" in line]
+    assert line.endswith("/out: cannot be written (No space left on device). The disk is full.")
+    assert len(asked) == 1 and "== 100doh_catalog" not in printed.out
 
 
 @pytest.mark.parametrize("job", ["annotations", "catalog", "pictures"])

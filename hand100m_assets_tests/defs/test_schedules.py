@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import datetime as dt
 import itertools
+from zoneinfo import ZoneInfo
 
 import dagster as dg
 import pytest
+from dagster._utils.schedules import schedule_execution_time_iterator
 
+from hand100m_assets.definitions import build_defs
 from hand100m_assets.defs.partitions import RANGE_END_TAG, RANGE_START_TAG
 from hand100m_assets.defs.resources import Workspace
+from hand100m_assets.errors import SettingsError
+from hand100m_assets.settings import Settings, load_settings
 from hand100m_assets.video.batch import extract_one
 from hand100m_assets_tests.defs.conftest import TinyWorkspace, hand, image
 
@@ -183,3 +188,36 @@ def test_the_report_of_the_morning_knows_what_no_sensor_asks_for_a_report_of(six
     assert six.place.output.missing_videos_file.read_text().split() == [
         f"{video_id}.mp4" for video_id in (IDS[2], IDS[3], "listedlater")
     ]
+
+
+# The time of day.
+
+
+def schedules(**chosen: str) -> dict[str, dg.ScheduleDefinition]:
+    defs = build_defs(Settings(_env_file=None, **chosen))
+    return {schedule.name: schedule for schedule in defs.get_repository_def().schedule_defs}
+
+
+@pytest.mark.parametrize("zone", ["America/New_York", "Europe/Vienna", "Asia/Kolkata"])
+def test_every_schedule_runs_by_the_zone_of_the_settings_and_says_so(zone: str) -> None:
+    for schedule in schedules(time_zone=zone).values():
+        from_s = dt.datetime(2026, 7, 1, tzinfo=dt.timezone.utc).timestamp()
+        first = next(schedule_execution_time_iterator(from_s, schedule.cron_schedule, schedule.execution_timezone))
+        assert first.utcoffset() == dt.datetime(2026, 7, 2, tzinfo=ZoneInfo(zone)).utcoffset()
+        assert first.strftime("%H:%M") == ("02:00" if "nightly" in schedule.name else "06:00")
+        assert zone in (schedule.description or "")
+
+
+def test_without_a_setting_it_is_the_zone_of_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "Australia/Sydney")
+    assert {schedule.execution_timezone for schedule in schedules().values()} == {"Australia/Sydney"}
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"), [("Nowhere", "such as Europe/Vienna"), ("America/NewYork", "America/New_York"), ("../x", "")]
+)
+def test_a_zone_that_nobody_knows_is_refused(name: str, hint: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HAND100M_TIME_ZONE", name)
+    with pytest.raises(SettingsError, match="HAND100M_TIME_ZONE") as raised:
+        load_settings()
+    assert hint in str(raised.value)

@@ -1,7 +1,7 @@
 """Videos to frame folders, many videos a run, each recorded the moment it is finished."""
 
 from collections.abc import Generator, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 
 import dagster as dg
 import polars as pl
@@ -11,13 +11,14 @@ from hand100m_assets.defs.failures import fails_clearly
 from hand100m_assets.defs.partitions import video_partitions
 from hand100m_assets.defs.provenance import frames_provenance
 from hand100m_assets.defs.resources import Workspace
-from hand100m_assets.errors import SettingsError
+from hand100m_assets.errors import FolderUnreadableError, SettingsError
 from hand100m_assets.layout import Source
 from hand100m_assets.render.preview import frames_preview_markdown
 from hand100m_assets.settings import Settings
 from hand100m_assets.video.batch import ExtractionOutcome, extract_many
 from hand100m_assets.video.catalog import frame_catalog as read_catalog
 from hand100m_assets.video.progress import Progress
+from hand100m_assets.video.workfolder import sweep_deleted
 from hand100m_assets.workspace import SourceWorkspace
 
 EXTRACTION_POOL = "extraction"
@@ -68,6 +69,10 @@ def build_frame_assets(source: Source, settings: Settings) -> list[dg.AssetsDefi
         place = workspace.source(source)
         place.insist_on_frames()
         output = place.output
+        with suppress(FolderUnreadableError):  # away: nobody knows what was deleted
+            swept = sweep_deleted(output.frames_dir, place.downloads.not_deleted())
+            if swept:
+                context.log.info(f"half-done work of deleted videos was removed: {', '.join(swept)}")
         table = read_catalog(output.frames_dir, earlier_file=output.table_file("frame_catalog"))
         context.add_output_metadata(
             {"videos": table["video_id"].n_unique(), "jpeg_bytes": int(table["size_bytes"].sum() or 0)}
