@@ -64,6 +64,13 @@ class AviChunks:
         self._stop()
         return self._promised_end > 0
 
+    def are_chained(self) -> bool:
+        """Whether each chunk of the file is followed by the next, to its end; call nothing else afterwards."""
+        while self._next() is not None:
+            pass
+        self._stop()
+        return self._at >= self._size_bytes
+
     def loss_before(self, position: int | None) -> str | None:
         """Words for what is missing before the packet whose first byte is at this position; told once."""
         if self._is_over or position is None or position < 0:

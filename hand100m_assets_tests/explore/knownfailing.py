@@ -4,13 +4,10 @@ from __future__ import annotations
 
 KNOWN_FAILING: dict[str, str] = {
     "h264 varying rate ts": "called damaged",
-    "h264 bytes behind the end ts": "called damaged",
-    "h264 bytes behind the end flv": "called damaged",
     "h264 begins within a group ts": "called damaged",
     "hevc begins within a group ts": "called damaged",
     "h264 two files ts": "called damaged",
     "hevc two files ts": "called damaged",
     "mpeg2 two files ts": "called damaged",
-    "lost packets, avi": "lost in silence, wrong number",
 }
 """Kind -> what fails."""

@@ -123,7 +123,7 @@ KINDS = [
         Kind(f"{codec} bytes behind the end {suffix[1:]}", followed(codec, suffix))
         for codec, suffix in [
             *(("h264", ".mp4"), ("h264", ".mov"), ("hevc", ".mp4"), ("h264", ".mkv"), ("vp9", ".webm")),
-            *(("h264", ".ts"), ("mjpeg", ".avi"), ("h264", ".flv")),
+            ("mjpeg", ".avi"),  # not of .ts and .flv: nothing says where they end, so it might as well be a hole
         ]
     ),
 ]
