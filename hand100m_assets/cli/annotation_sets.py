@@ -11,6 +11,7 @@ import polars as pl
 from hand100m_assets.annotations.ingest import ingest_file
 from hand100m_assets.annotations.lookup_build import build_lookup
 from hand100m_assets.annotations.rules import RuleResult, RuleTables, apply_rules
+from hand100m_assets.cli.named import source_named
 from hand100m_assets.cli.output import as_json, emit
 from hand100m_assets.cli.paths import HomePath
 from hand100m_assets.layout import (
@@ -145,7 +146,7 @@ def export(
         raise click.UsageError("--all-hands is for the original format")
     if all_hands and images == "on_disk":
         raise click.UsageError("--all-hands leaves out nothing, so that --images on_disk cannot be had with it")
-    place = next(SourceWorkspace(load_settings(), source) for source in SOURCES if source.name == source_name)
+    place = source_named(load_settings(), source_name, set_keys)
     inventory_file = place.output.table_file("inventory")
     inventory = pl.read_parquet(inventory_file) if inventory_file.exists() else None
     made = [
@@ -182,7 +183,7 @@ def report(*, set_keys: tuple[str, ...], source_name: str, out: Path | None, jso
 
     The page holds its pictures and asks no network. Pictures are drawn anew from the tables and frames on disk.
     """
-    place = next(SourceWorkspace(load_settings(), source) for source in SOURCES if source.name == source_name)
+    place = source_named(load_settings(), source_name, set_keys)
     made = []
     for key in set_keys:
         file, page = write_report(place, key, out=out and out / f"{key}.html")

@@ -9,6 +9,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from hand100m_assets.cli.named import source_named
 from hand100m_assets.cli.output import as_json, emit
 from hand100m_assets.cli.paths import HomePath
 from hand100m_assets.downloads import forget_videos
@@ -92,7 +93,7 @@ def forget(*, video_ids: tuple[str, ...], source_name: str, all_absent: bool, un
     """
     if bool(video_ids) == all_absent:
         raise click.UsageError("give VIDEO_IDs, or --all")
-    place = next(SourceWorkspace(load_settings(), source) for source in SOURCES if source.name == source_name)
+    place = source_named(load_settings(), source_name)
     changed, forgotten = forget_videos(place.downloads, None if all_absent else video_ids, undo=undo)
 
     def show() -> None:

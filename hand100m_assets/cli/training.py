@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from hand100m_assets.cli.named import source_named
 from hand100m_assets.cli.output import as_json, emit
 from hand100m_assets.dataset.build import build_training_set
 from hand100m_assets.dataset.handpairs import HandPairs
@@ -15,7 +16,6 @@ from hand100m_assets.dataset.speed import samples_per_second
 from hand100m_assets.dataset.storedcrop import CODECS, Codec
 from hand100m_assets.layout import SOURCES
 from hand100m_assets.settings import load_settings
-from hand100m_assets.workspace import SourceWorkspace
 
 
 @click.command("training-set")
@@ -32,7 +32,7 @@ def training_set(
     """Cut the crops of finished annotation SETs (keys such as simhand-50k) once; exit 1 when a set has no sample."""
     given = {"training_set_from": cut_from, "training_set_codec": codec}
     settings = load_settings().model_copy(update={name: value for name, value in given.items() if value})
-    place = next(SourceWorkspace(settings, source) for source in SOURCES if source.name == source_name)
+    place = source_named(settings, source_name, set_keys)
     made: list[dict[str, Any]] = []
     for key in set_keys:
         report = build_training_set(place.training_set_job(key))

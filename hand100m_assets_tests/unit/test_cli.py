@@ -267,7 +267,7 @@ def test_training_set_without_a_sample_exits_with_1_and_the_reasons(root: Path) 
 
 
 def test_training_set_of_a_set_without_tables_is_one_clear_line(root: Path) -> None:
-    assert "no finished tables" in error_line(run("training-set", "simhand-50k", "--source", "100doh"))
+    assert "no finished tables" in error_line(run("training-set", "simhand-50k", "--source", "100doh"), 2)
 
 
 def test_mine_writes_the_table_and_an_annotation_file_that_is_read_back(root: Path) -> None:
@@ -331,7 +331,7 @@ def test_report_writes_a_page_a_set_and_says_how_many_cells_are_empty(ingested: 
 
 
 def test_report_of_a_set_without_tables_is_one_clear_line(root: Path) -> None:
-    assert "no finished tables" in error_line(run("report", "simhand-50k", "--source", "100doh"))
+    assert "no finished tables" in error_line(run("report", "simhand-50k", "--source", "100doh"), 2)
 
 
 def test_export_writes_the_original_schema_below_the_output_root(ingested: Path) -> None:
@@ -420,7 +420,7 @@ def test_export_takes_sizes_from_the_inventory(ingested: Path) -> None:
 
 
 def test_export_of_a_set_without_tables_is_one_clear_line(ingested: Path) -> None:
-    line = error_line(run("export", "topk-1m", "--source", "100doh"))
+    line = error_line(run("export", "topk-1m", "--source", "100doh"), 2)
     assert "topk-1m: no finished tables" in line and "Ingest the annotation file first" in line
 
 
