@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -59,12 +60,29 @@ def connected(cluster: DaskCluster) -> Iterator[Client]:
         kind = import_module("distributed").Client
     except ImportError as error:
         raise SettingsError("Dask is not installed", where="HAND100M_EXECUTION=dask", fix=_how_to_install()) from error
-    if cluster.queue is None:
-        with _reached(kind, cluster.scheduler) as client:
+    with _without_tracebacks():
+        if cluster.queue is None:
+            with _reached(kind, cluster.scheduler) as client:
+                yield client
+            return
+        with _queued(cluster) as started, _reached(kind, started) as client:
             yield client
-        return
-    with _queued(cluster) as started, _reached(kind, started) as client:
-        yield client
+
+
+@contextmanager
+def _without_tracebacks() -> Iterator[None]:
+    """Say in our own words that a scheduler is gone: the client's loggers show it as tracebacks of their own."""
+    loggers = [logging.getLogger(name) for name in ("distributed", "tornado", "asyncio")]
+    # The client gives some of its loggers a level, which then does not follow their parent's.
+    loggers += [logging.getLogger(name) for name in logging.root.manager.loggerDict if name.startswith("distributed.")]
+    before = [each.level for each in loggers]
+    for each in loggers:
+        each.setLevel(logging.CRITICAL + 1)
+    try:
+        yield
+    finally:
+        for each, level in zip(loggers, before, strict=True):
+            each.setLevel(level)
 
 
 def _reached(kind: type[Client], target: Any) -> Client:  # noqa: ANN401 - an address, or one of many cluster classes

@@ -69,6 +69,7 @@ class Cluster:
 
     scheduler: str
     workers: list[subprocess.Popen[bytes]]
+    scheduler_process: subprocess.Popen[bytes]
 
 
 @contextmanager
@@ -86,7 +87,7 @@ def cluster(folder: Path, workers: int = 2) -> Iterator[Cluster]:
         return process
 
     try:
-        start("scheduler", "--host", address, "--no-dashboard", "--no-show")
+        scheduler = start("scheduler", "--host", address, "--no-dashboard", "--no-show")
         # Without a nanny a killed worker stays dead, so the other one has to do its work.
         some = [
             start(
@@ -94,7 +95,7 @@ def cluster(folder: Path, workers: int = 2) -> Iterator[Cluster]:
             )
             for _ in range(workers)
         ]
-        yield Cluster(address, some)
+        yield Cluster(address, some, scheduler)
     finally:
         for process in reversed(started):
             end(process)
@@ -188,3 +189,43 @@ def test_a_cluster_without_workers_is_not_waited_for_forever(tmp_path: Path, cli
         pytest.raises(RetryableError, match="has had no worker for 1 s"),
     ):
         list(extract_many([clip_job], DaskPool(client, patience_s=1)))
+
+
+KILLED = """
+import sys
+from pathlib import Path
+from hand100m_assets.errors import Hand100mError
+from hand100m_assets.video.batch import ExtractionJob, extract_many
+from hand100m_assets.video.daskcluster import DaskCluster, connected
+from hand100m_assets.video.daskpool import DaskPool
+from hand100m_assets.video.manifest import ExtractionOptions
+from hand100m_assets.video.selection import StrideSelection
+
+address, video, out = sys.argv[1:]
+job = ExtractionJob(video_path=Path(video), frames_dir=Path(out), video_id="long", selection=StrideSelection(1),
+                    options=ExtractionOptions())
+try:
+    with connected(DaskCluster(scheduler=address)) as client:
+        list(extract_many([job], DaskPool(client)))
+except Hand100mError as error:
+    sys.exit(str(error))
+"""
+
+
+def test_a_killed_scheduler_is_one_line(tmp_path: Path) -> None:
+    long_clip = media.encode(tmp_path / "long.mp4", size="1280x720", frames=900, g=30, preset="ultrafast")
+    begun = tmp_path / "out" / IN_PROGRESS_DIR / "long"
+    with (
+        cluster(tmp_path / "dask", workers=1) as dask,
+        subprocess.Popen(
+            [sys.executable, "-c", KILLED, dask.scheduler, str(long_clip), str(tmp_path / "out")],
+            cwd=REPO,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as run,
+    ):
+        wait_until(lambda: any(begun.glob("*.jpg")), "no worker began")
+        end(dask.scheduler_process)
+        _, printed = run.communicate(timeout=120)
+    (line,) = printed.splitlines()
+    assert run.returncode == 1 and "Dask" in line, printed
