@@ -332,9 +332,9 @@ def load_settings() -> Settings:
         raise SettingsError(
             "no such settings file",
             where=env_file,
-            fix=f"Correct {ENV_FILE_VARIABLE} or copy .env.example there.",
+            fix=f"Correct {ENV_FILE_VARIABLE}; `hand100m init` writes a settings file.",
         )
-    where, fix = env_file or ".env / environment", "See .env.example."
+    where, fix = env_file or ".env / environment", "See .env.example (`hand100m init` writes it)."
     insist_on_settings(Path(env_file or ".env"))
     if unknown := list(_unknown_names(Path(env_file or ".env"))):
         raise SettingsError("; ".join(unknown), where=where, fix=fix)

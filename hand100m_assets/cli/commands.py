@@ -8,6 +8,7 @@ from hand100m_assets.cli.annotation_sets import export, grid, report, validate
 from hand100m_assets.cli.mining import mine, temporal
 from hand100m_assets.cli.output import Commands
 from hand100m_assets.cli.overview import doctor, forget, sample, status
+from hand100m_assets.cli.settings_folder import init
 from hand100m_assets.cli.training import training_set
 from hand100m_assets.cli.videos import audit, extract
 
@@ -19,6 +20,7 @@ def commands() -> None:
 
 
 for command in (
+    init,
     sample,
     doctor,
     status,

@@ -100,7 +100,7 @@ def test_a_line_that_is_no_setting_is_refused_with_the_nearest_name() -> None:
         load_settings()
     assert str(caught.value) == (
         ".env / environment: HAND100M_FRAMES_STRIDE is no setting; did you mean HAND100M_FRAME_STRIDE?; "
-        "HAND100M_XYZ is no setting. See .env.example."
+        "HAND100M_XYZ is no setting. See .env.example (`hand100m init` writes it)."
     )
 
 
