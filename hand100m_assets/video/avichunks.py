@@ -23,6 +23,7 @@ _SUPER_INDEX_ENTRY_BYTES: Final = 16
 _SUPER_INDEX: Final = re.compile(rb"indx.{4}\x04\0\0\0(.{4})\d\d[ -~]{2}\0{12}", re.DOTALL)
 _MAX_PARTS: Final = 1024
 _KNOWN_KINDS: Final = re.compile(rb"\d\d[ -~]{2}|ix\d\d|JUNK|LIST|RIFF|idx1")
+_INDEX_ENTRY_BYTES: Final = 16
 _UNKNOWN_SIZES: Final = frozenset({0, 0xFFFFFFFF})
 """What stands for the size of a list in a file that was written to a pipe, or whose recorder was switched off."""
 
@@ -54,6 +55,8 @@ class AviChunks:
         self._at = 0
         self._is_after_odd = False
         self._promised_end = 0
+        self._list_end = 0
+        self._loss_at: float = inf
         self._is_over = False
 
     def promises_end(self) -> bool:
@@ -64,20 +67,13 @@ class AviChunks:
         self._stop()
         return self._promised_end > 0
 
-    def are_chained(self) -> bool:
-        """Whether each chunk of the file is followed by the next, to its end; call nothing else afterwards."""
-        while self._next() is not None:
-            pass
-        self._stop()
-        return self._at >= self._size_bytes
-
     def loss_before(self, position: int | None) -> str | None:
         """Words for what is missing before the packet whose first byte is at this position; told once."""
         if self._is_over or position is None or position < 0:
             self._stop()  # tracks that the reader takes apart by itself (DV) have no places
             return None
         chunk = self._next_of_track()
-        if chunk is not None and chunk.at + HEADER_BYTES == position:
+        if chunk is not None and chunk.at + HEADER_BYTES == position and chunk.at < self._loss_at:
             return None
         self._stop()
         return MISSING
@@ -88,9 +84,47 @@ class AviChunks:
             return None
         is_another_there = self._next_of_track() is not None
         self._stop()
-        if is_another_there or self._at < min(self._promised_end or inf, self._size_bytes):
+        if is_another_there or self._loss_at < inf or self._at < min(self._promised_end or inf, self._size_bytes):
             return MISSING
         return CUT if max(self._promised_end, self._at - 1) > self._size_bytes else None
+
+    def look_ahead(self) -> None:
+        """Find whole chunks that are gone: then a list ends before its length says, and the index tells where.
+
+        It reads the header of every chunk, and goes back to the first.
+        """
+        own: list[_Chunk] = []
+        while (chunk := self._next()) is not None:
+            if chunk.is_of(self._track):
+                own.append(chunk)
+            is_behind_list = chunk.kind in (b"idx1", b"RIFF") and self._list_end > 0
+            if is_behind_list and own and chunk.at < self._list_end - 1:
+                self._loss_at = min(self._loss_at, self._first_unlike_index(own, chunk))
+        self._at, self._is_after_odd = 0, False
+        self._promised_end = self._list_end = 0
+
+    def _first_unlike_index(self, own: list[_Chunk], index: _Chunk) -> float:
+        """Where the first chunk is that the index has elsewhere; the first of all where there is no index.
+
+        Where the index has all chunks in their places, the list's length alone is wrong: nothing is missing.
+        """
+        if index.kind != b"idx1":
+            return own[0].at
+        self._file.seek(index.at + HEADER_BYTES)
+        body = self._file.read(index.size_bytes // _INDEX_ENTRY_BYTES * _INDEX_ENTRY_BYTES)
+        whole = body[: len(body) // _INDEX_ENTRY_BYTES * _INDEX_ENTRY_BYTES]
+        entries = [
+            (place, size)
+            for kind, _, place, size in struct.iter_unpack("<4sIII", whole)
+            if _Chunk(kind, place, size).is_of(self._track)
+        ]
+        shift = own[0].at - entries[0][0] if entries else 0
+        for chunk, entry in zip(own, entries, strict=False):
+            if (chunk.at - shift, chunk.size_bytes) != entry:
+                return chunk.at
+        if len(entries) < len(own):
+            return own[len(entries)].at
+        return index.at if len(entries) > len(own) else inf
 
     def _stop(self) -> None:
         self._is_over = True
@@ -132,7 +166,7 @@ class AviChunks:
         kind = self._file.read(4)
         end = chunk.at + HEADER_BYTES + chunk.size_bytes
         if kind == b"movi" and chunk.size_bytes not in _UNKNOWN_SIZES:
-            self._promised_end = max(self._promised_end, end)
+            self._promised_end, self._list_end = max(self._promised_end, end), end
         if chunk.kind == b"RIFF" or kind in _OPENED_LISTS:
             self._at, self._is_after_odd = chunk.at + _LIST_BYTES, False
         else:

@@ -13,7 +13,6 @@ import av.packet
 import av.video.stream
 
 from hand100m_assets.video.avichunks import AviChunks
-from hand100m_assets.video.aviindex import SHORT, pictures_are_short
 from hand100m_assets.video.transportpackets import Pace, Start, TransportPackets
 
 if TYPE_CHECKING:
@@ -68,14 +67,10 @@ class AviWatch(_NoWatch):
 
     def __init__(self, path: Path, track: int) -> None:
         self._chunks = AviChunks(path, track)
-        # Where the chain has a gap, that is the place; where it has none, nothing tells what is missing.
-        self._is_short = pictures_are_short(path) and AviChunks(path, track).are_chained()
+        self._chunks.look_ahead()
 
     def loss_before(self, packet: _Packet) -> str | None:
         """As `LossWatch.loss_before`; only the first loss is told, as from there on everything is out of step."""
-        if self._is_short:
-            self._is_short = False
-            return SHORT
         return self._chunks.loss_before(packet.pos)
 
     def loss_at_end(self) -> str | None:

@@ -14,6 +14,7 @@ from hand100m_assets.video.selection import StrideSelection
 from hand100m_assets_tests.explore.coded import Look
 from hand100m_assets_tests.explore.muxing import write
 from hand100m_assets_tests.explore.ordinary import random_track
+from hand100m_assets_tests.unit.video.oracle import planes_of
 
 ALL = StrideSelection(1)
 
@@ -31,21 +32,26 @@ def packets(path: Path) -> list[tuple[int, int]]:
 
 
 @pytest.mark.parametrize("number", [1, 14, 29])
-def test_a_chunk_cut_out_neatly_is_missed_and_no_frame_is_numbered(whole: Path, tmp_path: Path, number: int) -> None:
+def test_a_chunk_cut_out_neatly_is_missed_and_no_frame_behind_it_is_numbered(
+    whole: Path, tmp_path: Path, number: int
+) -> None:
     place, size = packets(whole)[number]
     data, path = whole.read_bytes(), tmp_path / "less.avi"
     path.write_bytes(data[: place - 8] + data[place + size + size % 2 :])
+    truth = [planes_of(frame) for frame in pick_frames(whole, ALL)[0]]
     frames, report = pick_frames(path, ALL)
-    assert not frames
-    assert "index and its header promise more" in report.errors[0].words
+    assert [planes_of(frame) for frame in frames] == truth[: len(frames)]
+    assert number - 3 <= len(frames) <= number
+    assert any("packets are missing" in error.words for error in report.errors)
 
 
-@pytest.mark.parametrize("growth_bytes", [-100, 60, 5000])
+@pytest.mark.parametrize("growth_bytes", [-100, 60])
 def test_a_wrong_size_in_the_header_alone_is_no_loss(whole: Path, growth_bytes: int) -> None:
     assert len(pick_frames(whole, ALL)[0]) == 30
     data = bytearray(whole.read_bytes())
     place = data.index(b"movi") - 4
     struct.pack_into("<I", data, place, struct.unpack_from("<I", data, place)[0] + growth_bytes)
-    whole.write_bytes(data + bytes(6000 if growth_bytes > 1000 else 0))
-    _, report = pick_frames(whole, ALL)
-    assert not any("index and its header" in error.words for error in report.errors)
+    whole.write_bytes(data)
+    frames, report = pick_frames(whole, ALL)
+    assert not report.is_damaged
+    assert len(frames) == 30

@@ -90,6 +90,24 @@ def test_no_frame_behind_a_loss_in_an_avi_is_numbered(
     assert 0 < count < 60
 
 
+@pytest.mark.parametrize("gone", [[20], [20, 21, 22], list(range(20, 50))])
+@pytest.mark.parametrize(
+    "way", ["a whole index", "an index that counts from the file's beginning", "an index of zeros"]
+)
+def test_whole_chunks_that_are_gone_from_an_avi_are_seen(
+    avi: Path, avi_truth, tmp_path: Path, way: str, gone: list[int]
+) -> None:
+    file = AviFile.read(avi.read_bytes())
+    data = file.written(**WAYS_TO_WRITE_AN_AVI[way])
+    for number in gone:
+        data = data.replace(file.chunks[number].packed, b"", 1)
+    path = tmp_path / "gone.avi"
+    path.write_bytes(data)
+    count, report = check_true(path, avi_truth)
+    assert report.is_damaged
+    assert count in ([20, 19] if way != "an index of zeros" else [0])
+
+
 @pytest.mark.parametrize("way", ["no index", "three parts", "a whole index"])
 def test_an_avi_that_was_cut_is_said_to_be(avi: Path, avi_truth, tmp_path: Path, way: str) -> None:
     data = AviFile.read(avi.read_bytes()).written(**WAYS_TO_WRITE_AN_AVI[way])
