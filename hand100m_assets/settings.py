@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -319,6 +320,12 @@ def _at_home(path: Path) -> Path:
         return path.expanduser()
     except RuntimeError as error:
         raise ValueError(f"{path.parts[0]} is no user's home here") from error
+
+
+def installation() -> str:
+    """Whose settings these are: this machine, and the settings file or else the working directory."""
+    named = os.environ.get(ENV_FILE_VARIABLE)
+    return f"{socket.gethostname()}:{Path(named).expanduser().resolve() if named else Path.cwd()}"
 
 
 def load_settings() -> Settings:

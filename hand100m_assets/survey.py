@@ -12,6 +12,7 @@ from typing import Final, Literal
 import polars as pl
 
 from hand100m_assets.errors import FolderUnreadableError, Hand100mError
+from hand100m_assets.ownership import other_owner
 from hand100m_assets.video.batch import ExtractionJob
 from hand100m_assets.video.completeness import frame_states
 from hand100m_assets.workspace import SourceWorkspace
@@ -126,6 +127,8 @@ class Finding:
 def findings(*places: SourceWorkspace) -> Iterator[Finding]:
     """Everything worth knowing before a long run, worst things as errors, each with what to do."""
     surveys: list[tuple[SourceWorkspace, SourceSurvey]] = []
+    if places and (warning := other_owner(places[0].settings)):
+        yield Finding("warning", "output", warning, "")
     for place in places:
         yield from _about_annotation_files(place)
         try:

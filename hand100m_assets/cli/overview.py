@@ -15,6 +15,7 @@ from hand100m_assets.cli.paths import HomePath
 from hand100m_assets.downloads import forget_videos
 from hand100m_assets.errors import Hand100mError
 from hand100m_assets.layout import SOURCES
+from hand100m_assets.ownership import other_owner
 from hand100m_assets.settings import load_settings
 from hand100m_assets.survey import findings, survey
 from hand100m_assets.workspace import SourceWorkspace
@@ -72,6 +73,8 @@ def status(json_wanted: bool) -> None:
             )
         if rows:
             Console().print(table)
+        if warning := other_owner(settings):
+            click.secho(f"warning: {warning}", fg="yellow", err=True)
         for failed in errors:
             click.secho(f"error: {failed['error']}", fg="red", err=True)
 

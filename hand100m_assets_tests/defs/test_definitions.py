@@ -58,6 +58,7 @@ CHECKS = {
         "downloads_are_whole",
         "downloads_can_be_taken",
         "listed_videos_are_here",
+        "output_has_one_owner",
         "sizes_and_lengths_match_the_list",
         "videos_match_the_list",
     },

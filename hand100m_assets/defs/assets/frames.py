@@ -13,6 +13,7 @@ from hand100m_assets.defs.provenance import frames_provenance
 from hand100m_assets.defs.resources import Workspace
 from hand100m_assets.errors import FolderUnreadableError, SettingsError
 from hand100m_assets.layout import Source
+from hand100m_assets.ownership import claim_output, other_owner
 from hand100m_assets.render.preview import frames_preview_markdown
 from hand100m_assets.settings import Settings
 from hand100m_assets.video.batch import ExtractionOutcome, extract_many
@@ -48,6 +49,9 @@ def build_frame_assets(source: Source, settings: Settings) -> list[dg.AssetsDefi
         """Exactly the chosen frames of each video as JPEG, with a manifest written last."""
         place = workspace.source(source)
         _insist_on_a_selection(place)
+        claim_output(place.settings)
+        if warning := other_owner(place.settings):
+            context.log.warning(warning)
         inputs = context.assets_def.asset_deps[context.asset_key]
         made_of = frames_provenance(context.instance, inputs, context.partition_keys)
         failed: dict[str, str] = {}

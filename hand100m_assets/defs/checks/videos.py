@@ -8,6 +8,7 @@ from hand100m_assets.defs.failures import fails_clearly
 from hand100m_assets.defs.resources import Workspace
 from hand100m_assets.errors import Hand100mError
 from hand100m_assets.layout import Source
+from hand100m_assets.ownership import other_owner
 
 
 def build_video_checks(source: Source) -> list[dg.AssetChecksDefinition]:
@@ -15,6 +16,7 @@ def build_video_checks(source: Source) -> list[dg.AssetChecksDefinition]:
     report = "See missing_videos.txt."
     return [
         _list_check(source),
+        _owner_check(source),
         _inventory_check(
             source,
             name="downloads_are_whole",
@@ -82,6 +84,21 @@ def _list_check(source: Source) -> dg.AssetChecksDefinition:
         )
 
     return list_is_here
+
+
+def _owner_check(source: Source) -> dg.AssetChecksDefinition:
+    @dg.asset_check(
+        asset=[source.name, "videos"],
+        description="Two installations with other settings on one output folder make each other's work again.",
+    )
+    def output_has_one_owner(workspace: Workspace) -> dg.AssetCheckResult:
+        settings = workspace.source(source).settings
+        warning = other_owner(settings)
+        return dg.AssetCheckResult(
+            passed=warning is None, severity=WARN, description=warning or str(settings.output_root)
+        )
+
+    return output_has_one_owner
 
 
 def _inventory_check(
