@@ -15,6 +15,7 @@ from hand100m_assets.errors import FolderUnreadableError, Hand100mError
 from hand100m_assets.ownership import other_owner
 from hand100m_assets.video.batch import ExtractionJob
 from hand100m_assets.video.completeness import frame_states
+from hand100m_assets.video.inbox import NO_FILE
 from hand100m_assets.workspace import SourceWorkspace
 
 GIB: Final = 1 << 30
@@ -28,7 +29,10 @@ MOST_NAMED: Final = 20
 
 @dataclass(frozen=True, kw_only=True)
 class SourceSurvey:
-    """Counts of one source. Videos by state of the download, frame folders by state of the work."""
+    """Counts of one source. Videos by state of the download, frame folders by state of the work.
+
+    An annotation set is outdated when it has tables, but not of the file that is here.
+    """
 
     source: str
     videos_listed: int | None
@@ -45,6 +49,7 @@ class SourceSurvey:
     frames_outstanding: int
     annotation_files: int | None
     annotation_sets_ingested: int
+    annotation_sets_outdated: int
     frames_expected_bytes: int
     frames_outstanding_bytes: int
 
@@ -87,6 +92,7 @@ def _survey_of(place: SourceWorkspace, listed: pl.DataFrame | None, inventory: p
         frames_outstanding=frames.get("outstanding", 0),
         annotation_files=_annotation_file_count(place),
         annotation_sets_ingested=len(place.annotation_dirs()),
+        annotation_sets_outdated=len(_outdated_sets(place)),
         frames_expected_bytes=_expected_bytes(jobs, inventory),
         frames_outstanding_bytes=_expected_bytes([job for job in jobs if job.video_id in to_come], inventory),
     )
@@ -112,6 +118,14 @@ def _annotation_file_count(place: SourceWorkspace) -> int | None:
         return len(place.annotation_files().files)
     except FolderUnreadableError:
         return None  # `findings` names the folder
+
+
+def _outdated_sets(place: SourceWorkspace) -> list[str]:
+    """Sets that have tables, but not of the file that is here."""
+    try:
+        return sorted(key for key in place.outdated_sets() if place.ingested_stamp(key) != NO_FILE)
+    except FolderUnreadableError:
+        return []  # `findings` names the folder
 
 
 @dataclass(frozen=True)
@@ -153,6 +167,11 @@ def _about_annotation_files(place: SourceWorkspace) -> Iterator[Finding]:
         return
     for file, reason in refused.items():
         yield Finding("error", name, f"{place.folders.annotations_dir / file}: {reason}", "")
+    for key in _outdated_sets(place):
+        fix = (
+            f"Materialize {name}/annotations of it, or switch {name}_new_annotation_files on; its run says what failed."
+        )
+        yield Finding("warning", name, f"{key}: its tables are not of the annotation file that is here", fix)
 
 
 def _as_finding(severity: Literal["error", "warning"], source: str, error: Hand100mError) -> Finding:

@@ -170,6 +170,15 @@ class SourceWorkspace:
             return NO_FILE
         return FileStamp(summary.source_size_bytes, summary.source_mtime_ns)
 
+    def outdated_sets(self) -> dict[str, FileStamp]:
+        """Sets whose file is here and whose tables are not of it, or not there -> the state of that file.
+
+        Raises:
+            FolderUnreadableError: The folder of annotation files is missing, unmounted or not permitted.
+        """
+        files = self.annotation_files().files
+        return {key: file.stamp for key, file in files.items() if self.ingested_stamp(key) != file.stamp}
+
     def extraction_failures(self) -> dict[str, bool]:
         """Videos whose last extraction failed -> whether for good: trying again is useless until the file changes."""
         failures = read_failures(self.output.frames_dir)

@@ -67,8 +67,9 @@ class CatchUp:
     def everything(self) -> None:
         """Notice what is new, then annotations, frames, catalog and pictures of every source."""
         self.notice()
-        for place in (SourceWorkspace(self.settings, source) for source in SOURCES):
-            for part in (self._annotations, self._frames, self._catalog, self._pictures):
+        # Each part of every source before the next: some pictures show the sets of both sources.
+        for part in (self._annotations, self._frames, self._catalog, self._pictures):
+            for place in (SourceWorkspace(self.settings, source) for source in SOURCES):
                 with self._going_on():
                     part(place)
 

@@ -1,10 +1,19 @@
 """Jobs: what is asked for together. Checks of `frames` run in the catalog job, after its batches."""
 
+from typing import Final
+
 import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
+from dagster._core.storage.tags import PRIORITY_TAG
 
 from hand100m_assets.defs.partitions import annotation_set_partitions, video_partitions
 from hand100m_assets.layout import Source
+
+LEAVES_ROOM_TAG: Final = "hand100m/leaves_room"
+"""Of runs that extract nothing: `dagster.yaml` lets them take all places but one, which is left to frames."""
+
+ALONE_TAG: Final = "hand100m/alone"
+"""Of runs that write one file: `dagster.yaml` lets one of each value run at a time."""
 
 
 def frames_job_name(source: Source) -> str:
@@ -70,28 +79,33 @@ def build_jobs(source: Source) -> list[UnresolvedAssetJobDefinition]:
             frames_job_name(source),
             _assets(source, "frames"),
             partitions_def=video_partitions(source),
+            tags={PRIORITY_TAG: "2"},
             description="Extract frames of a range of videos.",
         ),
         dg.define_asset_job(
             annotations_job_name(source),
             _assets(source, "annotations", "pairs", "mined_pairs", "agreement"),
             partitions_def=annotation_set_partitions(source),
+            tags={PRIORITY_TAG: "1", LEAVES_ROOM_TAG: "yes"},
             description="Ingest one annotation set, resolve its pairs and mine it.",
         ),
         dg.define_asset_job(
             catalog_job_name(source),
             catalog | _checks(source, "video_list", "videos", "frames"),
+            tags={PRIORITY_TAG: "1", LEAVES_ROOM_TAG: "yes", ALONE_TAG: catalog_job_name(source)},
             description="Refresh the inventory, the missing-videos report and the frame catalog, and check them.",
         ),
         dg.define_asset_job(
             pictures_job_name(source),
             _assets(source, "coverage", "grid", "sheets", "report", "export", "training_set"),
             partitions_def=annotation_set_partitions(source),
+            tags={LEAVES_ROOM_TAG: "yes"},
             description="Refresh coverage, pictures, report, export and training set of one annotation set.",
         ),
         dg.define_asset_job(
             checks_job_name(source),
             _checks(source, *CHECKED),
+            tags={LEAVES_ROOM_TAG: "yes"},
             description="Run every check against what is on disk.",
         ),
     ]

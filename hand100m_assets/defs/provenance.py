@@ -1,10 +1,12 @@
-"""What frames were made of, as Dagster's own tags: a partition is shown as stale once that has changed.
+"""What things were made of, as Dagster's own tags: a partition is shown as stale once that has changed.
 
 Dagster writes these tags itself on what a step returns. Frames are recorded one by one while the step goes on
-(docs/adr/0003), so they are written here.
+(docs/adr/0003), and pictures set by set, so they are written here.
 """
 
 from collections.abc import Callable, Collection, Mapping
+from hashlib import blake2b
+from pathlib import Path
 from typing import Final
 
 import dagster as dg
@@ -18,7 +20,22 @@ from dagster._core.definitions.data_version import (
 
 from hand100m_assets.video.manifest import MANIFEST_VERSION, Manifest
 
+_BLOCK_BYTES: Final = 1 << 20
+
 _RECORDS: Final = (dg.DagsterEventType.ASSET_MATERIALIZATION, dg.DagsterEventType.ASSET_OBSERVATION)
+
+
+def version_of(*contents: Path | str) -> dg.DataVersion:
+    """Data version of files by their bytes, and of texts: the same content, made again, is the same version."""
+    digest = blake2b(digest_size=16)
+    for content in contents:
+        if isinstance(content, str):
+            digest.update(content.encode())
+            continue
+        with content.open("rb") as file:
+            while block := file.read(_BLOCK_BYTES):
+                digest.update(block)
+    return dg.DataVersion(digest.hexdigest())
 
 
 def version_of_file(size_bytes: int, mtime_ns: int) -> dict[str, str]:

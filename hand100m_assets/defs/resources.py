@@ -9,6 +9,7 @@ import polars as pl
 from upath import UPath
 
 from hand100m_assets.defs.failures import clear_failures
+from hand100m_assets.defs.provenance import version_of
 from hand100m_assets.errors import PermanentError
 from hand100m_assets.layout import Source
 from hand100m_assets.outputfiles import output_errors
@@ -55,31 +56,49 @@ class ParquetTables(dg.UPathIOManager):
             return super().load_input(context)
 
     def dump_to_path(self, context: dg.OutputContext, obj: pl.DataFrame, path: UPath) -> None:
-        """Write the frame and replace the old file in one step."""
+        """Write the frame, and tell its data version, so that the same table made again is no change."""
         target = Path(str(path))
-        beside = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-        try:
-            with table_output_errors(target):
-                obj.write_parquet(beside, compression="zstd")
-                beside.replace(target)
-        finally:
-            beside.unlink(missing_ok=True)
+        write_table(obj, target)
+        if context.has_asset_key and context.step_context is not None:
+            context.step_context.set_data_version(context.asset_key, version_of(target))
 
     def load_from_path(self, context: dg.InputContext, path: UPath) -> pl.DataFrame | pl.LazyFrame:
         """Scan or read the file, as the reading asset's parameter is annotated."""
-        if not path.exists():
-            raise PermanentError(
-                f"{context.asset_key.to_user_string()} has not been materialized yet",
-                where=str(path),
-                fix="Materialize it first.",
-            )
-        frame = pl.scan_parquet(str(path))
+        frame = scan_made_table(Path(str(path)), context.asset_key.to_user_string())
         return frame if context.dagster_type.typing_type is pl.LazyFrame else frame.collect()
 
     def get_metadata(self, context: dg.OutputContext, obj: pl.DataFrame) -> dict[str, dg.MetadataValue]:
         """Row count and columns, in the entries the UI has panels for."""
-        columns = [dg.TableColumn(name, str(dtype)) for name, dtype in obj.schema.items()]
-        return {
-            "dagster/row_count": dg.MetadataValue.int(obj.height),
-            "dagster/column_schema": dg.MetadataValue.table_schema(dg.TableSchema(columns=columns)),
-        }
+        return table_metadata(obj)
+
+
+def write_table(table: pl.DataFrame, target: Path) -> None:
+    """Write a table beside its place, then rename it: replace the old file in one step."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    beside = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    try:
+        with table_output_errors(target):
+            table.write_parquet(beside, compression="zstd")
+            beside.replace(target)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def scan_made_table(file: Path, asset: str) -> pl.LazyFrame:
+    """The table of an asset.
+
+    Raises:
+        PermanentError: It is not there yet.
+    """
+    if not file.exists():
+        raise PermanentError(f"{asset} has not been materialized yet", where=str(file), fix="Materialize it first.")
+    return pl.scan_parquet(str(file))
+
+
+def table_metadata(table: pl.DataFrame) -> dict[str, dg.MetadataValue]:
+    """Row count and columns, in the entries the UI has panels for."""
+    columns = [dg.TableColumn(name, str(dtype)) for name, dtype in table.schema.items()]
+    return {
+        "dagster/row_count": dg.MetadataValue.int(table.height),
+        "dagster/column_schema": dg.MetadataValue.table_schema(dg.TableSchema(columns=columns)),
+    }

@@ -5,10 +5,9 @@ from collections.abc import Sequence
 import dagster as dg
 
 from hand100m_assets.defs.jobs import catalog_job_name, frames_job_name
-from hand100m_assets.defs.partitions import key_ranges, known_keys, video_partitions
+from hand100m_assets.defs.partitions import RANGE_END_TAG, RANGE_START_TAG, key_ranges, known_keys, video_partitions
 from hand100m_assets.defs.resources import Workspace
-from hand100m_assets.defs.sensors import range_request
-from hand100m_assets.defs.underway import videos_under_way
+from hand100m_assets.defs.underway import unfinished_catalog_runs, videos_under_way
 from hand100m_assets.errors import Hand100mError
 from hand100m_assets.layout import Source
 from hand100m_assets.settings import Settings
@@ -43,7 +42,7 @@ def build_schedules(source: Source, settings: Settings) -> list[dg.ScheduleDefin
             _why_nothing(outstanding, under_way=len(outstanding.wanted))
         )
 
-    morning_report = dg.ScheduleDefinition(
+    @dg.schedule(
         name=f"{source.name}_morning_report",
         cron_schedule="0 6 * * *",
         execution_timezone=zone,
@@ -52,6 +51,11 @@ def build_schedules(source: Source, settings: Settings) -> list[dg.ScheduleDefin
         description=f"At 06:00, {zone}: refreshes catalog, inventory and report, whatever changed: a list, a manifest, "
         "a file that came back.",
     )
+    def morning_report(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+        if unfinished_catalog_runs(context.instance, source):
+            return dg.SkipReason("the catalog is being refreshed")
+        return dg.RunRequest()
+
     return [nightly_backfill, morning_report]
 
 
@@ -63,7 +67,11 @@ def _requests(
         wanted, registered, may_span=done, batch_size=settings.videos_per_run, limit=settings.nightly_videos
     )
     return [
-        range_request(frames_job_name(place.source), first, last, run_key=f"{night}:{first}:{last}")
+        dg.RunRequest(
+            run_key=f"{night}:{first}:{last}",
+            job_name=frames_job_name(place.source),
+            tags={RANGE_START_TAG: first, RANGE_END_TAG: last},
+        )
         for first, last in ranges
     ]
 

@@ -6,10 +6,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
-from hand100m_assets.defs.jobs import annotations_job_name, asset_keys, catalog_job_name, frames_job_name
+from hand100m_assets.defs.attempts import NotNow, ask
+from hand100m_assets.defs.changes import newest_change, waits_too_long
+from hand100m_assets.defs.ingests import ingest_history, ingest_of
+from hand100m_assets.defs.jobs import annotations_job_name, catalog_job_name
+from hand100m_assets.defs.lostbatches import ask_for_batch, lost_batches
 from hand100m_assets.defs.partitions import (
-    RANGE_END_TAG,
-    RANGE_START_TAG,
     annotation_set_partitions,
     key_ranges,
     known_keys,
@@ -17,8 +19,9 @@ from hand100m_assets.defs.partitions import (
     video_partitions,
 )
 from hand100m_assets.defs.provenance import version_of_file
+from hand100m_assets.defs.renewal import build_renewal_sensor
 from hand100m_assets.defs.resources import Workspace
-from hand100m_assets.defs.underway import unfinished_frames_runs
+from hand100m_assets.defs.underway import unfinished_catalog_runs, unfinished_frames_runs
 from hand100m_assets.errors import FolderUnreadableError, Hand100mError
 from hand100m_assets.layout import Source
 from hand100m_assets.presence import away_since
@@ -26,14 +29,6 @@ from hand100m_assets.settings import Settings
 from hand100m_assets.video.inbox import FileStamp, find_changes
 from hand100m_assets.video.knownfiles import Look
 from hand100m_assets.workspace import SourceWorkspace
-
-FOLLOWING = ("pairs", "mined_pairs", "agreement", "coverage", "grid", "sheets", "report", "export", "training_set")
-"""Assets that are renewed by themselves when what they are made from changed."""
-
-
-def range_request(job_name: str, first: str, last: str, run_key: str) -> dg.RunRequest:
-    """Ask for one run over all partitions from first to last, in order of registration."""
-    return dg.RunRequest(run_key=run_key, job_name=job_name, tags={RANGE_START_TAG: first, RANGE_END_TAG: last})
 
 
 def read_pending(cursor: str | None) -> dict[str, FileStamp]:
@@ -55,7 +50,17 @@ def build_sensors(
     source: Source, settings: Settings, jobs: Sequence[UnresolvedAssetJobDefinition]
 ) -> list[dg.SensorDefinition]:
     """The sensors of one source; all are off until switched on."""
+    return [
+        _build_video_sensor(source, settings, jobs),
+        _build_set_sensor(source, settings, jobs),
+        _build_catalog_sensor(source, settings),
+        build_renewal_sensor(source, settings, jobs),
+    ]
 
+
+def _build_video_sensor(
+    source: Source, settings: Settings, jobs: Sequence[UnresolvedAssetJobDefinition]
+) -> dg.SensorDefinition:
     @dg.sensor(
         name=f"{source.name}_new_videos",
         jobs=jobs,
@@ -81,6 +86,12 @@ def build_sensors(
             skip_reason=None if requests or look.due or look.vanished else _why_no_videos(look, faults),
         )
 
+    return new_videos
+
+
+def _build_set_sensor(
+    source: Source, settings: Settings, jobs: Sequence[UnresolvedAssetJobDefinition]
+) -> dg.SensorDefinition:
     @dg.sensor(
         name=f"{source.name}_new_annotation_files",
         jobs=jobs,
@@ -90,67 +101,93 @@ def build_sensors(
     def new_annotation_files(
         context: dg.SensorEvaluationContext, workspace: Workspace
     ) -> dg.SensorResult | dg.SkipReason:
-        place, partitions = workspace.source(source), annotation_set_partitions(source)
+        place = workspace.source(source)
         try:
             listing = place.annotation_files()
         except FolderUnreadableError as error:
             return dg.SkipReason(str(error))
         for name, reason in listing.refused.items():
             context.log.warning(f"{name}: {reason}")
-        stamps = {key: file.stamp for key, file in listing.files.items()}
-        known = {key: place.ingested_stamp(key) for key in known_keys(context.instance, partitions)}
-        changes = find_changes(stamps, known, read_pending(context.cursor))
-        added = register(context.instance, partitions, changes.ready) + changes.replaced
+        pending = _register_sets(context, place, {key: file.stamp for key, file in listing.files.items()})
+        answers = {
+            key: _ask_for_tables(context.instance, source, key, stamp, is_new=key not in pending)
+            for key, stamp in place.outdated_sets().items()
+        }
+        requests = [answer for answer in answers.values() if isinstance(answer, dg.RunRequest)]
+        waiting = [f"{key}: {answer.reason}" for key, answer in answers.items() if isinstance(answer, NotNow)]
+        for reason in waiting if requests else ():
+            context.log.warning(reason)
+        settling = {key: stamp for key, stamp in pending.items() if answers.get(key) is None}
         return dg.SensorResult(
-            run_requests=[
-                dg.RunRequest(
-                    run_key=f"{key}:{stamps[key].size_bytes}:{stamps[key].mtime_ns}",
-                    job_name=annotations_job_name(source),
-                    partition_key=key,
-                )
-                for key in added
-            ],
-            cursor=write_pending(changes.pending),
-            skip_reason=None if added else _settling(len(changes.pending)),
+            run_requests=requests,
+            cursor=write_pending(settling),
+            skip_reason=None if requests else "; ".join(waiting) or _settling(len(settling)),
         )
 
+    return new_annotation_files
+
+
+def _build_catalog_sensor(source: Source, settings: Settings) -> dg.SensorDefinition:
     @dg.sensor(
         name=f"{source.name}_frames_finished",
         job_name=catalog_job_name(source),
-        minimum_interval_seconds=max(settings.sensor_interval_s, 300),
+        minimum_interval_seconds=10 * settings.sensor_interval_s,
         description="Refreshes catalog, inventory and report when frames were added and no batch is running.",
     )
     def frames_finished(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
-        latest = context.instance.get_latest_materialization_event(dg.AssetKey([source.name, "frames"]))
-        stamp = "" if latest is None else f"{latest.timestamp:.6f}"
-        if stamp in ("", context.cursor):
+        newest = newest_change(context.instance, source)
+        if newest is None:
             return dg.SkipReason("no new frames")
-        if unfinished_frames_runs(context.instance, source):
+        if unfinished_catalog_runs(context.instance, source):
+            return dg.SkipReason("the catalog is being refreshed")
+        if unfinished_frames_runs(context.instance, source) and not waits_too_long(context.instance, source):
             return dg.SkipReason("batches are still running")
-        return dg.SensorResult(run_requests=[dg.RunRequest(run_key=f"frames:{stamp}")], cursor=stamp)
+        answer = ask(context.instance, catalog_job_name(source), f"catalog:{newest}")
+        if isinstance(answer, NotNow):
+            return dg.SkipReason(answer.reason)
+        if answer.run_key == context.cursor:
+            return dg.SkipReason("no new frames")
+        return dg.SensorResult(run_requests=[answer], cursor=answer.run_key)
 
-    pictures = dg.AutomationConditionSensorDefinition(
-        f"{source.name}_pictures_follow",
-        target=dg.AssetSelection.assets(*asset_keys(source, *FOLLOWING))
-        | dg.AssetSelection.checks_for_assets(*asset_keys(source, "annotations")),
-        minimum_interval_seconds=settings.sensor_interval_s,
-        description="Renews what is made of tables and frames, with its checks, when that changed.",
-    )
-    return [new_videos, new_annotation_files, frames_finished, pictures]
+    return frames_finished
+
+
+def _register_sets(
+    context: dg.SensorEvaluationContext, place: SourceWorkspace, stamps: Mapping[str, FileStamp]
+) -> dict[str, FileStamp]:
+    """Register each new file that was the same in two looks; return those that were not."""
+    partitions = annotation_set_partitions(place.source)
+    known = {key: place.ingested_stamp(key) for key in known_keys(context.instance, partitions)}
+    changes = find_changes(stamps, known, read_pending(context.cursor))
+    register(context.instance, partitions, changes.ready)
+    return changes.pending
+
+
+def _ask_for_tables(
+    instance: dg.DagsterInstance, source: Source, key: str, stamp: FileStamp, *, is_new: bool
+) -> dg.RunRequest | NotNow | None:
+    """A request for the tables of a file, or why it has to wait; None while the file may still be growing."""
+    if not is_new and not ingest_history(instance, source, key, stamp).attempts:
+        return None
+    return ask(instance, annotations_job_name(source), ingest_of(key, stamp), partition_key=key)
 
 
 def _video_runs(instance: dg.DagsterInstance, place: SourceWorkspace, look: Look) -> Iterator[dg.RunRequest]:
-    """Batches for what is due, under keys that a look taken again repeats; the catalog once no more are waiting."""
+    """Batches for what is due, under keys that a look taken again repeats; and those that were lost."""
     source, settings = place.source, place.settings
     registered = known_keys(instance, video_partitions(source)) if look.due else []
     ranges = key_ranges(look.due, registered, batch_size=settings.videos_per_run, limit=len(look.due))
     for first, last in ranges:
-        yield range_request(frames_job_name(source), first, last, run_key=f"look{look.number}:{first}:{last}")
-    if (look.due or look.vanished) and not look.waiting:
-        yield dg.RunRequest(run_key=f"catalog:{look.number}", job_name=catalog_job_name(source))
-    elif (since := away_since(place.output.videos_away_file)) is not None:
+        answer = ask_for_batch(instance, source, first, last, f"look{look.number}")
+        if isinstance(answer, dg.RunRequest):
+            yield answer
+    yield from lost_batches(instance, source)
+    since = away_since(place.output.videos_away_file)
+    if since is not None and not look.due and not look.vanished:
         # The folder is back; until the catalog is renewed this is asked for again, under a key that the daemon knows.
-        yield dg.RunRequest(run_key=f"catalog:away{since}", job_name=catalog_job_name(source))
+        renewal = ask(instance, catalog_job_name(source), f"catalog:away{since}")
+        if isinstance(renewal, dg.RunRequest):
+            yield renewal
 
 
 def _downloads(place: SourceWorkspace, look: Look) -> Iterator[dg.AssetMaterialization | dg.AssetObservation]:

@@ -1,4 +1,4 @@
-"""Videos that queued or running runs are going to extract, whoever asked for them: sensor, schedule or a person."""
+"""What queued or running runs are going to make, whoever asked for them: sensor, schedule or a person."""
 
 from collections.abc import Sequence
 
@@ -6,17 +6,47 @@ import dagster as dg
 from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
 from dagster._core.storage.tags import PARTITION_NAME_TAG
 
-from hand100m_assets.defs.jobs import asset_keys, frames_job_name
+from hand100m_assets.defs.jobs import (
+    annotations_job_name,
+    asset_keys,
+    catalog_job_name,
+    checks_job_name,
+    frames_job_name,
+    pictures_job_name,
+)
 from hand100m_assets.defs.partitions import RANGE_END_TAG, RANGE_START_TAG
 from hand100m_assets.layout import Source
+
+
+def _unfinished(instance: dg.DagsterInstance) -> Sequence[dg.DagsterRun]:
+    return instance.get_runs(dg.RunsFilter(statuses=NOT_FINISHED_STATUSES))
 
 
 def unfinished_frames_runs(instance: dg.DagsterInstance, source: Source) -> list[dg.DagsterRun]:
     """Runs that extract frames of this source and have not ended; those of a backfill in the UI have another job."""
     (frames,) = asset_keys(source, "frames")
-    unfinished = instance.get_runs(dg.RunsFilter(statuses=NOT_FINISHED_STATUSES))
     return [
-        run for run in unfinished if run.job_name == frames_job_name(source) or frames in (run.asset_selection or ())
+        run
+        for run in _unfinished(instance)
+        if run.job_name == frames_job_name(source) or frames in (run.asset_selection or ())
+    ]
+
+
+def unfinished_catalog_runs(instance: dg.DagsterInstance, source: Source) -> list[dg.DagsterRun]:
+    """Runs that refresh the catalog of this source and have not ended."""
+    return [run for run in _unfinished(instance) if run.job_name == catalog_job_name(source)]
+
+
+def unfinished_other_runs(instance: dg.DagsterInstance, source: Source) -> list[dg.DagsterRun]:
+    """Runs that make or check anything of this source but frames, and have not ended."""
+    names = (annotations_job_name, catalog_job_name, pictures_job_name, checks_job_name)
+    jobs = {name(source) for name in names}
+    frames = asset_keys(source, "frames")
+    return [
+        run
+        for run in _unfinished(instance)
+        if run.job_name in jobs
+        or any(key.path[0] == source.name and key not in frames for key in run.asset_selection or ())
     ]
 
 

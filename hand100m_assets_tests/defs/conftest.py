@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -18,6 +19,7 @@ from dagster._core.definitions.sensor_definition import SensorExecutionData
 from dagster._core.loader import LoadingContextForTest
 
 from hand100m_assets.definitions import build_defs
+from hand100m_assets.defs import clock
 from hand100m_assets.defs.catch_up import evaluate_sensor
 from hand100m_assets.defs.partitions import RANGE_END_TAG, RANGE_START_TAG, register, video_partitions
 from hand100m_assets.layout import DOH
@@ -85,6 +87,20 @@ class TinyWorkspace:
             raise_on_error=False,
             run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
             **how,
+        )
+
+    def run(self, request: dg.RunRequest) -> dg.ExecuteInProcessResult:
+        """What the daemon would make of a request; a key that it took before it does not take again."""
+        taken = self.instance.get_runs(dg.RunsFilter(tags={"dagster/run_key": request.run_key}))
+        assert not taken, f"{request.run_key} was asked for before"
+        job = self.defs.resolve_job_def(request.job_name)
+        return job.execute_in_process(
+            instance=self.instance,
+            raise_on_error=False,
+            run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+            tags={**request.tags, "dagster/run_key": request.run_key},
+            partition_key=request.partition_key,
+            asset_selection=request.asset_selection,
         )
 
     def extract(self, first: str, last: str | None = None) -> dg.ExecuteInProcessResult:
@@ -160,6 +176,23 @@ def tiny_workspace(folder: Path, clips: Path) -> Iterator[TinyWorkspace]:
 def tiny(tmp_path: Path, clips: Path) -> Iterator[TinyWorkspace]:
     with tiny_workspace(tmp_path, clips) as workspace:
         yield workspace
+
+
+class Clock:
+    """Shows the time that it was set to; runs end by the real one."""
+
+    def __init__(self) -> None:
+        self.now_s = time.time()
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+@pytest.fixture
+def shown(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    made = Clock()
+    monkeypatch.setattr(clock, "now_s", made)
+    return made
 
 
 def image(video_id: str, frame_index: int, image_id: int) -> dict:

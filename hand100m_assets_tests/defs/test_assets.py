@@ -304,7 +304,7 @@ def test_an_annotation_file_that_is_gone_is_one_clear_line(annotated: TinyWorksp
     assert "no annotation file gives the set 'simhand-50k'" in failure(annotated.ingest())
 
 
-@pytest.mark.parametrize("step", ["100doh__coverage", "100doh__export"])
+@pytest.mark.parametrize("step", ["100doh__pictures", "100doh__export"])
 def test_what_has_no_input_yet_says_so(annotated: TinyWorkspace, step: str) -> None:
     assert "has not been materialized yet" in failure(annotated.draw(), step)
 

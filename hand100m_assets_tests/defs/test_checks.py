@@ -143,6 +143,7 @@ def test_a_sound_copy_passes_and_says_how_much_was_checked(sound: TinyWorkspace)
         "training_positives_are_in_range": 4,
         "training_shards_are_whole": 4,
         **{f"every_set_has_{asset}": 1 for asset in MADE_OF_EACH_SET},
+        "tables_are_of_the_file_that_is_here": 1,
     }
 
 

@@ -6,11 +6,14 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
+import yaml
 
 from hand100m_assets.annotations.rules import RULES
 from hand100m_assets.definitions import build_defs
+from hand100m_assets.defs.following import RULES as FOLLOWS
 from hand100m_assets.layout import DOH, EGO4D, SOURCES, Source
 from hand100m_assets.settings import Settings
+from hand100m_assets_tests.conftest import REPO
 
 NOWHERE = Settings(_env_file=None, data_root=Path("/nowhere/data"), output_root=Path("/nowhere/output"))
 GRAPH = """
@@ -20,20 +23,20 @@ coverage        by annotation_sets  from annotations frame_catalog inventory
 export          by annotation_sets  from annotations frame_catalog inventory mined_pairs
 frame_catalog   by -                from frames
 frames          by videos           from videos
-grid            by annotation_sets  from annotations coverage frame_catalog mined_pairs pairs
+grid            by annotation_sets  from annotations coverage mined_pairs pairs
 inventory       by -                from video_list videos
 mined_pairs     by annotation_sets  from annotations
 missing_videos  by -                from inventory
 pairs           by annotation_sets  from annotations
 report          by annotation_sets  from agreement annotations coverage grid pairs sheets
-sheets          by annotation_sets  from annotations coverage frame_catalog mined_pairs pairs
+sheets          by annotation_sets  from annotations coverage mined_pairs pairs
 training_set    by annotation_sets  from annotations frame_catalog
 video_list      by -                from -
 videos          by videos           from -
 """
 CHECKS = {
     "agreement": {"shipped_positives_are_near"},
-    "annotations": {rule.name for rule in RULES},
+    "annotations": {"tables_are_of_the_file_that_is_here", *(rule.name for rule in RULES)},
     "coverage": {"annotated_images_exist"},
     "frames": {
         "frame_files_match_manifests",
@@ -163,13 +166,48 @@ def test_what_is_by_video_is_batched_and_the_batches_of_both_sources_share_a_poo
 
 
 @EACH_SOURCE
-def test_what_follows_by_itself_is_what_the_sensor_watches(repository: dg.RepositoryDefinition, source: Source) -> None:
-    (sensor,) = [s for s in repository.sensor_defs if s.name == f"{source.name}_pictures_follow"]
-    assert isinstance(sensor, dg.AutomationConditionSensorDefinition)
+def test_whatever_is_made_of_annotation_sets_follows_its_inputs_by_itself(
+    repository: dg.RepositoryDefinition, source: Source
+) -> None:
     graph = repository.asset_graph
-    watched = sensor.asset_selection.resolve(graph)
-    automated = {k for k in graph.get_all_asset_keys() if graph.get(k).automation_condition is not None}
-    assert watched == {key for key in automated if key.path[0] == source.name}
+    inputs = {
+        key.path[1]: {parent.path[1] for parent in graph.get(key).parent_keys}
+        for key in graph.get_all_asset_keys()
+        if key.path[0] == source.name and getattr(graph.get(key).partitions_def, "name", "").endswith("annotation_sets")
+    }
+    assert inputs.pop("annotations") == set()
+    assert {asset: set(rule.inputs) for asset, rule in FOLLOWS.items()} == inputs
+    assert not any(graph.get(key).automation_condition for key in graph.get_all_asset_keys())
+
+
+@EACH_SOURCE
+def test_frames_go_before_all_else_and_the_catalog_runs_alone(
+    repository: dg.RepositoryDefinition, source: Source
+) -> None:
+    tags = {name: repository.get_job(f"{source.name}_{name}").tags for name in JOBS}
+    priority = {name: int(of_job.get("dagster/priority", "0")) for name, of_job in tags.items()}
+    assert max(priority.values()) == priority.pop("frames") > max(priority.values())
+    assert {name for name, of_job in tags.items() if "hand100m/leaves_room" not in of_job} == {"frames"}
+    assert tags["catalog"]["hand100m/alone"] == f"{source.name}_catalog"
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        REPO / "hand100m_assets" / "templates" / "dagster.yaml",
+        *sorted((REPO / "deploy" / "server").glob("dagster*.yaml")),
+    ],
+    ids=lambda file: file.name,
+)
+def test_every_instance_leaves_a_place_to_frames_and_runs_one_catalog_at_a_time(file: Path) -> None:
+    runs = yaml.safe_load(file.read_text())["concurrency"]["runs"]
+    limits = {limit["key"]: limit for limit in runs["tag_concurrency_limits"]}
+    assert limits["hand100m/leaves_room"]["limit"] == runs["max_concurrent_runs"] - 1
+    assert limits["hand100m/alone"] == {
+        "key": "hand100m/alone",
+        "value": {"applyLimitPerUniqueValue": True},
+        "limit": 1,
+    }
 
 
 def test_both_sources_have_the_same_shape(repository: dg.RepositoryDefinition) -> None:

@@ -22,9 +22,11 @@ IDS = [letter * 11 for letter in "abcdef"]
 NIGHT = dt.datetime(2024, 5, 17, 2, 0, tzinfo=dt.timezone.utc)
 
 
-def ask(tiny: TinyWorkspace, night: dt.datetime = NIGHT) -> dg.ScheduleExecutionData:
+def ask(
+    tiny: TinyWorkspace, night: dt.datetime = NIGHT, name: str = "100doh_nightly_backfill"
+) -> dg.ScheduleExecutionData:
     repository = tiny.defs.get_repository_def()
-    (schedule,) = [s for s in repository.schedule_defs if s.name == "100doh_nightly_backfill"]
+    (schedule,) = [s for s in repository.schedule_defs if s.name == name]
     with (
         pytest.MonkeyPatch.context() as patch,
         dg.build_schedule_context(
@@ -176,18 +178,20 @@ def test_a_deleted_video_and_one_below_its_official_size_are_not_asked_for(six: 
 
 
 def test_the_report_of_the_morning_knows_what_no_sensor_asks_for_a_report_of(six: TinyWorkspace) -> None:
-    repository = six.defs.get_repository_def()
-    (morning,) = [s for s in repository.schedule_defs if s.name == "100doh_morning_report"]
-    assert six.execute(morning.job_name).success
+    assert six.execute("100doh_catalog").success
     six.add_list(*IDS, "listedlater")
     (six.place.folders.videos_dir / "ddddddddddd.mp4.part").write_bytes(b"begun")
     six.place.video_file(IDS[3]).unlink()
-    with dg.build_schedule_context(scheduled_execution_time=NIGHT, repository_def=repository) as context:
-        (request,) = morning.evaluate_tick(context).run_requests
-    assert six.execute(request.job_name or morning.job_name).success
+    (request,) = ask(six, name="100doh_morning_report").run_requests
+    assert six.execute(request.job_name or "100doh_catalog").success
     assert six.place.output.missing_videos_file.read_text().split() == [
         f"{video_id}.mp4" for video_id in (IDS[2], IDS[3], "listedlater")
     ]
+
+
+def test_the_report_of_the_morning_is_not_asked_for_while_one_is_being_made(six: TinyWorkspace) -> None:
+    six.instance.add_run(dg.DagsterRun("100doh_catalog", status=dg.DagsterRunStatus.STARTED))
+    assert ask(six, name="100doh_morning_report").skip_message == "the catalog is being refreshed"
 
 
 # The time of day.

@@ -1,5 +1,6 @@
 import errno
 import os
+import time
 from pathlib import Path
 
 import dagster as dg
@@ -11,9 +12,9 @@ from hand100m_assets.video.completeness import frame_states
 from hand100m_assets.video.inventory import missing_videos
 from hand100m_assets.video.knownfiles import read_known_files
 from hand100m_assets.video.probe import VideoInfo, probe_video
-from hand100m_assets_tests.defs.conftest import TinyWorkspace, hand, image
+from hand100m_assets_tests.defs.conftest import Clock, TinyWorkspace, hand, image
 
-VIDEOS, SETS = "100doh_new_videos", "100doh_new_annotation_files"
+VIDEOS, SETS, CATALOG = "100doh_new_videos", "100doh_new_annotation_files", "100doh_frames_finished"
 
 
 def registered(tiny: TinyWorkspace, what: str) -> list[str]:
@@ -26,7 +27,7 @@ def test_a_download_counts_only_when_two_looks_see_the_same(tiny: TinyWorkspace)
     assert not first.run_requests and "waiting" in (first.skip_message or "")
     second = tiny.tick(VIDEOS)
     assert registered(tiny, "videos") == ["aaaaaaaaaaa"]
-    assert {request.job_name for request in second.run_requests} == {"100doh_frames", "100doh_catalog"}
+    assert {request.job_name for request in second.run_requests} == {"100doh_frames"}
     assert not tiny.tick(VIDEOS).run_requests
 
 
@@ -85,7 +86,7 @@ def test_a_video_that_cannot_be_read_for_now_is_recorded_by_a_later_look_and_hol
     small.tick(VIDEOS)
     ticks = [small.tick(VIDEOS) for _ in range(3)]
     assert ["".join(event.partition[0] for event in tick.asset_events) for tick in ticks] == ["b", "c", ""]
-    assert [request.job_name for request in ticks[1].run_requests] == ["100doh_frames", "100doh_catalog"]
+    assert [request.job_name for request in ticks[1].run_requests] == ["100doh_frames"]
     why = "1 files cannot be read now, first aaaaaaaaaaa: the video cannot be read now (Permission denied)"
     assert ticks[2].skip_message == why
     monkeypatch.undo()
@@ -130,7 +131,7 @@ def test_a_tick_takes_its_share_and_the_next_one_goes_on(tiny: TinyWorkspace) ->
     assert registered(small, "videos") == [letter * 11 for letter in "abcde"]  # all at once: that is cheap
     assert ["".join(event.partition[0] for event in tick.asset_events) for tick in ticks] == ["ab", "cd", "e", ""]
     jobs = [[request.job_name for request in tick.run_requests] for tick in ticks]
-    assert jobs == [["100doh_frames"], ["100doh_frames"], ["100doh_frames", "100doh_catalog"], []]
+    assert jobs == [["100doh_frames"], ["100doh_frames"], ["100doh_frames"], []]
 
 
 def test_a_tick_that_the_daemon_did_not_conclude_is_repeated_under_the_same_run_keys(tiny: TinyWorkspace) -> None:
@@ -154,7 +155,7 @@ def test_a_replaced_file_is_recorded_again_and_its_frames_are_asked_for_again(ti
     data = tiny.tick(VIDEOS)
     events = [(type(e).__name__, e.partition) for e in data.asset_events]
     assert events == [("AssetMaterialization", "aaaaaaaaaaa"), ("AssetObservation", "aaaaaaaaaaa")]
-    assert [r.job_name for r in data.run_requests] == ["100doh_frames", "100doh_catalog"]
+    assert [r.job_name for r in data.run_requests] == ["100doh_frames"]
     states = frame_states(tiny.place.extraction_jobs(["aaaaaaaaaaa"]))
     assert states["state"].to_list() == ["outstanding"]
     assert not tiny.tick(VIDEOS).run_requests
@@ -179,6 +180,9 @@ def test_frames_are_stale_from_the_moment_their_video_is_replaced_until_they_are
         assert tiny.extract("aaaaaaaaaaa").success
         assert tiny.stale("frames") == {"aaaaaaaaaaa": "FRESH", "bbbbbbbbbbb": "FRESH"}
     assert tiny.ingest().success
+    assert set(tiny.stale("frames").values()) == {"FRESH"}, "the same tables again are no change"
+    tiny.add_annotations([hand(11, 1, None)], [image("aaaaaaaaaaa", 30, 1)])
+    assert tiny.ingest().success
     assert set(tiny.stale("frames").values()) == {"FRESH" if selection == "stride" else "STALE"}
 
 
@@ -189,7 +193,7 @@ def test_a_deleted_file_is_reported_once_and_its_partition_kept(tiny: TinyWorksp
     gone.unlink()
     data = tiny.tick(VIDEOS)
     assert [(type(e).__name__, e.partition) for e in data.asset_events] == [("AssetObservation", "bbbbbbbbbbb")]
-    assert [r.job_name for r in data.run_requests] == ["100doh_catalog"]
+    assert [r.job_name for r in tiny.tick(CATALOG).run_requests] == ["100doh_catalog"]
     assert registered(tiny, "videos") == ["aaaaaaaaaaa", "bbbbbbbbbbb"]
     assert not tiny.tick(VIDEOS).asset_events
     missing = missing_videos(tiny.place.downloads.inventory(None))
@@ -210,7 +214,9 @@ def test_deletions_are_reported_in_shares_and_again_where_the_daemon_did_not_con
     small.cursors[VIDEOS] = before  # killed before it wrote the cursor down
     ticks += [small.tick(VIDEOS) for _ in range(3)]
     assert ["".join(event.partition[0] for event in tick.asset_events) for tick in ticks] == ["ab", "ab", "c", ""]
-    assert [[request.job_name for request in tick.run_requests] for tick in ticks] == [[], [], ["100doh_catalog"], []]
+    assert not any(tick.run_requests for tick in ticks)
+    assert [request.job_name for request in small.tick(CATALOG).run_requests] == ["100doh_catalog"]
+    assert not small.tick(CATALOG).run_requests
 
 
 def test_each_deletion_of_a_file_refreshes_the_report_anew(tiny: TinyWorkspace) -> None:
@@ -220,7 +226,8 @@ def test_each_deletion_of_a_file_refreshes_the_report_anew(tiny: TinyWorkspace) 
     run_keys = []
     for _ in range(2):
         aside = comes_and_goes.rename(comes_and_goes.with_suffix(".aside"))
-        run_keys += [request.run_key for request in tiny.tick(VIDEOS).run_requests]
+        tiny.tick(VIDEOS)
+        run_keys += [request.run_key for request in tiny.tick(CATALOG).run_requests]
         aside.rename(comes_and_goes)
         assert not tiny.tick(VIDEOS).run_requests
     assert len(set(run_keys)) == 2
@@ -279,6 +286,60 @@ def test_finished_frames_refresh_the_catalog_once(tiny: TinyWorkspace) -> None:
     assert not tiny.tick(name).run_requests
 
 
+def test_a_new_video_asks_for_one_catalog_after_its_frames_and_none_without_a_change(tiny: TinyWorkspace) -> None:
+    tiny.add_video("aaaaaaaaaaa")
+    tiny.tick(VIDEOS)
+    (frames,) = tiny.tick(VIDEOS).run_requests
+    assert tiny.run(frames).success
+    (catalog,) = tiny.tick(CATALOG).run_requests
+    assert tiny.run(catalog).success
+    assert tiny.tick(CATALOG).skip_message == "no new frames"
+    tiny.add_video("bbbbbbbbbbb")
+    assert tiny.extract("aaaaaaaaaaa").success
+    assert tiny.tick(CATALOG).skip_message == "no new frames", "frames that were there already are no change"
+    tiny.register("bbbbbbbbbbb")
+    assert tiny.extract("aaaaaaaaaaa", "bbbbbbbbbbb").success
+    assert len(tiny.tick(CATALOG).run_requests) == 1
+
+
+def test_a_video_that_gives_no_frames_is_in_the_next_report_all_the_same(tiny: TinyWorkspace) -> None:
+    tiny.add_video("aaaaaaaaaaa", "text")
+    tiny.tick(VIDEOS)
+    (frames,) = tiny.tick(VIDEOS).run_requests
+    assert not tiny.run(frames).success
+    (catalog,) = tiny.tick(CATALOG).run_requests
+    assert tiny.run(catalog).success
+    assert tiny.table("missing_videos")["video_id"].to_list() == ["aaaaaaaaaaa"]
+
+
+def test_one_catalog_is_refreshed_at_a_time_and_one_that_failed_is_asked_for_again(
+    tiny: TinyWorkspace, shown: Clock
+) -> None:
+    tiny.instance.report_runless_asset_event(dg.AssetMaterialization(["100doh", "frames"], partition="aaaaaaaaaaa"))
+    tiny.add_list(text="no list")
+    (catalog,) = tiny.tick(CATALOG).run_requests
+    running = tiny.instance.add_run(dg.DagsterRun("100doh_catalog", status=dg.DagsterRunStatus.STARTED))
+    assert tiny.tick(CATALOG).skip_message == "the catalog is being refreshed"
+    tiny.instance.delete_run(running.run_id)
+    assert not tiny.run(catalog).success
+    said = tiny.tick(CATALOG).skip_message or ""
+    assert said.startswith("attempt 1 failed at ") and str(tiny.place.folders.list_file) in said
+    shown.now_s += 11 * 60
+    (again,) = tiny.tick(CATALOG).run_requests
+    tiny.place.folders.list_file.unlink()
+    assert again.run_key != catalog.run_key and tiny.run(again).success
+
+
+def test_the_first_catalog_does_not_wait_for_the_end_of_a_first_extraction_that_takes_days(
+    tiny: TinyWorkspace, shown: Clock
+) -> None:
+    tiny.instance.report_runless_asset_event(dg.AssetMaterialization(["100doh", "frames"], partition="aaaaaaaaaaa"))
+    tiny.instance.add_run(dg.DagsterRun("100doh_frames", status=dg.DagsterRunStatus.STARTED))
+    assert tiny.tick(CATALOG).skip_message == "batches are still running"
+    shown.now_s += 11 * 60
+    assert len(tiny.tick(CATALOG).run_requests) == 1
+
+
 def test_the_catalog_waits_for_batches_that_a_backfill_of_the_ui_still_runs(tiny: TinyWorkspace) -> None:
     frames = dg.AssetKey(["100doh", "frames"])
     tiny.instance.report_runless_asset_event(dg.AssetMaterialization(frames, partition="aaaaaaaaaaa"))
@@ -311,6 +372,74 @@ def test_a_replaced_annotation_file_asks_for_its_tables_again(tiny: TinyWorkspac
     path.write_text(path.read_text() + " ")
     tiny.tick(SETS)
     assert [request.partition_key for request in tiny.tick(SETS).run_requests] == ["simhand-50k"]
+
+
+def test_a_set_that_failed_is_asked_for_again_in_growing_pauses_and_the_tick_says_what_failed_and_when(
+    tiny: TinyWorkspace, shown: Clock
+) -> None:
+    path = tiny.add_annotations([], [])
+    whole = path.read_text()
+    path.write_text("<html>404</html>")
+    tiny.tick(SETS)
+    keys = []
+    for pause_min in (10, 30, 90):
+        (asked,) = tiny.tick(SETS).run_requests
+        keys.append(asked.run_key)
+        assert not tiny.run(asked).success
+        for _ in range(2):
+            said = tiny.tick(SETS).skip_message or ""
+            assert said.startswith(f"simhand-50k: attempt {len(keys)} failed at {time.strftime('%Y-%m-%d')}")
+            assert str(path) in said and "asked for again after" in said
+        shown.now_s = time.time() + pause_min * 60 + 1
+    path.write_text(whole)
+    tiny.tick(SETS)
+    (last,) = tiny.tick(SETS).run_requests
+    assert len({*keys, last.run_key}) == 4 and tiny.run(last).success
+    assert tiny.tick(SETS).skip_message == "nothing new"
+
+
+def test_a_failed_file_that_was_replaced_by_another_bad_one_over_good_tables_is_not_forgotten(
+    tiny: TinyWorkspace, shown: Clock
+) -> None:
+    path = tiny.add_annotations([], [])
+    tiny.tick(SETS)
+    assert tiny.run(tiny.tick(SETS).run_requests[0]).success
+    path.write_text("[")
+    tiny.tick(SETS)
+    assert not tiny.run(tiny.tick(SETS).run_requests[0]).success
+    assert "attempt 1 failed" in (tiny.tick(SETS).skip_message or "")
+    shown.now_s += 11 * 60
+    assert [request.partition_key for request in tiny.tick(SETS).run_requests] == ["simhand-50k"]
+
+
+def test_a_set_that_waits_does_not_keep_another_one_from_being_asked_for(tiny: TinyWorkspace) -> None:
+    tiny.add_annotations([], []).write_text("[")
+    tiny.tick(SETS)
+    assert not tiny.run(tiny.tick(SETS).run_requests[0]).success
+    tiny.add_annotations([], [], "Hand100M_100DOH_100k_v1-1.json")
+    tiny.tick(SETS)
+    assert [request.partition_key for request in tiny.tick(SETS).run_requests] == ["simhand-100k"]
+
+
+@pytest.mark.parametrize("status", [dg.DagsterRunStatus.CANCELED, dg.DagsterRunStatus.FAILURE])
+def test_a_batch_that_was_lost_is_asked_for_again_and_one_that_told_of_each_video_is_not(
+    tiny: TinyWorkspace, shown: Clock, status: dg.DagsterRunStatus
+) -> None:
+    for name, clip in (("aaaaaaaaaaa", "keyint30_no_b"), ("bbbbbbbbbbb", "text")):
+        tiny.add_video(name, clip)
+    tiny.tick(VIDEOS)
+    (lost,) = tiny.tick(VIDEOS).run_requests
+    run = dg.DagsterRun("100doh_frames", tags={**lost.tags}, status=status)
+    tiny.instance.add_run(run)
+    assert not tiny.tick(VIDEOS).run_requests
+    shown.now_s += 11 * 60
+    (again,) = tiny.tick(VIDEOS).run_requests
+    assert again.run_key != lost.run_key
+    assert (again.tags[RANGE_START_TAG], again.tags[RANGE_END_TAG]) == ("aaaaaaaaaaa", "bbbbbbbbbbb")
+    assert not tiny.run(again).success, "one of the two is no video"
+    assert tiny.place.output.manifest_file("aaaaaaaaaaa").exists()
+    shown.now_s += 24 * 3600
+    assert not tiny.tick(VIDEOS).run_requests
 
 
 def test_a_set_that_failed_is_asked_for_again_once_its_file_is_replaced(tiny: TinyWorkspace) -> None:

@@ -17,6 +17,7 @@ import pytest
 from hand100m_assets.annotations.lookup import HandTable
 from hand100m_assets.dataset.handpairs import HandPairs
 from hand100m_assets.layout import DOH, EGO4D, Source, annotation_set_name
+from hand100m_assets.pictures import SetPictures
 from hand100m_assets.render.grid import draw_grids
 from hand100m_assets.sample.frame_strip import read_frame_number
 from hand100m_assets.video.batch import extract_many
@@ -140,6 +141,17 @@ def test_every_annotation_set_has_tables_coverage_pairs_and_both_grids(
         for name in ("ladder.jpg", "best.jpg", "worst.jpg", "hands_per_video.png", "distances.png", "pose_map.png"):
             assert cv2.imread(str(place.output.sheet_file(key, name))) is not None
         assert place.output.report_file(key).read_text().count("data:image/") == 8
+
+
+def test_the_pose_map_of_a_set_that_both_sources_have_shows_both(finished: SampleWorkspace) -> None:
+    """The same as one that is drawn now, when both are there."""
+    places = [SourceWorkspace(finished.settings, source) for source in (EGO4D, DOH)]
+    shared = set.intersection(*({folder.name for folder in place.annotation_dirs()} for place in places))
+    assert shared
+    for place in places:
+        for key in shared:
+            drawn = place.output.sheet_file(key, "pose_map.png").read_bytes()
+            assert drawn == SetPictures(place, key).chart("pose_map")
 
 
 @SOURCES

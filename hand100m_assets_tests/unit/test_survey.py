@@ -74,7 +74,16 @@ def test_everything_is_counted_once(place: SourceWorkspace) -> None:
         "frames_outstanding": 1,
         "annotation_files": 2,
         "annotation_sets_ingested": 1,
+        "annotation_sets_outdated": 0,
     }
+
+
+def test_a_set_whose_tables_are_of_an_older_file_is_counted_and_warned_of(place: SourceWorkspace) -> None:
+    file = place.folders.annotations_dir / "Hand100M_100DOH_50k_v1-1.json"
+    file.write_text(file.read_text() + " ")
+    assert survey(place).annotation_sets_outdated == 1
+    (line,) = [line for line in said(place)["warning"] if "simhand-50k" in line]
+    assert line.startswith("simhand-50k: its tables are not of the annotation file that is here. Materialize")
 
 
 def test_the_annotated_selection_needs_less_space(place: SourceWorkspace) -> None:

@@ -8,6 +8,7 @@ import polars as pl
 
 from hand100m_assets.defs.failures import fails_clearly
 from hand100m_assets.defs.partitions import annotation_set_partitions
+from hand100m_assets.defs.provenance import version_of
 from hand100m_assets.defs.resources import Workspace
 from hand100m_assets.layout import Source
 from hand100m_assets.pairs.agreement import COUNTED_HANDS, SURE_RANKS, measure_agreement, summarise_agreement
@@ -29,7 +30,6 @@ def build_mining_assets(source: Source) -> list[dg.AssetsDefinition]:
         kinds={"polars"},
         partitions_def=sets,
         deps=[[source.name, "annotations"]],
-        automation_condition=dg.AutomationCondition.eager(),
     )
     @fails_clearly
     def mined_pairs(context: dg.AssetExecutionContext, workspace: Workspace) -> dg.MaterializeResult:  # type: ignore[type-arg]
@@ -51,7 +51,7 @@ def build_mining_assets(source: Source) -> list[dg.AssetsDefinition]:
             "neighbours_asked": settings.mine_neighbours,
         }
         metadata |= {**_metadata(report), "table": dg.MetadataValue.path(file)}
-        return dg.MaterializeResult(metadata=metadata)
+        return dg.MaterializeResult(metadata=metadata, data_version=version_of(file))
 
     @dg.asset(
         key_prefix=prefix,
@@ -59,7 +59,6 @@ def build_mining_assets(source: Source) -> list[dg.AssetsDefinition]:
         kinds={"polars"},
         partitions_def=sets,
         deps=[[source.name, "annotations"]],
-        automation_condition=dg.AutomationCondition.eager(),
     )
     @fails_clearly
     def agreement(

@@ -20,7 +20,6 @@ def build_pair_assets(source: Source) -> list[dg.AssetsDefinition]:
         kinds={"polars"},
         partitions_def=annotation_set_partitions(source),
         deps=[[source.name, "annotations"]],
-        automation_condition=dg.AutomationCondition.eager(),
     )
     @fails_clearly
     def pairs(context: dg.AssetExecutionContext, workspace: Workspace) -> pl.DataFrame:

@@ -8,13 +8,11 @@ import dagster as dg
 from hand100m_assets.dataset.build import build_training_set
 from hand100m_assets.dataset.job import BuildReport
 from hand100m_assets.defs.failures import fails_clearly
-from hand100m_assets.defs.jobs import asset_keys
 from hand100m_assets.defs.partitions import annotation_set_partitions
 from hand100m_assets.defs.resources import Workspace
 from hand100m_assets.layout import Source
 
 _LOG_EVERY_S = 30.0
-_NIGHTLY = "0 5 * * *"
 
 
 def build_training_assets(source: Source) -> list[dg.AssetsDefinition]:
@@ -26,7 +24,6 @@ def build_training_assets(source: Source) -> list[dg.AssetsDefinition]:
         kinds={"jpeg"},
         partitions_def=annotation_set_partitions(source),
         deps=[[source.name, "annotations"], [source.name, "frame_catalog"]],
-        automation_condition=_tables_at_once_frames_at_night(source),
     )
     @fails_clearly
     def training_set(context: dg.AssetExecutionContext, workspace: Workspace) -> dg.MaterializeResult:  # type: ignore[type-arg]
@@ -38,21 +35,6 @@ def build_training_assets(source: Source) -> list[dg.AssetsDefinition]:
         return dg.MaterializeResult(metadata={**_metadata(report), "folder": dg.MetadataValue.path(job.folder)})
 
     return [training_set]
-
-
-def _tables_at_once_frames_at_night(source: Source) -> dg.AutomationCondition:  # type: ignore[type-arg]
-    """As `eager()`, but new frames wait for the night: by day each batch of videos would ask for a shard of its own."""
-    frames = dg.AssetSelection.assets(*asset_keys(source, "frame_catalog"))
-    updated = dg.AutomationCondition.any_deps_updated()
-    by_day = dg.AutomationCondition.eager().replace(
-        "any_deps_updated", updated.ignore(frames).with_label("any_deps_updated")
-    )
-    at_night = (
-        dg.AutomationCondition.cron_tick_passed(_NIGHTLY)
-        & ~dg.AutomationCondition.any_deps_missing()
-        & ~dg.AutomationCondition.in_progress()
-    )
-    return by_day | at_night
 
 
 class _Told:

@@ -6,7 +6,7 @@ from typing import Any
 import dagster as dg
 
 from hand100m_assets.annotations.rules import RULES, Rule, RuleResult, apply_rules
-from hand100m_assets.defs.checks.results import ERROR, FOLLOWS, WARN, markdown_rows
+from hand100m_assets.defs.checks.results import ERROR, WARN, markdown_rows
 from hand100m_assets.defs.failures import fails_clearly
 from hand100m_assets.defs.resources import Workspace
 from hand100m_assets.layout import Source
@@ -35,7 +35,6 @@ def _checks(
                 asset=annotations,
                 additional_deps=also,
                 description=rule.why,
-                automation_condition=FOLLOWS,
             )
             for rule in rules
         ],

@@ -8,7 +8,6 @@ import polars as pl
 
 from hand100m_assets.defs.checks.results import (
     ERROR,
-    FOLLOWS,
     WARN,
     gathered,
     nothing_yet,
@@ -34,7 +33,6 @@ def build_mining_checks(source: Source) -> list[dg.AssetChecksDefinition]:
     @dg.asset_check(
         asset=[source.name, "mined_pairs"],
         description="A neighbouring frame is alike without teaching anything: neighbours come from other videos.",
-        automation_condition=FOLLOWS,
     )
     @fails_clearly
     def neighbours_are_from_other_videos(workspace: Workspace) -> dg.AssetCheckResult:
@@ -50,7 +48,6 @@ def build_mining_checks(source: Source) -> list[dg.AssetChecksDefinition]:
     @dg.asset_check(
         asset=[source.name, "mined_pairs"],
         description="Every hand that can be compared has its row: none is lost on the way.",
-        automation_condition=FOLLOWS,
     )
     @fails_clearly
     def all_sound_hands_are_mined(workspace: Workspace) -> dg.AssetCheckResult:
@@ -75,7 +72,6 @@ def build_mining_checks(source: Source) -> list[dg.AssetChecksDefinition]:
     @dg.asset_check(
         asset=[source.name, "agreement"],
         description="Positives from other videos that are not near by our measure: other labels, or another measure.",
-        automation_condition=FOLLOWS,
     )
     @fails_clearly
     def shipped_positives_are_near(workspace: Workspace) -> dg.AssetCheckResult:

@@ -8,7 +8,6 @@ import polars as pl
 
 from hand100m_assets.defs.checks.results import (
     ERROR,
-    FOLLOWS,
     WARN,
     gathered,
     nothing_yet,
@@ -28,7 +27,6 @@ def build_pair_checks(source: Source) -> list[dg.AssetChecksDefinition]:
     @dg.asset_check(
         asset=[source.name, "coverage"],
         description="A label without its picture cannot be trained on.",
-        automation_condition=FOLLOWS,
     )
     @fails_clearly
     def annotated_images_exist(workspace: Workspace) -> dg.AssetCheckResult:
@@ -44,7 +42,6 @@ def build_pair_checks(source: Source) -> list[dg.AssetChecksDefinition]:
     @dg.asset_check(
         asset=[source.name, "pairs"],
         description="An anchor without its positive cannot be contrasted.",
-        automation_condition=FOLLOWS,
     )
     @fails_clearly
     def positives_are_resolved(workspace: Workspace) -> dg.AssetCheckResult:
@@ -55,7 +52,6 @@ def build_pair_checks(source: Source) -> list[dg.AssetChecksDefinition]:
     @dg.asset_check(
         asset=[source.name, "pairs"],
         description="A far positive teaches that unlike hands are alike.",
-        automation_condition=FOLLOWS,
     )
     @fails_clearly
     def distances_are_finite(workspace: Workspace) -> dg.AssetCheckResult:
@@ -85,7 +81,6 @@ def build_grid_checks(source: Source) -> list[dg.AssetChecksDefinition]:
     @dg.asset_check(
         asset=grid,
         description="Empty cells mean that labels and pixels could not be compared there.",
-        automation_condition=FOLLOWS,
     )
     @fails_clearly
     def grid_cells_are_filled(workspace: Workspace) -> dg.AssetCheckResult:
@@ -94,7 +89,6 @@ def build_grid_checks(source: Source) -> list[dg.AssetChecksDefinition]:
     @dg.asset_check(
         asset=[source.name, "sheets"],
         description="Empty cells hide the very pairs that are most worth looking at.",
-        automation_condition=FOLLOWS,
     )
     @fails_clearly
     def sheet_cells_are_filled(workspace: Workspace) -> dg.AssetCheckResult:
@@ -103,7 +97,6 @@ def build_grid_checks(source: Source) -> list[dg.AssetChecksDefinition]:
     @dg.asset_check(
         asset=grid,
         description="The picture must be the one the original makes: 10 x 10 cells of 224 px.",
-        automation_condition=FOLLOWS,
     )
     @fails_clearly
     def grids_have_full_size(workspace: Workspace) -> dg.AssetCheckResult:

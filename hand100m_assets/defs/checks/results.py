@@ -12,18 +12,6 @@ from hand100m_assets.workspace import SourceWorkspace
 ERROR, WARN = dg.AssetCheckSeverity.ERROR, dg.AssetCheckSeverity.WARN
 EXAMPLES: Final = 5
 
-_UPDATED: Final = dg.AutomationCondition.any_deps_updated()
-FOLLOWS: Final = (
-    _UPDATED.since(dg.AutomationCondition.newly_requested() & ~_UPDATED)
-    & ~dg.AutomationCondition.any_deps_in_progress()
-    & ~dg.AutomationCondition.in_progress()
-)
-"""Run a check each time its asset or another input changed.
-
-Like `eager()`, but a check looks at all partitions, so it differs in two things: a set that never could be made does
-not silence it, and a set finished just after the check ran, seen in the same tick, makes it run again.
-"""
-
 
 def offenders(
     found: pl.DataFrame, *, severity: dg.AssetCheckSeverity, what: str, fix: str, checked: int

@@ -21,7 +21,7 @@ from hand100m_assets.dataset.verify import (
     pair_faults,
     shard_faults,
 )
-from hand100m_assets.defs.checks.results import ERROR, FOLLOWS, WARN, nothing_yet, offenders
+from hand100m_assets.defs.checks.results import ERROR, WARN, nothing_yet, offenders
 from hand100m_assets.defs.failures import fails_clearly
 from hand100m_assets.defs.resources import Workspace
 from hand100m_assets.layout import Source
@@ -67,7 +67,7 @@ def build_training_checks(source: Source) -> list[dg.AssetChecksDefinition]:
 def _check(
     source: Source, *, name: str, why: str, faults_of: FaultsOf, what: str, fix: str
 ) -> dg.AssetChecksDefinition:
-    @dg.asset_check(asset=[source.name, "training_set"], name=name, description=why, automation_condition=FOLLOWS)
+    @dg.asset_check(asset=[source.name, "training_set"], name=name, description=why)
     @fails_clearly
     def check(workspace: Workspace) -> dg.AssetCheckResult:
         place = workspace.source(source)
@@ -84,7 +84,6 @@ def _counts_check(source: Source) -> dg.AssetChecksDefinition:
     @dg.asset_check(
         asset=[source.name, "training_set"],
         description="A hand that is neither a sample nor left out with a reason was lost.",
-        automation_condition=FOLLOWS,
     )
     @fails_clearly
     def training_counts_add_up(workspace: Workspace) -> dg.AssetCheckResult:
@@ -114,7 +113,6 @@ def _left_out_check(source: Source) -> dg.AssetChecksDefinition:
     @dg.asset_check(
         asset=[source.name, "training_set"],
         description="A hand leaves with its positive, so that a few lost crops may empty a whole set.",
-        automation_condition=FOLLOWS,
     )
     @fails_clearly
     def training_hands_are_samples(workspace: Workspace) -> dg.AssetCheckResult:
@@ -140,7 +138,6 @@ def _pixel_check(source: Source) -> dg.AssetChecksDefinition:
     @dg.asset_check(
         asset=[source.name, "training_set"],
         description="A crop of another frame, or of an older one, teaches wrong labels unseen.",
-        automation_condition=FOLLOWS,
     )
     @fails_clearly
     def training_pixels_are_those_of_the_frames(workspace: Workspace) -> dg.AssetCheckResult:

@@ -1,0 +1,107 @@
+"""What Dagster has recorded of assets: data versions, and of what each was made.
+
+Versions are of content (`provenance.version_of`), so something made again with the same result is no change.
+"""
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Final
+
+import dagster as dg
+from dagster._core.definitions.data_version import (
+    DATA_VERSION_TAG,
+    DEFAULT_DATA_VERSION,
+    get_input_data_version_tag,
+)
+
+_CACHE_LIMIT: Final = 20_000
+
+
+_ABSENT: Final = (DEFAULT_DATA_VERSION.value, sha256(b"").hexdigest())
+"""How Dagster writes down an input that was never made, and one of which this partition was not."""
+
+
+@dataclass(frozen=True)
+class Record:
+    """The latest materialization of one asset, or of one partition of it."""
+
+    storage_id: int
+    run_id: str
+    at_s: float
+    tags: Mapping[str, str]
+
+    @property
+    def version(self) -> str:
+        """Data version."""
+        return self.tags.get(DATA_VERSION_TAG, "")
+
+    def made_of(self, key: dg.AssetKey) -> str | None:
+        """What the input's version was, as `as_input` gives it; None when it was not there."""
+        version = self.tags.get(get_input_data_version_tag(key))
+        return None if version in _ABSENT else version
+
+    def shows(self, key: dg.AssetKey, version: str | None) -> bool:
+        """Whether it was made beside this version of what is no input in Dagster's eyes: another source's tables."""
+        return self.tags.get(_beside_name(key)) == beside_tag(key, version).get(_beside_name(key))
+
+
+def beside_tag(key: dg.AssetKey, version: str | None) -> dict[str, str]:
+    """A tag that says so; Dagster takes at most 63 characters."""
+    return {} if version is None else {_beside_name(key): version[:32]}
+
+
+def _beside_name(key: dg.AssetKey) -> str:
+    return f"hand100m/beside_{'_'.join(key.path)}"
+
+
+def as_input(record: Record, *, partitioned: bool) -> str:
+    """Version of an input as Dagster writes it down: of partitions, a digest over those that were read."""
+    return sha256(record.version.encode()).hexdigest() if partitioned else record.version
+
+
+Records = Mapping[tuple[dg.AssetKey, str | None], Record]
+
+_cache: dict[tuple[str, int], Record] = {}
+
+
+def latest_records(
+    instance: dg.DagsterInstance, keys: Iterable[dg.AssetKey], partitions: Collection[str], *, whole: Collection[str]
+) -> Records:
+    """The latest record of each asset, by partition.
+
+    Args:
+        instance: Where they are recorded.
+        keys: The assets.
+        partitions: Partitions looked for.
+        whole: Short names of the assets that have no partitions; None stands for theirs.
+    """
+    found: dict[tuple[dg.AssetKey, str | None], Record] = {}
+    for key in keys:
+        if key.path[-1] in whole:
+            for last in instance.fetch_materializations(key, limit=1).records:
+                found[key, None] = _as_record(last)
+            continue
+        latest = instance.get_latest_storage_id_by_partition(key, dg.DagsterEventType.ASSET_MATERIALIZATION)
+        wanted = {partition: number for partition, number in latest.items() if partition in partitions}
+        records = _read(instance, key, wanted.values())
+        found |= {(key, partition): records[number] for partition, number in wanted.items() if number in records}
+    return found
+
+
+def _read(instance: dg.DagsterInstance, key: dg.AssetKey, numbers: Collection[int]) -> dict[int, Record]:
+    """Records never change, and an event holds pictures of tens of kilobytes: each is read once by a process."""
+    database = str(instance.run_storage.get_run_storage_id())  # type: ignore[attr-defined]
+    if len(_cache) > _CACHE_LIMIT:
+        _cache.clear()
+    unread = [number for number in numbers if (database, number) not in _cache]
+    if unread:
+        chosen = dg.AssetRecordsFilter(key, storage_ids=unread)
+        for each in instance.fetch_materializations(chosen, limit=len(unread)).records:
+            _cache[database, each.storage_id] = _as_record(each)
+    return {number: _cache[database, number] for number in numbers if (database, number) in _cache}
+
+
+def _as_record(event: dg.EventLogRecord) -> Record:
+    made = event.asset_materialization
+    return Record(event.storage_id, event.run_id, event.timestamp, dict(made.tags or {}) if made else {})
