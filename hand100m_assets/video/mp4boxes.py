@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, Final, NamedTuple
 
+from hand100m_assets.video.fragmentchain import FragmentChain, last_fragment_listed
 from hand100m_assets.video.mp4fragments import is_whole_fragment
 
 _FIRST_BOXES: Final = {"ftyp", "moov", "mdat", "free", "skip", "wide", "styp", "sidx", "uuid"}
@@ -32,7 +33,9 @@ class Mp4Outline:
         kinds: Kinds of the outermost boxes, each once, in order of appearance.
         is_fragmented: Frames are indexed piece by piece, so that no header knows their number.
         missing_bytes: What was cut off, or in a fragmented file lies behind a hole; 0 when nothing lacks.
-        broken_from: Where a fragmented file holds what is no box; None when there is no such place.
+        broken_from: Where a fragmented file holds what is no box, or a piece that does not follow the one before; None
+            when there is no such place.
+        is_gap: It is a piece that does not follow the one before.
         promised_s: Length that the header of a fragmented file gives to the whole of it; None when it does not.
         has_promised_end: Whether a file that ends early can be told from a whole one.
     """
@@ -44,6 +47,7 @@ class Mp4Outline:
     broken_from: int | None = None
     promised_s: float | None = None
     has_promised_end: bool = False
+    is_gap: bool = False
 
     @property
     def has_index(self) -> bool:
@@ -53,6 +57,10 @@ class Mp4Outline:
     @property
     def fault(self) -> str | None:
         """In what way the file is not whole, None when nothing shows it."""
+        if self.is_gap:
+            return (
+                f"the piece that begins at byte {self.broken_from:,} does not follow the one before: pieces are missing"
+            )
         if self.broken_from is not None:
             return f"what begins at byte {self.broken_from:,} is no part of a video: the download has a hole"
         if self.missing_bytes:
@@ -62,6 +70,7 @@ class Mp4Outline:
 
 class _Box(NamedTuple):
     kind: str
+    start: int
     body: int
     end: int
 
@@ -78,6 +87,20 @@ class _Findings:
     segment_lists: int = 0
     is_fragmented: bool = False
     promised_s: float | None = None
+    chain: FragmentChain = field(default_factory=FragmentChain)
+    is_gap: bool = False
+    last_fragment: int = -1
+
+    def follows(self, file: BinaryIO, box: _Box, size_bytes: int) -> bool:
+        """Whether a fragment is the next one, and the index of all of them lists no later one than was there."""
+        if box.kind == "moov":
+            self.chain.begin()
+        body = _body(file, box, _MAX_FRAGMENT_BYTES) if box.kind in ("moof", "mfra") and box.end <= size_bytes else b""
+        if body and len(body) < _MAX_FRAGMENT_BYTES:
+            is_next = self.chain.takes(body) if box.kind == "moof" else last_fragment_listed(body) <= self.last_fragment
+            self.is_gap = not is_next
+        self.last_fragment = box.start if box.kind == "moof" else self.last_fragment
+        return not self.is_gap
 
     def note(self, file: BinaryIO, box: _Box) -> None:
         self.kinds[box.kind] = None
@@ -122,6 +145,8 @@ def read_outline(path: Path) -> Mp4Outline:
         for box in _boxes(file, 0, size_bytes):
             if found.is_fragmented and not _is_sound(file, box, size_bytes):
                 break
+            if not found.follows(file, box, size_bytes):
+                break
             found.note(file, box)
         if found.is_at_its_end or _are_foreign_boxes(file, found.end, size_bytes):
             size_bytes = min(size_bytes, max(found.end, 0))  # what stands behind the end matters to nobody
@@ -134,9 +159,12 @@ def read_outline(path: Path) -> Mp4Outline:
         is_mp4=True,
         kinds=kinds,
         is_fragmented=True,
-        missing_bytes=max(found.end, found.promised_end, size_bytes) - min(found.end, size_bytes),
+        missing_bytes=0
+        if found.is_gap
+        else max(found.end, found.promised_end, size_bytes) - min(found.end, size_bytes),
         broken_from=found.end if found.end < size_bytes else None,
         promised_s=found.promised_s,
+        is_gap=found.is_gap,
         # Several lists are one before each segment: the last that is there says nothing of the next.
         has_promised_end=found.segment_lists == 1 or found.promised_s is not None or kinds[-1] == "mfra",
     )
@@ -176,7 +204,7 @@ def _boxes(file: BinaryIO, start: int, end: int) -> Iterator[_Box]:
             length = end - start
         if start + length < body or not (kind.isascii() and kind.isprintable()):
             return
-        yield _Box(kind, body, start + length)
+        yield _Box(kind, start, body, start + length)
         start += length
 
 

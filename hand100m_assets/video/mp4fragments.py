@@ -30,6 +30,12 @@ def is_whole_fragment(body: bytes) -> bool:
     return any(kind == b"traf" for kind, _ in tracks)
 
 
+def boxes_of_fragment(body: bytes) -> list[tuple[bytes, bytes, list[tuple[bytes, bytes]]]]:
+    """Kind, body and, of a track's part, inner boxes of every box in a whole `moof`."""
+    boxes = _children(body, _FRAGMENT_BOXES) or []
+    return [(kind, box, (_children(box, _TRACK_BOXES) or []) if kind == b"traf" else []) for kind, box in boxes]
+
+
 def _children(body: bytes, known: frozenset[bytes]) -> list[tuple[bytes, bytes]] | None:
     """Kind and body of every box; None when they are not all known or do not fill the place."""
     found, start = [], 0
