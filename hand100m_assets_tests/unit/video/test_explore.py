@@ -12,7 +12,6 @@ from hand100m_assets.video.decode import pick_frames
 from hand100m_assets_tests.explore import __main__ as command
 from hand100m_assets_tests.explore import compare, damage, pool, table
 from hand100m_assets_tests.explore.catalogue import DAMAGE_KINDS, STREAM_KINDS, Task, run_task, tasks
-from hand100m_assets_tests.explore.knownfailing import KNOWN_FAILING
 
 SEED = 0
 FILES_PER_KIND = 2
@@ -25,18 +24,14 @@ def alarms(task: Task) -> dict[str, str]:
     return {what: words for what, words in found.items() if what in worst}
 
 
-@pytest.mark.parametrize("kind", [name for name in STREAM_KINDS if name not in KNOWN_FAILING])
+@pytest.mark.parametrize("kind", STREAM_KINDS)
 def test_random_streams_of_each_kind_are_decoded_as_by_a_plain_decode_and_by_opencv(kind: str) -> None:
     assert {number: alarms(Task(SEED, kind, number)) for number in range(FILES_PER_KIND)} == {0: {}, 1: {}}
 
 
-@pytest.mark.parametrize("kind", [name for name in DAMAGE_KINDS if name not in KNOWN_FAILING])
+@pytest.mark.parametrize("kind", DAMAGE_KINDS)
 def test_nothing_is_lost_or_misnumbered_in_silence_by_each_kind_of_damage(kind: str) -> None:
     assert {number: alarms(Task(SEED, kind, number)) for number in range(FILES_PER_KIND)} == {0: {}, 1: {}}
-
-
-def test_what_is_known_to_fail_are_kinds_that_there_are() -> None:
-    assert KNOWN_FAILING.keys() <= STREAM_KINDS.keys() | DAMAGE_KINDS.keys()
 
 
 def test_there_are_kinds_enough_for_the_goal() -> None:
