@@ -27,6 +27,7 @@ MAX_FRAME_DIGITS: Final = 9
 """Leading zeros not counted. A billion frames are a year of video; the index is kept in 32 bits."""
 
 MAX_INT64: Final = 2**63 - 1
+_MAX_INT64_DIGITS: Final = 19
 MAX_WHOLE_FLOAT: Final = 2.0**53
 """From here on a float may stand for more than one integer."""
 
@@ -67,7 +68,10 @@ def _as_id_text(value: Any) -> str:  # noqa: ANN401 - raw JSON
     value = _without_fraction(value)
     if isinstance(value, bool) or not isinstance(value, (str, int)) or value == "":
         raise ValueError("not an id: a non-empty string or an integer is needed")
-    return str(value)
+    text = str(value)
+    if any("\ud800" <= character <= "\udfff" for character in text):
+        raise ValueError("half a character, which no text can hold")
+    return text
 
 
 def _as_hand_id(value: Any) -> int:  # noqa: ANN401 - raw JSON
@@ -75,8 +79,9 @@ def _as_hand_id(value: Any) -> int:  # noqa: ANN401 - raw JSON
     text = _as_id_text(value).strip()
     if not text.removeprefix("-").isdecimal() or not text.isascii():
         raise ValueError("not castable to an integer")
-    number = int(text) if len(text) <= 20 else MAX_INT64 + 1
-    if not 0 <= number <= MAX_INT64:
+    digits = text.removeprefix("-").lstrip("0") or "0"
+    number = int(digits) if len(digits) <= _MAX_INT64_DIGITS else MAX_INT64 + 1
+    if number > MAX_INT64 or (text.startswith("-") and number):
         raise ValueError("outside 0 to 2^63 - 1")
     return number
 

@@ -158,7 +158,13 @@ class Document:
 
     def _insist_on_json(self) -> None:
         try:
-            parse_record(self._value() or b"0")
+            raw = self._value()
+        except CutShortError:
+            if self.window.peek() == b'"':
+                raise
+            raw = self.window.data[self.window.pos :]  # a word or a number that is all there is
+        try:
+            parse_record(raw or b"0")
         except RecordTextError as error:
             raise StructureError(error.place, error.words) from error
 

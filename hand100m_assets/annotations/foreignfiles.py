@@ -44,9 +44,10 @@ _KINDS: Final[tuple[tuple[bytes, ForeignFile], ...]] = (
     (rb"Rar!", ForeignFile("a RAR archive", _UNPACK)),
     (rb"\x04\x22\x4d\x18", ForeignFile("lz4 data", _UNPACK)),
     (rb"\x1f\x9d", ForeignFile("data of the program compress", _UNPACK)),
+    (rb"\x78[\x01\x9c\xda]", ForeignFile("zlib data", _UNPACK)),
     (rb"\x1f\x8b|\x28\xb5\x2f\xfd", ForeignFile("packed data inside packed data", "Unpack it once.")),
     (
-        rb"version https://git-lfs\.github\.com/spec/",
+        rb"version https://(?:git-lfs|hawser)\.github\.com/spec/",
         ForeignFile("a Git LFS pointer, which stands for the file", "Run `git lfs pull` where it comes from."),
     ),
     (
@@ -64,7 +65,7 @@ _KINDS: Final[tuple[tuple[bytes, ForeignFile], ...]] = (
     (rb"\x80[\x02-\x05]", ForeignFile("a Python pickle", _OTHER)),
     (rb"SQLite format 3", ForeignFile("an SQLite database", _OTHER)),
     (rb"\x89PNG|\xff\xd8\xff|GIF8|RIFF....WEBP", ForeignFile("a picture", _OTHER)),
-    (rb"....ftyp|\x1a\x45\xdf\xa3|RIFF....AVI ", ForeignFile("a video", _OTHER)),
+    (rb"\0...ftyp|\x1a\x45\xdf\xa3|RIFF....AVI ", ForeignFile("a video", _OTHER)),
     # Before UTF-16, whose mark begins that of UTF-32 LE.
     (rb"\xff\xfe\0\0|\0\0\xfe\xff|[\s{\[]\0\0\0|\0\0\0[\s{\[]", ForeignFile("UTF-32 text", _UTF8.format("UTF-32"))),
     (rb"\xff\xfe|[\s{\[]\0", ForeignFile("UTF-16 text", _UTF8.format("UTF-16LE"))),

@@ -18,6 +18,9 @@ _MAGIC_BYTES: Final = 4
 _INPUT_BYTES: Final = 4096
 """Small, as unpacking returns all that its input holds: 4 KB can hold 128 MB of one repeated byte."""
 
+_MAX_ZSTD_WINDOW_BYTES: Final = 1 << 31
+"""The largest that `zstd --long` packs with. Only what is used of it takes memory."""
+
 
 class _Unpacker(Protocol):
     """One gzip member or one zstd frame on its way."""
@@ -72,7 +75,7 @@ _PACKINGS: Final = (
     _Packing(
         "zstd",
         re.compile(rb"\x28\xb5\x2f\xfd|[\x50-\x5f]\x2a\x4d\x18", re.DOTALL),
-        lambda: zstandard.ZstdDecompressor().decompressobj(),
+        lambda: zstandard.ZstdDecompressor(max_window_size=_MAX_ZSTD_WINDOW_BYTES).decompressobj(),
     ),
 )
 
@@ -89,10 +92,17 @@ def read_chunks(path: Path, chunk_bytes: int) -> Iterator[bytes]:
     """Yield the unpacked bytes, a byte order mark included, in pieces of about `chunk_bytes`.
 
     Raises:
-        AnnotationFileError: There is no such file, or it may not be read.
+        AnnotationFileError: There is no such file, it is none, or it may not be read.
         BrokenArchiveError: The packed data ends or breaks here; everything before it was yielded.
         RetryableError: The disk or the share fails.
     """
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        # Opening a pipe waits for whoever writes into it, for ever if need be.
+        words, fix = (
+            "is a pipe or a device, which cannot be read twice",
+            "Write what it gives to a file, and name that.",
+        )
+        raise AnnotationFileError(words, where=path, fix=fix)
     parts: list[bytes] = []
     size, broken = 0, None
     try:

@@ -79,6 +79,9 @@ HAND_KINDS: Final[dict[str, Callable[[Raw], bytes]]] = {
     **_IN_ANY_RECORD,
     **{f"without {field}": _without(field) for field in ("hand_id", "boxes", "keypoint_25d", "left_right", "distance")},
     **{f"hand_id {value!r}": _changed(hand_id=value) for value in (None, True, "x", "", 7, 7.0, 7.5, " 7 ", 2**70, -1)},
+    **{
+        f"half a character in {field}": _changed(**{field: "\ud800"}) for field in ("hand_id", "image_id", "left_right")
+    },
     **{f"image_id {value!r}": _changed(image_id=value) for value in (None, [], 7.0, 0.5, "a:b", 2**70)},
     **{f"boxes {value!r}": _changed(boxes=value) for value in (None, "", "[1,2,3]", "[1,2,NaN,4]", [1, 2, 3, 4], [1])},
     **{f"keypoints {value!r}"[:30]: _changed(keypoint_25d=value) for value in (None, "0", {}, [0.5], 0)},
@@ -99,6 +102,10 @@ IMAGE_KINDS: Final[dict[str, Callable[[Raw], bytes]]] = {
     **{f"without {field}": _without(field) for field in ("id", "file_name")},
     **{f"id {value!r}": _changed(id=value) for value in (None, True, "", "a:b", 7.0, 7.5, 2**70)},
     **{f"file_name {value!r}": _changed(file_name=value) for value in (None, 7, "", "a/b.jpg", "a/v/frame_٠٠٠٠٣٠.jpg")},
+    **{
+        f"half a character in {field}": _changed(**{field: "\udfff/v/frame_000030.jpg"})
+        for field in ("id", "file_name")
+    },
     "file_name with ten digits": _changed(file_name="a/v/frame_0000000030.jpg"),
     **{f"width {value!r}": _changed(width=value) for value in (None, 1440, 1440.0, 1440.5, "1440", 0, float("nan"))},
 }

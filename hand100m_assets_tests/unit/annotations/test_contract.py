@@ -119,6 +119,14 @@ def test_ids_written_as_floats_are_the_integers_that_they_equal() -> None:
     assert HandRecord.model_validate(hand(1, hand_id=2.0**53 - 1)).hand_id == 2**53 - 1
 
 
+@pytest.mark.parametrize("zeros", [0, 1, 12, 19, 40])
+def test_leading_zeros_make_no_hand_id_too_large(zeros: int) -> None:
+    assert HandRecord.model_validate(hand(1, hand_id="0" * zeros + "7")).hand_id == 7
+    assert HandRecord.model_validate(hand(1, hand_id="0" * zeros + str(2**63 - 1))).hand_id == 2**63 - 1
+    with pytest.raises(ValidationError, match="outside 0 to"):
+        HandRecord.model_validate(hand(1, hand_id="0" * zeros + str(2**63)))
+
+
 @pytest.mark.parametrize("written", ["left", "LEFT", " Left", "Left\n", "lEfT "])
 def test_another_spelling_of_a_side_is_taken_and_told(written: str) -> None:
     notes: list[Note] = []

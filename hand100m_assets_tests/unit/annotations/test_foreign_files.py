@@ -11,6 +11,7 @@ import pickle
 import sqlite3
 import tarfile
 import zipfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -66,6 +67,11 @@ FILES: dict[str, tuple[bytes, str, str]] = {
         "a Git LFS pointer",
         "git lfs pull",
     ),
+    "lfs, old": (
+        b"version https://hawser.github.com/spec/v1\noid sha256:4d\nsize 83\n",
+        "a Git LFS pointer",
+        "git lfs pull",
+    ),
     "annex": (b"../../.git/annex/objects/3q/Zv/MD5E-s83.json/MD5E-s83.json\n", "git-annex pointer", "git annex get"),
     "annex short": (b"/annex/objects/MD5E-s83--4d.json\n", "git-annex pointer", "git annex get"),
     "page": (b"<!DOCTYPE html>\n<html><head><title>Sign in</title></head></html>", 'a web page ("Sign in")', "browser"),
@@ -86,6 +92,10 @@ FILES: dict[str, tuple[bytes, str, str]] = {
     "rar": (b"Rar!\x1a\x07\x01\0", "a RAR archive", "Unpack"),
     "lz4": (b"\x04\x22\x4d\x18\x64\x40\xa7", "lz4 data", "Unpack"),
     "compress": (b"\x1f\x9d\x90{\x44", "program compress", "Unpack"),
+    "zlib": (zlib.compress(TEXT.encode()), "zlib data", "Unpack"),
+    "null": (b"null", "its top level is null", "annotation file"),
+    "a word": (b"false\n", "its top level is a boolean", "annotation file"),
+    "a number": (b"42", "its top level is a number", "annotation file"),
     "gzip twice": (gzip.compress(gzip.compress(TEXT.encode())), "packed data inside packed data", "once"),
     "gzip in zstd": (zstandard.compress(gzip.compress(TEXT.encode())), "packed data inside packed data", "once"),
     "tar": (tar_archive(tarfile.USTAR_FORMAT), "a tar archive", "Unpack"),
@@ -148,6 +158,6 @@ def test_another_kind_of_file_is_called_by_its_name_with_what_to_do(
 
 
 @pytest.mark.parametrize("lead", ["", " ", "\n", "\r\n\t ", " " * 2000])
-@pytest.mark.parametrize("text", ["{", '{"images": [', '{"a": "<html>"', "[", '"PK', '{ "ustar": 1'])
+@pytest.mark.parametrize("text", ["{", '{"images": [', '{"a": "<html>"', "[", '"PK', '{ "ustar": 1', '{"ftyp": 1'])
 def test_what_begins_as_json_is_left_to_the_reader_of_json(lead: str, text: str) -> None:
     assert foreign_file((lead + text).encode()[:1024]) is None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -383,6 +384,24 @@ def test_skippable_zstd_frames_may_stand_anywhere(tmp_path: Path, magic: int) ->
         path.write_bytes(skip + skip + zstd_in_blocks(text[:half]) + skip + zstd_in_blocks(text[half:]) + skip)
         found, reader = read(path)
         assert (found, reader.faults) == (sound_set(40), [])
+
+
+def test_a_pipe_is_named_and_not_waited_for(tmp_path: Path) -> None:
+    path = tmp_path / "set.json"
+    os.mkfifo(path)
+    with pytest.raises(AnnotationFileError, match="is a pipe or a device") as caught:
+        read(path)
+    assert "to a file" in str(caught.value.fix)
+
+
+@pytest.mark.parametrize("window_log", [27, 28, 31])
+def test_zstd_of_a_long_window_is_read(tmp_path: Path, window_log: int) -> None:
+    how = zstandard.ZstdCompressionParameters(window_log=window_log, enable_ldm=True)
+    packer = zstandard.ZstdCompressor(compression_params=how).compressobj()  # of unknown length, as from a pipe
+    path = tmp_path / "set.json.zst"
+    path.write_bytes(packer.compress(json.dumps(sound_set(40)).encode()) + packer.flush())
+    found, reader = read(path)
+    assert (found, reader.faults) == (sound_set(40), [])
 
 
 @pytest.mark.parametrize("name", ["set.json", "set.json.gz", "set.json.zst"])
