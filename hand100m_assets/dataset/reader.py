@@ -98,7 +98,10 @@ def sample_dtype(video_id_bytes: int) -> np.dtype[Any]:
 def decode(data: bytes | npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8] | None:
     """The picture, BGR; None where these bytes are none."""
     array = np.frombuffer(data, dtype=np.uint8) if isinstance(data, bytes) else data
-    image = cv2.imdecode(array, cv2.IMREAD_COLOR) if array.size else None
+    try:
+        image = cv2.imdecode(array, cv2.IMREAD_COLOR) if array.size else None
+    except cv2.error:  # the header states a size that OpenCV never reads
+        image = None
     return None if image is None else np.asarray(image, dtype=np.uint8)
 
 

@@ -29,6 +29,9 @@ _FRAME_STARTS: Final = range(0xC0, 0xC3)
 _OTHER_SEGMENTS: Final = frozenset({0xC4, 0xDB, 0xDD, 0xFE, *range(0xE0, 0xF0)})
 """What may stand before: tables, restart interval, comment, application data. Source: ITU T.81, table B.1."""
 
+_MOST_PIXELS: Final = 1 << 30
+"""More OpenCV does not read. Source: its variable OPENCV_IO_MAX_IMAGE_PIXELS."""
+
 NOT_ON_DISK: Final = "image not on disk"
 
 _THUMBNAIL_SIDES_PX: Final = (2240, 1960, 1680, 1440, 1280, 1120, 960, 840, 720, 600, 480, 360, 240, 120, 60)
@@ -68,7 +71,10 @@ def read_image(path: Path) -> ImageBgr | str:
         return f"image cannot be read: {error.strerror}"
     if data[:2].tobytes() == _JPEG_START and _is_cut_short(data.tobytes()):
         return "image file is cut short"
-    image = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
+    try:
+        image = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
+    except cv2.error:  # the header states a size that OpenCV never reads
+        image = None
     return "image file is damaged or empty" if image is None else np.asarray(image, dtype=np.uint8)
 
 
@@ -112,7 +118,7 @@ def _size_in_head_px(head: bytes) -> tuple[int, int] | None:
                 int.from_bytes(head[place + 7 : place + 9], "big"),
                 int.from_bytes(head[place + 5 : place + 7], "big"),
             )
-            return size_px if all(size_px) else None
+            return size_px if 0 < size_px[0] * size_px[1] <= _MOST_PIXELS else None
         if kind == _EXIF or kind not in _OTHER_SEGMENTS:
             return None
         place += 2 + int.from_bytes(head[place + 2 : place + 4], "big")

@@ -251,7 +251,10 @@ class _Comparison:
         jpeg = self._jpeg(index)
         if not jpeg:
             return None
-        here = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
+        try:
+            here = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
+        except cv2.error:  # the header states a size that OpenCV never reads
+            return None
         there = cv2.imdecode(np.frombuffer(encoded, np.uint8), cv2.IMREAD_COLOR)
         if here is None or there is None or here.shape != there.shape:
             return None

@@ -17,6 +17,7 @@ from hand100m_assets.annotations.export import Exported, export_json
 from hand100m_assets.annotations.frame_files import FrameFiles
 from hand100m_assets.annotations.ingest import ingest_file
 from hand100m_assets.dataset.build import build_training_set
+from hand100m_assets.dataset.reader import decode
 from hand100m_assets.render.jpeg import image_size_px, read_image
 from hand100m_assets_tests.original_reader import OriginalLoader, read_coco
 from hand100m_assets_tests.unit.annotations.records import hand, image, write
@@ -199,6 +200,17 @@ def test_the_two_ends_of_a_file_tell_what_decoding_it_tells(tmp_path: Path, kind
     decoded = read_image(path)
     assert image_size_px(path) == (decoded if isinstance(decoded, str) else decoded.shape[1::-1])
     assert (kind == "exif turned") == (image_size_px(path) == (60, 90))
+
+
+@pytest.mark.parametrize("sides_px", [(0, 90), (0xFFDC, 0xFFDC), (0x8000, 0x8001)])
+def test_a_frame_whose_header_states_an_impossible_size_is_damaged(tmp_path: Path, sides_px: tuple[int, int]) -> None:
+    data = bytearray(cv2.imencode(".jpg", np.zeros((60, 90, 3), np.uint8))[1].tobytes())
+    place = data.index(b"\xff\xc0") + 5
+    data[place : place + 4] = sides_px[0].to_bytes(2, "big") + sides_px[1].to_bytes(2, "big")
+    path = tmp_path / "frame_000000.jpg"
+    path.write_bytes(data)
+    assert image_size_px(path) == read_image(path) == "image file is damaged or empty"
+    assert decode(bytes(data)) is None
 
 
 def test_every_way_of_cutting_a_frame_short_gives_the_verdict_of_decoding_it(tmp_path: Path) -> None:

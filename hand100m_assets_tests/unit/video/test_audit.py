@@ -119,16 +119,23 @@ def test_one_swapped_jpeg_is_caught_and_no_other(clip, tmp_path: Path) -> None:
     assert "another picture" in difference.reason
 
 
+def of_impossible_size(jpeg: bytes) -> bytes:
+    """The same with a size in its header that OpenCV refuses to read."""
+    place = jpeg.index(b"\xff\xc0") + 5
+    return jpeg[:place] + b"\xff\xdc\xff\xdc" + jpeg[place + 4 :]
+
+
 @pytest.mark.parametrize(
     ("harm", "words"),
     [
         (lambda path: path.unlink(), "gone"),
         (lambda path: path.write_bytes(path.read_bytes()[:9] + b"nonsense"), "broken"),
         (lambda path: path.write_bytes(b""), "broken"),
+        (lambda path: path.write_bytes(of_impossible_size(path.read_bytes())), "broken"),
         (lambda path: cv2.imwrite(str(path), cv2.resize(cv2.imread(str(path)), (160, 120))), "another size"),
         (lambda path: cv2.imwrite(str(path), cv2.imread(str(path))), "not as it was made"),
     ],
-    ids=["gone", "broken", "empty", "size", "encoded again"],
+    ids=["gone", "broken", "empty", "impossible size", "size", "encoded again"],
 )
 def test_a_jpeg_that_was_tampered_with_is_caught(clip, tmp_path: Path, harm, words: str) -> None:
     extract(clip("defaults"), tmp_path, StrideSelection(30))
