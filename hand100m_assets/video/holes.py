@@ -21,10 +21,18 @@ from hand100m_assets.video.bitstream import (
     units_hold_hole,
 )
 from hand100m_assets.video.keyframes import av1_holds_hole, vp9_holds_hole
+from hand100m_assets.video.mjpegscan import mjpeg_holds_hole
 
 if TYPE_CHECKING:
     _Packet: TypeAlias = "av.packet.Packet[av.video.stream.VideoStream]"
 
+_WITHOUT_UNITS: Final[dict[str, Callable[[Data], bool]]] = {
+    "vp9": vp9_holds_hole,
+    "libvpx-vp9": vp9_holds_hole,
+    "av1": av1_holds_hole,
+    "libdav1d": av1_holds_hole,
+    "mjpeg": mjpeg_holds_hole,
+}
 _SOME_ZEROS: Final = bytes(8)
 """Less at the end of a packet is nothing."""
 
@@ -91,12 +99,8 @@ class TailWatch:
 
 def _search(codec: str, length_bytes: int | None) -> Callable[[Data], bool] | None:
     """What looks through one packet of this codec; None where nothing is known of it."""
-    if codec in ("vp9", "libvpx-vp9"):
-        return vp9_holds_hole
-    if codec in ("av1", "libdav1d"):
-        return av1_holds_hole
     if codec not in ("h264", "hevc"):
-        return None
+        return _WITHOUT_UNITS.get(codec)
     if length_bytes is None:
         return byte_stream_holds_hole
     if codec == "h264":

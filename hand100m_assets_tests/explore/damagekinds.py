@@ -13,10 +13,11 @@ BASES: dict[str, list[Maker]] = {
     "hevc": [*(plain("hevc", s) for s in (".mp4", ".mkv", ".ts")), fragmented("hevc")],
     "vp9": [*(plain("vp9", s) for s in (".mp4", ".webm")), fragmented("vp9")],
     "av1": [*(plain("av1", s) for s in (".mp4", ".mkv")), fragmented("av1")],
-    "avi": [plain("h264", ".avi"), plain("mjpeg", ".avi"), plain("mpeg4", ".avi")],
+    "avi": [plain("h264", ".avi"), plain("mjpeg", ".avi", huffman="default"), plain("mpeg4", ".avi")],
     "ts": [plain("h264", ".ts"), plain("hevc", ".ts"), plain("mpeg2", ".ts")],
     "fragments": [fragmented(codec) for codec in ("h264", "hevc", "vp9", "av1")],
 }
+"""Of Motion JPEG only what has the standard's tables: with an encoder's own, zeros may be a flat picture."""
 WITHOUT_TIMES = frozenset({".avi", ".mpg"})
 """Containers that say nothing of when a frame is shown, so that a frame is known by its picture alone."""
 

@@ -94,9 +94,9 @@ def mpeg(rng: random.Random) -> dict[str, str]:
     return {"g": str(rng.choice([1, 8, 15])), "bf": str(rng.choice([0, 1, 2])), "q": "4"}
 
 
-def mjpeg(rng: random.Random) -> dict[str, str]:
+def mjpeg(rng: random.Random, **fixed: str) -> dict[str, str]:
     """Settings of MJPEG."""
-    return {"qmin": "3", "qmax": str(rng.choice([4, 12])), "huffman": rng.choice(["default", "optimal"])}
+    return {"qmin": "3", "qmax": str(rng.choice([4, 12])), "huffman": rng.choice(["default", "optimal"]), **fixed}
 
 
 OF_CODEC = {
