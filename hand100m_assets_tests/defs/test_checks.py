@@ -381,6 +381,8 @@ FAULTS: dict[str, tuple[list[dict], list[dict]]] = {
     "frame_off_stride": (sound_hands(), changed(sound_images(), 0, **image(ONE, 33, 1))),
     "frame_beyond_end": (sound_hands(), changed(sound_images(), 0, **image(ONE, 100, 1))),
     "image_size_differs": (sound_hands(), changed(sound_images(), 0, width=640, height=480)),
+    "handedness_respelled": (changed(sound_hands(), 0, left_right=" right"), sound_images()),
+    "value_left_out": (sound_hands(), changed(sound_images(), 0, width="wide")),
 }
 
 
@@ -440,8 +442,25 @@ def test_other_totals_than_published_are_an_error(sound: TinyWorkspace) -> None:
     assert "| hands | 5 | 4 |" in result.metadata[f"{SET}: examples"]
 
 
+def test_zero_bytes_behind_a_whole_file_are_a_warning(sound: TinyWorkspace) -> None:
+    path = sound.add_annotations(sound_hands(), sound_images())
+    path.write_bytes(path.read_bytes() + bytes(16))
+    ingest_file(path, sound.place.output.annotation_dir(SET))
+    result = evaluate(sound, "file_odd")
+    assert (result.passed, result.severity, result.metadata[f"{SET}: at fault"]) == (False, WARN, 1)
+    assert evaluate(sound, "file_incomplete").passed
+
+
+def test_hands_in_another_order_than_in_the_file_are_an_error(sound: TinyWorkspace) -> None:
+    path = sound.place.output.annotation_dir(SET) / "hands.parquet"
+    pl.read_parquet(path).sort("row_index", descending=True).write_parquet(path)
+    result = evaluate(sound, "rows_out_of_order")
+    assert (result.passed, result.severity, result.metadata[f"{SET}: at fault"]) == (False, ERROR, 3)
+
+
 def test_every_rule_is_shown_to_fail_here() -> None:
-    assert FAULTS.keys() | {"file_incomplete", "key_repeated", "totals_differ"} == {rule.name for rule in RULES}
+    shown = {"file_incomplete", "file_odd", "key_repeated", "rows_out_of_order", "totals_differ"}
+    assert FAULTS.keys() | shown == {rule.name for rule in RULES}
 
 
 def test_one_bad_set_among_good_ones_is_named(sound: TinyWorkspace) -> None:
