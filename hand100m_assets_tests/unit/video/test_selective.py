@@ -200,16 +200,31 @@ def test_a_hole_in_the_packets_is_found_even_where_nothing_is_wanted(clip) -> No
     assert report.damaged_indices
 
 
-def test_a_hole_inside_one_packet_is_found_even_where_nothing_is_wanted(clip, tmp_path: Path) -> None:
+def with_zeros_in_packet_45(clip, folder: Path, *, before_its_end: int) -> Path:
     with av.open(str(clip("keyint30_no_b"))) as container:
         packet = list(container.demux(video=0))[45]
     data = bytearray(clip("keyint30_no_b").read_bytes())
     assert packet.pos is not None
-    data[packet.pos + packet.size - 40 : packet.pos + packet.size] = bytes(40)
-    (tmp_path / "hole.mp4").write_bytes(data)
-    _, report = pick_frames(tmp_path / "hole.mp4", StrideSelection(30))
+    end = packet.pos + packet.size - before_its_end
+    data[end - 40 : end] = bytes(40)
+    (folder / "hole.mp4").write_bytes(data)
+    return folder / "hole.mp4"
+
+
+def test_a_hole_inside_one_packet_is_found_even_where_nothing_is_wanted(clip, tmp_path: Path) -> None:
+    _, report = pick_frames(with_zeros_in_packet_45(clip, tmp_path, before_its_end=40), StrideSelection(30))
     assert (report.mode, report.why_full) == ("full", "bytes that no coded picture holds (a hole in the file)")
     assert report.damaged_indices[0] == 45
+
+
+def test_zeros_at_a_packets_end_look_like_padding_until_the_packet_is_decoded(clip, tmp_path: Path) -> None:
+    path = with_zeros_in_packet_45(clip, tmp_path, before_its_end=0)
+    frames, report = pick_frames(path, StrideSelection(30))
+    whole, _ = pick_frames(clip("keyint30_no_b"), StrideSelection(30))
+    assert (report.mode, report.is_damaged) == ("selective", False)
+    assert [planes_of(frame) for frame in frames] == [planes_of(frame) for frame in whole]
+    for selection in (StrideSelection(1), StrideSelection(5), FrameSetSelection([45])):
+        assert pick_frames(path, selection)[1].damaged_indices[0] == 45
 
 
 def test_a_cut_mkv_is_decoded_fully_as_its_time_falls_short(tmp_path: Path) -> None:
