@@ -64,5 +64,5 @@ def _owner(mark: Path) -> tuple[str, dict[str, Any]] | None:
     try:
         said = json.loads(mark.read_bytes())
         return str(said["installation"]), dict(said["settings"])
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import blake2b
-from typing import Any
+from typing import Any, Final
 
 import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
@@ -22,6 +22,17 @@ from hand100m_assets.defs.resources import Workspace
 from hand100m_assets.defs.underway import unfinished_other_runs
 from hand100m_assets.layout import Source
 from hand100m_assets.settings import Settings
+
+_SETS_NAMED: Final = 8
+
+
+def read_concluded_checks(cursor: str | None) -> dict[str, str]:
+    """What the last look concluded; a cursor of another kind, as older versions left it, is as good as none."""
+    try:
+        said = json.loads(cursor or "{}")
+    except ValueError:
+        return {}
+    return {name: str(seen) for name, seen in said.items()} if isinstance(said, dict) else {}
 
 
 def build_renewal_sensor(
@@ -49,7 +60,7 @@ def build_renewal_sensor(
         requests = [each for each in answers if isinstance(each, dg.RunRequest)]
         concluded = context.cursor
         if not requests:
-            checks = DueChecks.of(context, place, records, json.loads(context.cursor or "{}"))
+            checks = DueChecks.of(context, place, records, read_concluded_checks(context.cursor))
             concluded = json.dumps(checks.concluded)
             if checks.keys:
                 answer = ask(
@@ -117,8 +128,8 @@ class _Asking:
         assets = [asset for asset in PICTURES if asset in wanted]
         return self._ask(
             pictures_job_name(self.source),
-            f"{' and '.join(assets)} of {', '.join(pictures)}",
-            "\n".join(state.fingerprint(found) + ",".join(found) for state, found in pictures.values()),
+            f"{' and '.join(assets)} of {_named(list(pictures))}",
+            "\n".join(f"{key}:{state.fingerprint(found)}:{found}" for key, (state, found) in pictures.items()),
             tags={RANGE_START_TAG: first, RANGE_END_TAG: last, ONLY_DUE_TAG: "yes"},
             asset_selection=asset_keys(self.source, *assets),
         )
@@ -127,3 +138,10 @@ class _Asking:
         version = blake2b(made_of.encode(), digest_size=8).hexdigest()
         answer = ask(self.instance, job, f"{what}:{version}", **request)
         return NotNow(f"{what}: {answer.reason}") if isinstance(answer, NotNow) else answer
+
+
+def _named(sets: Sequence[str]) -> str:
+    """PostgreSQL takes no tag above 2.7 kB, so many sets are counted."""
+    if len(sets) <= _SETS_NAMED:
+        return ", ".join(sets)
+    return f"{', '.join(sets[: _SETS_NAMED - 1])} and {len(sets) - _SETS_NAMED + 1} other sets"

@@ -32,8 +32,11 @@ from hand100m_assets.workspace import SourceWorkspace
 
 
 def read_pending(cursor: str | None) -> dict[str, FileStamp]:
-    """Files seen at the last tick and not yet known to be complete."""
-    return {key: FileStamp(*stamp) for key, stamp in json.loads(cursor or "{}").items()}
+    """Files seen at the last tick and not yet known to be complete; a cursor of another kind is as good as none."""
+    try:
+        return {key: FileStamp(*stamp) for key, stamp in json.loads(cursor or "{}").items()}
+    except (ValueError, TypeError, AttributeError):
+        return {}
 
 
 def write_pending(pending: Mapping[str, FileStamp]) -> str:
@@ -109,9 +112,12 @@ def _build_set_sensor(
         for name, reason in listing.refused.items():
             context.log.warning(f"{name}: {reason}")
         pending = _register_sets(context, place, {key: file.stamp for key, file in listing.files.items()})
+        # A file that came since it was listed, or whose set was deleted in the UI, is registered by a later look.
+        registered = set(known_keys(context.instance, annotation_set_partitions(source)))
         answers = {
             key: _ask_for_tables(context.instance, source, key, stamp, is_new=key not in pending)
             for key, stamp in place.outdated_sets().items()
+            if key in registered
         }
         requests = [answer for answer in answers.values() if isinstance(answer, dg.RunRequest)]
         waiting = [f"{key}: {answer.reason}" for key, answer in answers.items() if isinstance(answer, NotNow)]

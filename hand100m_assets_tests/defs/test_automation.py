@@ -248,6 +248,27 @@ def test_each_check_is_asked_for_once_after_its_asset_changed_all_in_one_run(dae
     assert set().union(*CHECKS_OF.values()) <= asked
 
 
+@pytest.mark.parametrize("cursor", ["0eJxNjkEKAjEMRa8ydO1ecCd6", "7", "[]"])
+def test_a_cursor_that_an_older_version_left_keeps_no_check_from_being_asked_for(daemon: Daemon, cursor: str) -> None:
+    daemon.everything_made(SET)
+    daemon.tiny.cursors[FOLLOW] = cursor
+    assert [request.job_name for request in daemon.tiny.tick(FOLLOW).run_requests] == ["100doh_checks"]
+
+
+def test_the_tags_of_a_run_for_very_many_sets_stay_short_and_tell_the_sets_apart(daemon: Daemon) -> None:
+    sets = [f"set{number:04}-of-a-long-family-name-100k" for number in range(20)]
+    register(daemon.tiny.instance, annotation_set_partitions(DOH), sets)
+    daemon.everything_made(*sets)
+    abouts = set()
+    for changed in (sets, [*sets[:-2], sets[-1]]):
+        for key in changed:
+            daemon.made("coverage", partition=key, version=f"of {len(changed)}")
+        (request,) = daemon.tiny.tick(FOLLOW).run_requests
+        assert max(len(value.encode()) for value in (*request.tags.values(), request.run_key)) < 500
+        abouts.add(request.run_key)
+    assert len(abouts) == 2
+
+
 @pytest.fixture
 def drawn(tiny: TinyWorkspace) -> TinyWorkspace:
     """Two sets and a video, and all that follows, made by real runs as the sensors asked for them."""

@@ -475,3 +475,23 @@ def test_a_spoilt_summary_of_one_set_does_not_keep_the_others_from_being_noticed
     tiny.add_annotations([], [], "Hand100M_100DOH_100k_v1-1.json")
     tiny.tick(SETS)
     assert "simhand-100k" in {request.partition_key for request in tiny.tick(SETS).run_requests}
+
+
+def test_a_set_that_failed_and_was_deleted_in_the_ui_is_registered_again_before_it_is_asked_for(
+    tiny: TinyWorkspace, shown: Clock
+) -> None:
+    tiny.add_annotations([], []).write_text("[")
+    tiny.tick(SETS)
+    assert not tiny.run(tiny.tick(SETS).run_requests[0]).success
+    tiny.instance.delete_dynamic_partition("100doh_annotation_sets", "simhand-50k")
+    shown.now_s += 11 * 60
+    assert not tiny.tick(SETS).run_requests, "the daemon refuses a partition that is not there"
+    assert [request.partition_key for request in tiny.tick(SETS).run_requests] == ["simhand-50k"]
+
+
+@pytest.mark.parametrize("cursor", ["12", "[1]", '{"simhand-50k": 3}', "0eJxNjkEKAjEM"])
+def test_a_cursor_of_another_kind_stops_no_look_at_annotation_files(tiny: TinyWorkspace, cursor: str) -> None:
+    tiny.add_annotations([], [])
+    tiny.cursors[SETS] = cursor
+    tiny.tick(SETS)
+    assert [request.partition_key for request in tiny.tick(SETS).run_requests] == ["simhand-50k"]

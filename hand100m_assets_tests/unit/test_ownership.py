@@ -48,7 +48,7 @@ def test_who_edits_his_own_settings_stays_the_owner(tmp_path: Path, monkeypatch:
     assert "80 there" in (other_owner(installed_in(tmp_path / "b", monkeypatch, jpeg_quality=95)) or "")
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", "not json"])
+@pytest.mark.parametrize("text", ["", "[]", "{}", "not json", "[" * 100_000])
 def test_a_mark_that_cannot_be_read_is_written_anew(text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     settings = installed_in(tmp_path / "a", monkeypatch)
     settings.output_root.mkdir()
