@@ -55,6 +55,8 @@ class AviChunks:
         self._at = 0
         self._is_after_odd = False
         self._promised_end = 0
+        self._needed_end = 0
+        """Where the last chunk ends that is no index: of an index nothing is needed."""
         self._list_end = 0
         self._loss_at: float = inf
         self._is_over = False
@@ -86,7 +88,7 @@ class AviChunks:
         self._stop()
         if is_another_there or self._loss_at < inf or self._at < min(self._promised_end or inf, self._size_bytes):
             return MISSING
-        return CUT if max(self._promised_end, self._at - 1) > self._size_bytes else None
+        return CUT if max(self._promised_end, self._needed_end) > self._size_bytes else None
 
     def look_ahead(self) -> None:
         """Find whole chunks that are gone: then a list ends before its length says, and the index tells where.
@@ -149,6 +151,8 @@ class AviChunks:
 
     def _go_past(self, chunk: _Chunk) -> None:
         """Some writers leave out the byte that makes an odd chunk even."""
+        if chunk.kind != b"idx1":
+            self._needed_end = chunk.at + HEADER_BYTES + chunk.size_bytes
         self._is_after_odd = chunk.size_bytes & 1 == 1
         self._at = chunk.at + HEADER_BYTES + chunk.size_bytes + self._is_after_odd
 

@@ -61,6 +61,10 @@ class Watch:
     def check(self, report: DecodeReport, time_s: float | None = None) -> None:
         """Look at the clock, at the header's figures, and at what has come out of the video so far.
 
+        Args:
+            report: Of the pass that is under way.
+            time_s: When the last frame is shown. Recorders may count from anywhere, so this is no length.
+
         Raises:
             TimeLimitError: The work has taken too long.
             VideoUnreadableError: The video is longer than is allowed.
@@ -70,6 +74,7 @@ class Watch:
         if report.video is not None:
             header = report.video
             self._check_length("its header claims", header.frame_count_from_header, header.duration_from_header_s)
+            time_s = None if time_s is None else time_s - (header.start_time_s or 0.0)
         self._check_length("it holds at least", report.packet_count + report.packet_count_skipped, time_s)
 
     def _check_length(self, claim: str, frames: int | None, duration_s: float | None) -> None:

@@ -37,7 +37,14 @@ MAX_PIXELS: Final = 8192 * 8192
 
 _ENDLESS: Final = frozenset({"mpegts", "mpeg", "h264", "hevc"})
 """Formats without a header for the whole file: ffmpeg derives the duration from what is there."""
+_COUNTED_FROM_ZERO: Final = frozenset({"matroska,webm"})
+"""Formats whose duration is the time at which the last track ends, however late the first one begins.
+
+FLV is none of them: counted so, a late file that was cut passed for whole.
+"""
 _AGAIN: Final = "Download it again."
+_READ: Final = "MP4, MOV, Matroska, WebM, AVI, FLV, Ogg, WMV, MPEG, transport streams"
+_REPACK: Final = "If it is a video, repack it (ffmpeg -i VIDEO -c copy NEW.mkv); if not, download it again."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,7 +67,8 @@ class VideoInfo:
         tracks_not_taken: A few words about each other picture track; None when there is none.
         frame_rate_fps: Average rate from the header, exact; None when it does not say.
         frame_count_from_header: Number of frames in the index; None unless the container is a plain mp4 or mov.
-        duration_from_header_s: Length of the video stream, or of the container where the stream gives none.
+        duration_from_header_s: Length of the video stream, or of the container where the stream gives none, from the
+            video stream's beginning on.
         start_time_s: When the video stream begins.
         has_audio: Whether there is a sound track.
         missing_bytes: How much the file lacks of what its boxes promise; 0 when whole or not an mp4.
@@ -242,6 +250,8 @@ def _unreadable(path: Path, error: Exception) -> VideoUnreadableError:
         what = outline.fault
     elif head.lstrip()[:1] == b"<" or (head.isascii() and b"\0" not in head):
         what = f"a text file, not a video; it begins with {head[:40].decode('ascii', 'replace')!r}"
+    elif isinstance(error, av.error.ArgumentError):  # what ffmpeg says of a format that the list leaves out
+        return VideoUnreadableError(f"not a video in a format that is read here ({_READ})", where=path, fix=_REPACK)
     else:
         what = f"not a video that can be opened ({getattr(error, 'strerror', None) or error})"
     return VideoUnreadableError(what, where=path, fix=_AGAIN)
@@ -279,4 +289,6 @@ def _duration_from_header_s(
     """
     own = _seconds(stream.duration, stream.time_base)
     found = own if own is not None else _seconds(container.duration, Fraction(1, av.time_base))
+    if found is not None and container.format.name in _COUNTED_FROM_ZERO:
+        found -= max(0.0, _seconds(stream.start_time, stream.time_base) or 0.0)
     return max(filter(None, (found, outline.promised_s)), default=None)

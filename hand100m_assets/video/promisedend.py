@@ -16,11 +16,6 @@ from hand100m_assets.video.probe import VideoInfo, open_video
 MAX_SHORTFALL_S: Final = 2.0
 """The last frame may be shown for so long."""
 
-_COUNTED_FROM_ZERO: Final = frozenset({"matroska,webm"})
-"""Formats whose duration is the time at which the last track ends, however late the first one begins.
-
-FLV is none of them: counted so, a late file that was cut passed for whole.
-"""
 _READ_BEFORE_END_S: Final = 10.0
 
 
@@ -32,8 +27,7 @@ def duration_shortfall(video: VideoInfo | None, end_s: float) -> str | None:
     """
     if video is None or video.duration_from_header_s is None:
         return None
-    begins_s = 0.0 if video.container in _COUNTED_FROM_ZERO else video.start_time_s or 0.0
-    promised_s = begins_s + video.duration_from_header_s
+    promised_s = (video.start_time_s or 0.0) + video.duration_from_header_s
     if promised_s - end_s <= MAX_SHORTFALL_S or promised_s - _last_end_s(video.path, promised_s) <= MAX_SHORTFALL_S:
         return None
     return f"the video ends at {end_s:.1f} s, its header promises {promised_s:.1f} s"

@@ -188,6 +188,14 @@ def test_a_frame_that_is_shown_after_the_allowed_time_is_refused(tmp_path: Path)
         extract(path, tmp_path / "out", Limits(max_video_hours=0.5))
 
 
+@pytest.mark.parametrize("suffix", [".mkv", ".mp4", ".ts", ".flv"])
+def test_a_short_video_whose_times_begin_late_is_not_too_long(tmp_path: Path, suffix: str) -> None:
+    """Recorders that never stop count from when they were switched on, or from 1970."""
+    plain = media.encode(tmp_path / "plain.mp4", frames=60, size="96x64", g=10)
+    path = media.copy_with(tmp_path / f"late{suffix}", plain, output_ts_offset=90_000)
+    assert len(extract(path, tmp_path / "out", Limits(max_video_hours=0.01)).frames) == 6
+
+
 # Too slow.
 
 

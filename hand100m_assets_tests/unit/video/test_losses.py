@@ -120,6 +120,15 @@ def test_an_avi_that_was_cut_is_said_to_be(avi: Path, avi_truth, tmp_path: Path,
         assert 0 < count < 60
 
 
+def test_an_avi_that_lacks_the_end_of_its_index_has_all_pictures(avi: Path, avi_truth, tmp_path: Path) -> None:
+    data = avi.read_bytes()
+    for cut_bytes in (1, 20, 16 * 60 + 4):
+        path = tmp_path / "cut.avi"
+        path.write_bytes(data[:-cut_bytes])
+        count, report = check_true(path, avi_truth)
+        assert (count, report.is_damaged) == (60, False)
+
+
 def test_only_an_avi_that_was_written_to_a_pipe_does_not_say_where_it_ends(avi: Path, tmp_path: Path) -> None:
     path = tmp_path / "pipe.avi"
     path.write_bytes(AviFile.read(avi.read_bytes()).written(has_sizes=False, spoil=avifiles.truncated(0)))

@@ -88,6 +88,24 @@ def test_what_is_no_video_is_refused_in_plain_words(clip, name: str, words: str)
     assert "ownload it again" in str(caught.value)
 
 
+def test_a_video_in_a_format_that_is_not_read_is_to_be_repacked(tmp_path: Path) -> None:
+    made = media.encode(tmp_path / "strange.nut", frames=3, size="96x64").rename(tmp_path / "strange.mp4")
+    with pytest.raises(VideoUnreadableError, match="not a video in a format that is read here") as caught:
+        probe_video(made)
+    assert "ffmpeg -i VIDEO -c copy NEW.mkv" in str(caught.value)
+    assert "Invalid argument" not in str(caught.value)
+
+
+@pytest.mark.parametrize("begin_s", [5, 90_000])
+def test_a_length_begins_with_the_pictures(tmp_path: Path, begin_s: int) -> None:
+    plain = media.encode(tmp_path / "plain.mp4", frames=60, size="96x64")
+    for suffix in (".mkv", ".mp4", ".flv"):
+        late = media.copy_with(tmp_path / f"late{suffix}", plain, output_ts_offset=begin_s)
+        info = probe_video(late)
+        assert info.duration_from_header_s == pytest.approx(2, abs=0.2)
+        assert info.start_time_s == pytest.approx(begin_s, abs=0.2)
+
+
 def test_an_absent_file_is_worth_another_try(tmp_path: Path) -> None:
     with pytest.raises(RetryableError, match="No such file"):
         probe_video(tmp_path / "absent.mp4")
