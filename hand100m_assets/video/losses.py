@@ -13,6 +13,7 @@ import av.packet
 import av.video.stream
 
 from hand100m_assets.video.avichunks import AviChunks
+from hand100m_assets.video.flvtags import flv_missing_bytes
 from hand100m_assets.video.transportpackets import Pace, Start, TransportPackets
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ WATCHED_FORMATS: Final = frozenset({"avi", "mpegts"})
 """Those of them in whose files it shows whether every packet is there, whatever the reader says."""
 
 
+_CUT_TAG: Final = "packets are missing: the file ends within a tag"
 _LAST_LEAP: Final = "packets may be missing: the timestamps of the last frames leap"
 
 
@@ -76,6 +78,17 @@ class AviWatch(_NoWatch):
     def loss_at_end(self) -> str | None:
         """As `LossWatch.loss_at_end`."""
         return self._chunks.loss_at_end()
+
+
+class FlvWatch(_NoWatch):
+    """FLV: the last tag is whole, or the file was cut, perhaps right before a picture that is shown earlier."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def loss_at_end(self) -> str | None:
+        """As `LossWatch.loss_at_end`."""
+        return _CUT_TAG if flv_missing_bytes(self._path) else None
 
 
 class TransportWatch(_NoWatch):
@@ -135,4 +148,6 @@ def loss_watch(path: Path, format_name: str, stream: av.video.stream.VideoStream
     """The watch that fits a container."""
     if format_name == "avi":
         return AviWatch(path, stream.index)
+    if format_name == "flv":
+        return FlvWatch(path)
     return TransportWatch(path, stream.id) if format_name == "mpegts" else _NoWatch()

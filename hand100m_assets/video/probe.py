@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -15,6 +16,7 @@ import av.video.stream
 from hand100m_assets.errors import RetryableError, VideoUnreadableError
 from hand100m_assets.video.avichunks import avi_promises_end
 from hand100m_assets.video.filekind import known_kind, not_a_file
+from hand100m_assets.video.flvtags import flv_missing_bytes
 from hand100m_assets.video.inbox import FileStamp
 from hand100m_assets.video.matroskasegment import segment_missing_bytes
 from hand100m_assets.video.mp4boxes import Mp4Outline, read_outline
@@ -130,6 +132,13 @@ def probe_video(path: Path) -> VideoInfo:
         return describe_video(path, stamp, container, stream, read_outline(path))
 
 
+_MISSING_BYTES: Final[Mapping[str, Callable[[Path], int | None]]] = {
+    "matroska,webm": segment_missing_bytes,
+    "flv": flv_missing_bytes,
+}
+"""How much a file of this format lacks at its end, besides mp4, whose outline says it."""
+
+
 def describe_video(
     path: Path,
     stamp: FileStamp,
@@ -142,7 +151,7 @@ def describe_video(
     rotation_deg = rotation_deg_of(container, stream)
     coded_size = (context.width, context.height)
     width_px, height_px = reversed(coded_size) if rotation_deg in (90, 270) else coded_size
-    segment_missing = segment_missing_bytes(path) if container.format.name == "matroska,webm" else None
+    ask_format = _MISSING_BYTES.get(container.format.name)
     return VideoInfo(
         path=path,
         size_bytes=stamp.size_bytes,
@@ -162,7 +171,7 @@ def describe_video(
         duration_from_header_s=_duration_from_header_s(container, stream, outline),
         start_time_s=_seconds(stream.start_time, stream.time_base),
         has_audio=bool(container.streams.audio),
-        missing_bytes=outline.missing_bytes or segment_missing or 0,
+        missing_bytes=outline.missing_bytes or (ask_format and ask_format(path)) or 0,
         has_promised_end=_has_promised_end(path, container.format.name, outline),
     )
 

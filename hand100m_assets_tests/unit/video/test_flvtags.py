@@ -1,0 +1,54 @@
+"""An FLV that was cut is told from a whole one, and none of its frames gets the number of another."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from hand100m_assets.video.decode import pick_frames
+from hand100m_assets.video.flvtags import flv_missing_bytes
+from hand100m_assets.video.selection import StrideSelection
+from hand100m_assets_tests.explore.coded import Coded, Look, sound
+from hand100m_assets_tests.explore.muxing import write
+from hand100m_assets_tests.explore.ordinary import random_track
+from hand100m_assets_tests.unit.video.oracle import opencv_frames
+
+
+@pytest.fixture(scope="module")
+def pictures() -> Coded:
+    return random_track(random.Random(0), "h264", Look(frame_count=40), keyint=15, bframes=3)
+
+
+def test_wherever_it_is_cut_no_frame_has_the_number_of_another_and_the_cut_is_told(
+    pictures: Coded, tmp_path: Path
+) -> None:
+    whole = write(tmp_path / "whole.flv", pictures)
+    truth, data = opencv_frames(whole), whole.read_bytes()
+    cut, told = tmp_path / "cut.flv", 0
+    for length in random.Random(1).sample(range(len(data) // 4, len(data)), 40):
+        cut.write_bytes(data[:length])
+        if flv_missing_bytes(cut) == 0:
+            continue  # cut right between two tags
+        told += 1
+        frames, report = pick_frames(cut, StrideSelection(1))
+        assert all(np.array_equal(frame.image_bgr, truth[frame.frame_index]) for frame in frames), length
+        assert report.is_damaged, length
+    assert told >= 35
+
+
+def test_a_whole_file_lacks_nothing(pictures: Coded, tmp_path: Path) -> None:
+    for name, tracks in {"silent": (pictures,), "with_sound": (pictures, sound("aac", 2.0))}.items():
+        path = write(tmp_path / f"{name}.flv", *tracks)
+        frames, report = pick_frames(path, StrideSelection(1))
+        assert (flv_missing_bytes(path), len(frames), report.is_damaged, report.mode) == (0, 40, False, "selective")
+
+
+def test_what_follows_the_last_tag_and_other_files_are_not_judged(pictures: Coded, tmp_path: Path) -> None:
+    path = write(tmp_path / "whole.flv", pictures)
+    path.write_bytes(path.read_bytes() + bytes(50))
+    assert flv_missing_bytes(path) == 0
+    path.write_bytes(b"not an FLV file")
+    assert flv_missing_bytes(path) == 0
