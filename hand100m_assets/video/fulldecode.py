@@ -65,7 +65,7 @@ class FullDecode:
         self._splices = SpliceWatch(stream)
         self._silent_packets = 0
         """Packets since the last frame that were read whole."""
-        self._lead_in = LeadIn(container.format.name, stream.codec_context.name)
+        self._lead_in = LeadIn(container.format.name, stream)
         self._led_in: set[int | None] = set()
         """Timestamps of packets that nothing was expected of."""
         self._has_leftovers = False
@@ -132,7 +132,7 @@ class FullDecode:
             self._splices.look_at(packet)
             self._note_loss(FIRST_IS_BROKEN if self._lead_in.begins_broken(packet) else None)
         has_hole = packet is not None and self._holes.finds(packet)
-        is_leading_in = packet is not None and not has_hole and self._lead_in.holds(packet)
+        is_leading_in = packet is not None and not has_hole and self._leads_in(packet)
         decoded = decode_packet(self._stream, packet)
         # H.264's decoder adds what it had read of a broken block to a block of the picture that it decodes next.
         self._has_leftovers = decoded.fault is not None
@@ -147,6 +147,9 @@ class FullDecode:
             self._silent_packets = self._silent_packets + 1 if is_silent else 0
         for frame in decoded.frames:
             self._take(frame)
+
+    def _leads_in(self, packet: _VideoPacket) -> bool:
+        return self._lead_in.holds(packet, any_frame=self._report.frame_count_decoded > 0)
 
     def _is_tail_foreign(self) -> bool:
         """Whether nothing decodes from some place to the end though it was read whole.

@@ -24,6 +24,8 @@ ODD_SEGMENTS = [
     b"\xff\xe0" + struct.pack(">H", 10) + b"AVI1\0\0\0\0",
 ]
 
+_NO_KEY = "OpenCV opens no VP9 that does not begin with a key frame"
+
 
 def odd_segments(suffix: str) -> Maker:
     """MJPEG whose pictures carry an application segment that is not what its name says."""
@@ -55,6 +57,17 @@ def within_a_group(codec: str) -> Maker:
         cells = len(data) // TS_PACKET_BYTES
         path.write_bytes(data[rng.randrange(1, max(2, cells // 3)) * TS_PACKET_BYTES :])
         return path
+
+    return make
+
+
+def copied_within_a_group(codec: str, suffix: str) -> Maker:
+    """What was cut from a longer file without encoding and without regard to key frames."""
+
+    def make(rng: random.Random, folder: Path) -> Path:
+        often = {"g": 8} if codec == "vp9" else {"keyint": 8, "open_gop": 0}
+        track = random_track(rng, codec, **often | ({"intra_refresh": 0} if codec == "h264" else {}))
+        return write(folder / f"whole{suffix}", track.with_units(track.units[rng.randint(1, 7) :]))
 
     return make
 
@@ -170,6 +183,11 @@ KINDS = [
         ]
     ),
     *(Kind(f"{codec} begins within a group ts", within_a_group(codec)) for codec in ("h264", "hevc")),
+    *(
+        Kind(f"{c} begins within a group {s[1:]}", copied_within_a_group(c, s))
+        for c, s in [("h264", ".mp4"), ("h264", ".mkv"), ("h264", ".flv"), ("hevc", ".mp4"), ("hevc", ".mkv")]
+    ),
+    Kind("vp9 begins within a group webm", copied_within_a_group("vp9", ".webm"), opencv="not asked", why=_NO_KEY),
     *(Kind(f"{codec} two files ts", two_files(codec)) for codec in ("h264", "hevc", "mpeg2")),
     *(
         Kind(f"{c} stream copy {s[1:]}", stream_copied(c, s))
