@@ -31,6 +31,8 @@ _ONCE_S: Final = 1.0
 
 _LINE: Final = "\nStopped. What is finished stays; give the same command again to go on.\n"
 _DONE: Final = 0
+_NO_LEAK_REPORT: Final = "ignore:resource_tracker:UserWarning"
+"""Python's tracker of semaphores outlives the command, cleans up after it, and would report that below our line."""
 
 
 class _Signals:
@@ -69,6 +71,7 @@ _signals: _Signals | None = None
 def listen() -> None:
     """Heed signals from now on, in the main thread of a command; until `work_until_told` they end it at once."""
     global _signals  # noqa: PLW0603 - signals are the process's
+    sys.warnoptions.append(_NO_LEAK_REPORT)  # handed on to the processes that this one starts
     _signals = _signals or _Signals()
 
 
