@@ -20,6 +20,8 @@ _KNOWN_BOXES: Final = _FIRST_BOXES | {"moof", "mfra", "ssix", "meta", "emsg", "p
 _ENDLESS_BOXES: Final = {"mdat", "moov"}
 """Only these may have the length 0, which means up to the file's end; else it is a hole."""
 _MAX_BOXES: Final = 1_000_000
+_BOX_HEADER_BYTES: Final = 8
+"""Of fewer bytes at the end of a list nothing is said: old writers end it with four zeros."""
 _MAX_FRAGMENT_BYTES: Final = 2**20
 """Tables of more, a quarter of a million samples each, are not looked through."""
 
@@ -86,6 +88,8 @@ class _Findings:
     promised_end: int = 0
     segment_lists: int = 0
     is_fragmented: bool = False
+    is_movie_broken: bool = False
+    """The movie box holds what is no box, which may have said that fragments follow."""
     promised_s: float | None = None
     chain: FragmentChain = field(default_factory=FragmentChain)
     is_gap: bool = False
@@ -124,8 +128,9 @@ class _Findings:
 
     def _note_movie(self, file: BinaryIO, movie: _Box) -> None:
         """Source: ISO/IEC 14496-12, sections 8.2.2, 8.8.1, 8.8.2."""
-        ticks_per_s = 0
+        ticks_per_s, end = 0, movie.body
         for box in _boxes(file, movie.body, movie.end):
+            end = box.end
             if box.kind == "mvhd":
                 ticks_per_s = _number(_body(file, box, 32), 20 if _version(file, box) else 12, 4)
             elif box.kind == "mvex":
@@ -134,6 +139,7 @@ class _Findings:
                     if inner.kind == "mehd" and ticks_per_s:
                         length = 8 if _version(file, inner) else 4
                         self.promised_s = _number(_body(file, inner, 12), 4, length) / ticks_per_s or None
+        self.is_movie_broken = self.is_movie_broken or movie.end - end >= _BOX_HEADER_BYTES
 
 
 def read_outline(path: Path) -> Mp4Outline:
@@ -150,6 +156,7 @@ def read_outline(path: Path) -> Mp4Outline:
             found.note(file, box)
         if found.is_at_its_end or _are_foreign_boxes(file, found.end, size_bytes):
             size_bytes = min(size_bytes, max(found.end, 0))  # what stands behind the end matters to nobody
+        found.is_fragmented = found.is_fragmented or (found.is_movie_broken and found.end < size_bytes)
     kinds = tuple(found.kinds)
     if not found.is_fragmented:
         # The table of such a file counts its frames; what stands behind the last box matters to nobody.

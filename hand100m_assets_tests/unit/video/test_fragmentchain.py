@@ -68,3 +68,24 @@ def test_writers_may_number_their_pieces_as_they_like(whole: Path, number) -> No
         frames, report = pick_frames(whole, selection)
         assert not report.is_damaged
         assert len(frames) == len(selection.expected(60))
+
+
+@pytest.mark.parametrize("flags", ["frag_keyframe+empty_moov", "frag_keyframe+delay_moov", "frag_keyframe"])
+def test_a_hole_over_the_word_that_pieces_follow_and_the_first_of_them_is_told(tmp_path: Path, flags: str) -> None:
+    track = random_track(random.Random(3), "vp9", Look(frame_count=40), g=8)
+    whole = write(tmp_path / "pieces.mp4", track, options={"movflags": flags})
+    data, digests = whole.read_bytes(), [digest_of(frame) for frame in plain_frames(whole)]
+    first, behind = data.index(b"mvex"), box_places(data, b"moof")[0] + 60
+    for begin in (first - 4, first, first + 2):
+        whole.write_bytes(data[:begin] + bytes(behind - begin) + data[behind:])
+        check_true(whole, digests)
+
+
+def test_a_movie_that_ends_with_zeros_is_whole(tmp_path: Path) -> None:
+    track = random_track(random.Random(3), "h264", Look(frame_count=20))
+    whole = write(tmp_path / "whole.mov", track)
+    data = bytearray(whole.read_bytes())
+    place = box_places(bytes(data), b"moov")[0]
+    data[place : place + 4] = (int.from_bytes(data[place : place + 4], "big") + 4).to_bytes(4, "big")
+    whole.write_bytes(data + bytes(4) + bytes(100))
+    assert not pick_frames(whole, SELECTIONS[0])[1].is_damaged
