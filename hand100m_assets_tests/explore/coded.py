@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import io
+import os
 import random
+import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import cache
@@ -123,6 +126,22 @@ def varying(rng: random.Random, count: int) -> list[int]:
     return times
 
 
+@contextmanager
+def usual_priority() -> Iterator[None]:
+    """Behind this the thread has the priority that it had before it.
+
+    Where it may, as for root, libsvtav1 puts the thread that opens it before all others of the machine for good.
+    """
+    if sys.platform != "linux":
+        yield
+        return
+    policy, parameters = os.sched_getscheduler(0), os.sched_getparam(0)
+    try:
+        yield
+    finally:
+        os.sched_setscheduler(0, policy, parameters)
+
+
 def encode(
     rng: random.Random, codec: str, look: Look, options: dict[str, str], times: list[int] | None = None
 ) -> Coded:
@@ -136,7 +155,7 @@ def encode(
     clock = Fraction(1, 30) if is_slow_clock else Fraction(1, TICKS_PER_S)
     when = list(range(look.frame_count)) if is_slow_clock else times or steady(look.frame_count)
     try:
-        with av.open(buffer, "w", format="matroska" if codec == "vp8" else "mp4") as out:
+        with usual_priority(), av.open(buffer, "w", format="matroska" if codec == "vp8" else "mp4") as out:
             stream = out.add_stream(ENCODERS[codec], rate=30, options=dict(options))
             stream.width, stream.height, stream.pix_fmt = look.width_px, look.height_px, look.pixel_format
             stream.codec_context.time_base = clock

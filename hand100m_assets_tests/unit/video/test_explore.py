@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import random
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -51,6 +53,13 @@ def test_the_same_seed_makes_the_same_file(tmp_path: Path, kind: str) -> None:
         run_task(Task(3, kind, 5), folder)
         made.append(next(folder.glob("*.*")).read_bytes())
     assert made[0] == made[1]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="priorities are Linux's")
+def test_an_encoder_takes_no_priority_over_everything_else() -> None:
+    before = os.sched_getscheduler(0)
+    assert run_task(Task(SEED, "av1 mp4", 0)).findings == {}
+    assert os.sched_getscheduler(0) == before
 
 
 def wrong(change):
