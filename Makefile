@@ -56,8 +56,12 @@ test-quick: $(STAMP) ## unit tests only, a few minutes
 	$(BIN)/python -m pytest -n $(TEST_PROCESSES) hand100m_assets_tests/unit
 
 explore: $(STAMP) ## random streams and damaged files (EXPLORE=... for its options), then property tests on new examples (an hour)
-	$(BIN)/python -m hand100m_assets_tests.explore $(EXPLORE)
-	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --hypothesis-profile explore hand100m_assets_tests/unit
+	@# Both run, whatever the first finds; the exit status is the worse of the two.
+	@status=0; trap 'exit 130' INT; trap 'exit 143' TERM; \
+	$(BIN)/python -m hand100m_assets_tests.explore $(EXPLORE) || status=$$?; \
+	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --hypothesis-profile explore hand100m_assets_tests/unit || \
+		{ tests=$$?; test $$tests -le $$status || status=$$tests; }; \
+	exit $$status
 
 check: $(STAMP) ## lint, types, definitions
 	$(BIN)/ruff check .
