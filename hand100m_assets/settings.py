@@ -11,9 +11,10 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Final, Literal
 from urllib.parse import quote
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
+from zoneinfo import ZoneInfoNotFoundError
 
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
+from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, DotEnvSettingsSource, EnvSettingsSource, SettingsConfigDict
 from pydantic_settings.exceptions import SettingsError as SettingsSourceError
 from tzlocal import get_localzone_name
@@ -32,7 +33,9 @@ from hand100m_assets.layout import (
     name_pattern,
 )
 from hand100m_assets.pairs.embed import EmbeddingOptions
+from hand100m_assets.settingsfaults import in_words, named, no_json
 from hand100m_assets.settingsfile import ENCODING, insist_on_settings
+from hand100m_assets.timezones import why_no_zone
 from hand100m_assets.video.daskcluster import DaskCluster, DaskQueue
 from hand100m_assets.video.limits import Limits
 
@@ -81,6 +84,7 @@ class Settings(BaseSettings):
     annotated_sets: list[str] = Field(
         default=[],
         description="Sets that `annotated` draws on, `<source>/<set>` or `<set>`; a source not named draws on all.",
+        examples=[["ego4d/simhand-50k"]],
     )
     jpeg_quality: int = Field(95, ge=1, le=100, description="OpenCV JPEG quality; the original uses 95.")
     colour_rule: Literal["opencv5", "opencv4"] = Field(
@@ -90,6 +94,7 @@ class Settings(BaseSettings):
     image_prefixes: dict[str, Path] = Field(
         default={},
         description="Prefix of `file_name` in the annotations -> folder that really holds those images.",
+        examples=[{"hand100m/": "/mnt/frames"}],
     )
     annotation_name_pattern: str = Field(
         DEFAULT_NAME_PATTERN.pattern,
@@ -102,6 +107,7 @@ class Settings(BaseSettings):
     export_formats: list[Literal["original", "coco"]] = Field(
         default=list(EXPORT_FORMATS),
         description="What the export asset writes of each set.",
+        examples=[["original", "coco"]],
     )
     coco_images: ExportImages = Field(
         "all", description="Whether COCO files hold all hands, or only those whose image can be opened."
@@ -117,7 +123,9 @@ class Settings(BaseSettings):
     dask_queue: DaskQueue | None = Field(None, description="Batch system that Dask workers are started through.")
     dask_queue_jobs: int = Field(1, ge=1, description="How many jobs of workers are asked of the batch system.")
     dask_queue_options: dict[str, Any] = Field(
-        default={}, description="Arguments of dask-jobqueue's cluster class: cores, memory, walltime, queue and so on."
+        default={},
+        description="Arguments of dask-jobqueue's cluster class: cores, memory, walltime, queue and so on.",
+        examples=[{"cores": 8, "memory": "16GB"}],
     )
     videos_per_run: int = Field(200, ge=1, description="At most this many videos in one backfill run.")
     videos_per_tick: int = Field(500, ge=1, description="At most this many videos requested by one sensor tick.")
@@ -167,7 +175,16 @@ class Settings(BaseSettings):
     expected_totals: dict[str, tuple[int, int]] = Field(
         default={"ego4d/simhand-50k": (49_930, 50_000)},
         description="`<source>/<set>` -> (images, hands) its file must hold.",
+        examples=[{"ego4d/simhand-50k": [49_930, 50_000]}],
     )
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _is_no_empty_path(cls, value: object, info: ValidationInfo) -> object:
+        """An empty path would be the working directory, which nobody means by it."""
+        if value == "" and "Path" in str(cls.model_fields[str(info.field_name)].annotation):
+            raise ValueError("is empty; name a folder or file, or delete the line")
+        return value
 
     @field_validator("*", mode="after")
     @classmethod
@@ -197,12 +214,9 @@ class Settings(BaseSettings):
     @field_validator("time_zone")
     @classmethod
     def _is_a_zone(cls, name: str) -> str:
-        try:
-            _ = ZoneInfo(name) if name else None
-        except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-            near = get_close_matches(name, available_timezones(), n=1)
-            hint = f"; did you mean {near[0]}?" if near else ", such as Europe/Vienna or America/New_York"
-            raise ValueError(f"{name!r} is no time zone{hint}") from error
+        fault = why_no_zone(name) if name else None
+        if fault is not None:
+            raise ValueError(fault)
         return name
 
     @field_validator("annotation_name_pattern")
@@ -348,15 +362,19 @@ def load_settings() -> Settings:
     try:
         return Settings(_env_file=env_file or ".env")
     except ValidationError as error:
-        faults = "; ".join(
-            f"HAND100M_{'.'.join(map(str, e['loc'] or ('EXECUTION',))).upper()}: {e['msg']}" for e in error.errors()
-        )
-        raise SettingsError(faults, where=where, fix=fix) from error
+        raise SettingsError("; ".join(map(_in_words, error.errors())), where=where, fix=fix) from error
     except SettingsSourceError as error:
         # Lists and mappings are read as JSON before anything is validated; only the message tells which it was.
-        named = re.search(r'field "(\w+)"', str(error))
-        variable = f"HAND100M_{named[1].upper()}" if named else str(error)
-        raise SettingsError(f"{variable}: must be JSON ({error.__cause__})", where=where, fix=fix) from error
+        field = re.search(r'field "(\w+)"', str(error))
+        variable = f"HAND100M_{field[1].upper()}" if field else str(error)
+        fault = no_json(error.__cause__, Settings.model_fields.get(field[1]) if field else None)
+        raise SettingsError(f"{variable}: {fault}", where=where, fix=fix) from error
+
+
+def _in_words(fault: ErrorDetails) -> str:
+    """One fault under the name of its variable; of execution, when several settings do not fit each other."""
+    name, *place = fault["loc"] or ("execution",)
+    return f"{named(place, f'HAND100M_{name}'.upper())}: {in_words(fault, Settings.model_fields.get(str(name)))}"
 
 
 def _unknown_names(env_file: Path) -> Iterator[str]:

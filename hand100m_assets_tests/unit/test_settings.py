@@ -84,8 +84,42 @@ def test_a_malformed_value_is_one_error_that_names_the_variable(
         Path(".env").write_text(f"HAND100M_{name}={value}\n")
     else:
         monkeypatch.setenv(f"HAND100M_{name}", value)
-    with pytest.raises(SettingsError, match=f"HAND100M_{name}"):
+    with pytest.raises(SettingsError, match=f"HAND100M_{name}") as caught:
         load_settings()
+    words = str(caught.value)
+    assert not re.search(r"Value error|Input|valid|parse|dictionary|Tuple|Field|Expecting|class '", words), words
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("FRAME_STRIDE", "thirty", 'FRAME_STRIDE: must be a whole number, not "thirty".'),
+        ("FRAME_STRIDE", "1.5", 'FRAME_STRIDE: must be a whole number, not "1.5".'),
+        ("FRAME_STRIDE", "", "FRAME_STRIDE: must be a whole number, not empty."),
+        ("FRAME_STRIDE", "0", 'FRAME_STRIDE: must be at least 1, not "0".'),
+        ("MAX_VIDEO_HOURS", "0", 'MAX_VIDEO_HOURS: must be above 0, not "0".'),
+        ("MAX_MISSING_SHARE", "5%", 'MAX_MISSING_SHARE: must be a number, not "5%".'),
+        ("MINE_ANNOTATIONS", "maybe", 'MINE_ANNOTATIONS: must be true or false, not "maybe".'),
+        ("EXECUTION", "cloud", "EXECUTION: must be 'local' or 'dask', not \"cloud\"."),
+        ("EXECUTION", "dask", "EXECUTION: execution `dask` needs either dask_scheduler or dask_queue, and not both."),
+        ("EXPORT_FORMATS", "coco", 'must be JSON, such as ["original", "coco"] (character 1 does not fit).'),
+        ("EXPORT_FORMATS", '["coco", 1]', "EXPORT_FORMATS[1]: must be 'original' or 'coco', not 1."),
+        ("EXPECTED_TOTALS", "[]", 'TOTALS: must be {...}, not [], such as {"ego4d/simhand-50k": [49930, 50000]}.'),
+        ("EXPECTED_TOTALS", '{"ego4d/x": ["x", 1]}', 'TOTALS["ego4d/x"][0]: must be a whole number, not "x".'),
+        ("EXPECTED_TOTALS", '{"ego4d/x": [1]}', "must have another number of values, such as"),
+        ("EXPECTED_TOTALS", '{"ego4d/x": [1, 2, 3]}', "must have another number of values, such as"),
+        ("IMAGE_PREFIXES", '{"a": 5}', 'IMAGE_PREFIXES["a"]: must be a path in quotes, not 5.'),
+        ("ANNOTATED_SETS", "[1]", "ANNOTATED_SETS[0]: must be a text in quotes, not 1."),
+        ("OUTPUT_ROOT", "$X/y", "OUTPUT_ROOT: $X/y begins with a variable"),
+        ("OUTPUT_ROOT", "", "OUTPUT_ROOT: is empty; name a folder or file, or delete the line."),
+        ("DOH_LIST_FILE", "", "DOH_LIST_FILE: is empty; name a folder or file, or delete the line."),
+    ],
+)
+def test_what_is_wrong_is_said_in_our_own_words(name: str, value: str, words: str) -> None:
+    Path(".env").write_text(f"HAND100M_{name}='{value}'\n")
+    with pytest.raises(SettingsError) as caught:
+        load_settings()
+    assert words in str(caught.value)
 
 
 def test_several_malformed_values_are_all_named() -> None:
