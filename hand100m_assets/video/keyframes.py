@@ -12,9 +12,12 @@ from collections.abc import Iterator
 from hand100m_assets.video.bitstream import HOLE, REFERENCE, RESTART, Data, PacketNature, UnsafeStreamError
 
 _MALFORMED = "a malformed packet"
-_VP9_RUN = re.compile(rb"\0{32}|\xff{32}")
+_VP9_RUN = re.compile(rb"\0{64}|\xff{32}")
 _AV1_RUN = re.compile(rb"\0{48}|\xff{48}")
-"""An arithmetic coder hardly writes so many bytes that are alike; an overwritten block of a file has mostly more."""
+"""An arithmetic coder hardly writes so many bytes that are alike; an overwritten block of a file has mostly more.
+
+VP9's writes zeros for as long as each of its choices is the first of two: up to 56 in small pictures of a low rate.
+"""
 _AV1_BY_THE_WAY = frozenset({5, 15})
 """Metadata and padding."""
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+import re
 from pathlib import Path
 
 import av
@@ -10,6 +12,9 @@ import pytest
 from hand100m_assets.video.decode import pick_frames
 from hand100m_assets.video.selection import StrideSelection
 from hand100m_assets_tests import media
+from hand100m_assets_tests.explore.muxing import write
+from hand100m_assets_tests.explore.oracles import digest_of, plain_frames
+from hand100m_assets_tests.explore.ordinary import random_track
 from hand100m_assets_tests.unit.video.oracle import planes_of
 from hand100m_assets_tests.unit.video.repacked import (
     Change,
@@ -77,6 +82,19 @@ def test_what_encoders_write_to_fill_up_is_no_hole(clips, truths, tmp_path: Path
         assert [f.frame_index for f in frames] == selection.expected(60)
         assert all(planes_of(f) == truths[name][f.frame_index] for f in frames)
         assert report.mode == "selective", report.why_full
+
+
+@pytest.mark.parametrize("suffix", [".webm", ".mp4"])
+@pytest.mark.parametrize("seed", ["1/190", "1/366"])
+def test_zeros_that_the_encoder_of_small_pictures_writes_are_no_hole(tmp_path: Path, seed: str, suffix: str) -> None:
+    track = random_track(random.Random(seed), "vp9")
+    assert max(len(run) for unit in track.units for run in re.findall(rb"\0+(?=[^\0])", unit.data)) > 32
+    path = write(tmp_path / f"zeros{suffix}", track)
+    truth = [digest_of(frame) for frame in plain_frames(path)]
+    for selection in (ALL, SOME):
+        frames, report = pick_frames(path, selection)
+        assert not report.is_damaged, report.errors
+        assert [digest_of(f) for f in frames] == [truth[i] for i in selection.expected(len(truth))]
 
 
 def packets_of(path: Path) -> list[tuple[int, int]]:
