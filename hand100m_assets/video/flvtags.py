@@ -1,20 +1,104 @@
-"""Whether an FLV file was cut: each of its tags says how long it is.
+"""The chain of an FLV file's tags: whether it was cut, and whether every picture in it was read.
 
-Better evidence than the duration in its header: that is rounded, counts from the first picture in some files and from
+Each tag says how long it is, so from a whole one the next is found. ffmpeg's reader, when it has lost its way, goes on
+at the next thing that looks like a tag, and passes over those that it does not understand.
+
+Better evidence than the duration in the header: that is rounded, counts from the first picture in some files and from
 zero in others, and may lack the last frames.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 _HEADER_BYTES: Final = 9
 _TAG_HEADER_BYTES: Final = 11
 _BACK_POINTER_BYTES: Final = 4
 """Behind the header and each tag stands the length of the tag before."""
-_TAG_KINDS: Final = frozenset({8, 9, 18})
-"""Sound, picture, script; two higher bits are reserved, one says that the tag is encrypted."""
+_TAG_KINDS: Final = frozenset({8, 9, 15, 18})
+"""Sound, picture, and two kinds of script; two higher bits are reserved, one says that the tag is encrypted."""
+_PICTURE: Final = 9
+_HEAD_BYTES: Final = 6
+"""Of a picture's tag so much tells what it holds."""
+_COMMAND: Final = 5
+_HAS_PACKET_KINDS: Final = frozenset({7, 12})
+"""H.264 and HEVC: the second byte tells what is in the tag."""
+_LEFTOVER_BYTES: Final = _TAG_HEADER_BYTES + _BACK_POINTER_BYTES
+"""So few bytes behind the last tag are no picture that was lost."""
+
+MISSING: Final = "packets are missing: the file's tags do not follow each other here"
+CUT: Final = "packets are missing: the file ends within a tag"
+NO_TAG: Final = "packets may be missing: the file ends with what is no tag"
+
+
+class _Tag(NamedTuple):
+    kind: int
+    at: int
+    end: int
+    head: bytes
+
+    @property
+    def has_picture(self) -> bool:
+        """Whether a reader makes a packet of it: not of parameter sets, of a command, or of an end that is announced.
+
+        Source: Adobe Flash Video File Format Specification 10.1, E.4.3; Enhanced RTMP, version 2.
+        """
+        if self.kind != _PICTURE or not self.head:
+            return False
+        flags = self.head[0]
+        if flags & 0x80:
+            return flags & 15 in (1, 3)
+        if flags >> 4 == _COMMAND and len(self.head) < _HEAD_BYTES:
+            return False
+        if flags & 15 not in _HAS_PACKET_KINDS or len(self.head) < 2:
+            return True
+        is_of_sets = self.head[1] == 0 and self.head[5:6] == b"\x01"
+        is_end = self.head[1] == 2 and len(self.head) < _HEAD_BYTES
+        return not is_of_sets and not is_end
+
+
+class FlvTags:
+    """A walk over the tags of one file, in step with the packets that a reader makes of its pictures."""
+
+    def __init__(self, path: Path) -> None:
+        self._size_bytes = path.stat().st_size
+        self._tags = _tags(path)
+        self._end = self._size_bytes
+        self._is_over = False
+
+    def loss_before(self, position: int | None) -> str | None:
+        """Words for what is missing before the packet whose first byte is at this position; told once."""
+        if self._is_over or position is None or position < 0:
+            self._is_over = True
+            return None
+        tag = self._next_picture()
+        if tag is not None and tag.at <= position < tag.end:
+            return None
+        self._is_over = True
+        return MISSING
+
+    def loss_at_end(self) -> str | None:
+        """The same after the last packet."""
+        if self._is_over:
+            return None
+        self._is_over = True
+        tag = self._next_picture()
+        if tag is not None and tag.end <= self._size_bytes:
+            return MISSING
+        for tag in self._tags:
+            self._end = tag.end
+        if self._end > self._size_bytes:
+            return CUT
+        return NO_TAG if self._size_bytes - self._end > _LEFTOVER_BYTES else None
+
+    def _next_picture(self) -> _Tag | None:
+        for tag in self._tags:
+            self._end = tag.end
+            if tag.has_picture:
+                return tag
+        return None
 
 
 def flv_missing_bytes(path: Path) -> int:
@@ -22,23 +106,34 @@ def flv_missing_bytes(path: Path) -> int:
 
     A file that was cut right between two tags looks whole.
 
-    Source: Adobe Flash Video File Format Specification 10.1, annex E.
-
     Raises:
         OSError: As `open` does.
     """
-    size_bytes = path.stat().st_size
+    end = 0
+    for tag in _tags(path):
+        end = tag.end
+    return max(0, end - path.stat().st_size)
+
+
+def _tags(path: Path) -> Iterator[_Tag]:
+    """Every tag up to the first place where none is; the last one may be cut.
+
+    Source: Adobe Flash Video File Format Specification 10.1, annex E.
+    """
     with path.open("rb") as file:
         header = file.read(_HEADER_BYTES)
         if len(header) < _HEADER_BYTES or header[:3] != b"FLV":
-            return 0
+            return
         at = int.from_bytes(header[5:9], "big") + _BACK_POINTER_BYTES
-        while at < size_bytes:
+        while True:
             file.seek(at)
-            tag = file.read(_TAG_HEADER_BYTES)
-            if tag[0] & 0x1F not in _TAG_KINDS:
-                return 0
-            if len(tag) < _TAG_HEADER_BYTES:
-                return _TAG_HEADER_BYTES - len(tag)
-            at += _TAG_HEADER_BYTES + int.from_bytes(tag[1:4], "big") + _BACK_POINTER_BYTES
-    return max(0, at - size_bytes)
+            head = file.read(_TAG_HEADER_BYTES + _HEAD_BYTES)
+            if not head:
+                return
+            size = int.from_bytes(head[1:4], "big")
+            end = at + _TAG_HEADER_BYTES + (size + _BACK_POINTER_BYTES if len(head) >= _TAG_HEADER_BYTES else 0)
+            kind = head[0] & 0x1F
+            if kind not in _TAG_KINDS:
+                return
+            yield _Tag(kind, at, end, head[_TAG_HEADER_BYTES : _TAG_HEADER_BYTES + size])
+            at = end

@@ -13,7 +13,7 @@ import av.packet
 import av.video.stream
 
 from hand100m_assets.video.avichunks import AviChunks
-from hand100m_assets.video.flvtags import flv_missing_bytes
+from hand100m_assets.video.flvtags import FlvTags
 from hand100m_assets.video.transportpackets import Pace, Start, TransportPackets
 
 if TYPE_CHECKING:
@@ -26,7 +26,6 @@ WATCHED_FORMATS: Final = frozenset({"avi", "mpegts"})
 """Those of them in whose files it shows whether every packet is there, whatever the reader says."""
 
 
-_CUT_TAG: Final = "packets are missing: the file ends within a tag"
 _LAST_LEAP: Final = "packets may be missing: the timestamps of the last frames leap"
 
 
@@ -81,14 +80,21 @@ class AviWatch(_NoWatch):
 
 
 class FlvWatch(_NoWatch):
-    """FLV: the last tag is whole, or the file was cut, perhaps right before a picture that is shown earlier."""
+    """FLV: the tags follow each other, each with a picture gave a packet, and the last one is whole.
+
+    A file that was cut may lack a picture that is shown before those that are there.
+    """
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self._tags = FlvTags(path)
+
+    def loss_before(self, packet: _Packet) -> str | None:
+        """As `LossWatch.loss_before`; only the first loss is told."""
+        return self._tags.loss_before(packet.pos)
 
     def loss_at_end(self) -> str | None:
         """As `LossWatch.loss_at_end`."""
-        return _CUT_TAG if flv_missing_bytes(self._path) else None
+        return self._tags.loss_at_end()
 
 
 class TransportWatch(_NoWatch):

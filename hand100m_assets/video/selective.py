@@ -26,7 +26,7 @@ from hand100m_assets.video.bitstream import (
 from hand100m_assets.video.complaints import decode_packet
 from hand100m_assets.video.holes import TailWatch
 from hand100m_assets.video.keyframes import Av1Bitstream, Vp9Bitstream
-from hand100m_assets.video.losses import LOSSY_FORMATS
+from hand100m_assets.video.losses import LOSSY_FORMATS, loss_watch
 from hand100m_assets.video.packetreader import PacketReader, VideoPacket
 from hand100m_assets.video.picture import PickedFrame
 from hand100m_assets.video.pictureorder import picture_order_of
@@ -93,6 +93,7 @@ class SelectiveDecode:
             raise UnsafeStreamError(f"a reader ({container.format.name}) that passes over what it does not understand")
         is_counted = report.expected_from_header is not None
         self._reader = PacketReader(container, stream, selection, self._bitstream, index, is_counted=is_counted)
+        self._losses = loss_watch(Path(container.name), container.format.name, stream)
         self._tails = TailWatch(Path(container.name))
         self._reorder_depth = stream.codec_context.reorder_depth
         self._order: PresentationOrder[_Arrived] = PresentationOrder(delay_frames=self._reorder_depth)
@@ -129,6 +130,7 @@ class SelectiveDecode:
             if landing is not None:
                 yield from self._jump(landing)
         if not self._report.stopped_early:
+            self._insist_on_no(self._losses.loss_at_end())
             for placed in self._order.finish():
                 yield from self._meet(placed)
         if self._is_stopped:
@@ -151,6 +153,7 @@ class SelectiveDecode:
     def _checked(self, packet: VideoPacket) -> _Arrived:
         self._report.packet_count += 1
         self._report.discarded_count += packet.is_discard
+        self._insist_on_no(self._losses.loss_before(packet))
         if packet.is_corrupt:
             raise UnsafeStreamError("a packet cut or marked corrupt")
         if packet.has_sidedata("new_extradata"):
@@ -159,6 +162,11 @@ class SelectiveDecode:
             raise UnsafeStreamError(HOLE)
         nature = self._bitstream.nature(memoryview(packet))
         return _Arrived(packet, nature, packet.pts, packet.dts, packet.is_discard)
+
+    @staticmethod
+    def _insist_on_no(loss: str | None) -> None:
+        if loss is not None:
+            raise UnsafeStreamError(loss)
 
     def _meet(self, placed: Placed[_Arrived]) -> Iterator[PickedFrame]:
         """Drop, keep or decode the next packet in decoding order."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 
@@ -37,6 +38,31 @@ def test_wherever_it_is_cut_no_frame_has_the_number_of_another_and_the_cut_is_to
         assert all(np.array_equal(frame.image_bgr, truth[frame.frame_index]) for frame in frames), length
         assert report.is_damaged, length
     assert told >= 35
+
+
+@pytest.mark.parametrize("spoil", [b"\x0d", b"\x09\0\0\x05", b"\x09\x10\0\0", bytes(11) + b"\x17\0"], ids=bytes.hex)
+def test_a_tag_that_the_reader_passes_over_is_missed(pictures: Coded, tmp_path: Path, spoil: bytes) -> None:
+    whole = write(tmp_path / "whole.flv", pictures)
+    truth, data = opencv_frames(whole), whole.read_bytes()
+    spoilt, places = tmp_path / "spoilt.flv", [at for at in picture_tags(whole) if data[at + 11 + 1] == 1]
+    for place in random.Random(2).sample(places[1:], 8):
+        changed = bytearray(data)
+        for number, byte in enumerate(spoil):
+            changed[place + number] = byte or changed[place + number]
+        if len(spoil) > 11:
+            changed[place + 12] = spoil[12]
+        spoilt.write_bytes(changed)
+        for why_full in (None, "to compare with"):
+            frames, report = pick_frames(spoilt, StrideSelection(1), why_full=why_full)
+            assert report.is_damaged, place
+            assert report.mode == "full"
+            assert all(np.array_equal(frame.image_bgr, truth[frame.frame_index]) for frame in frames), place
+
+
+def picture_tags(path: Path) -> list[int]:
+    """Where packets begin, by the reader."""
+    with av.open(str(path)) as container:
+        return [packet.pos for packet in container.demux(video=0) if packet.size and packet.pos is not None]
 
 
 def test_a_whole_file_lacks_nothing(pictures: Coded, tmp_path: Path) -> None:
