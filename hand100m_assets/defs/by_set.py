@@ -19,6 +19,7 @@ from dagster._core.definitions.data_version import (
 
 from hand100m_assets.defs import clock
 from hand100m_assets.defs.following import RULES, UNPARTITIONED, SetState, read_by
+from hand100m_assets.defs.keys import asset_key
 from hand100m_assets.defs.records import beside_tag, latest_records
 from hand100m_assets.errors import Hand100mError, OutputUnwritableError
 from hand100m_assets.layout import Source
@@ -54,7 +55,7 @@ def make_of_sets(
         Failure: Some could not be made; the others are made and recorded.
     """
     only_due = ONLY_DUE_TAG in context.run.tags
-    selected = [asset for asset in makers if dg.AssetKey([place.source.name, asset]) in context.selected_asset_keys]
+    selected = [asset for asset in makers if asset_key(place.source, asset) in context.selected_asset_keys]
     failed: dict[str, Exception] = {}
     asked = 0
     for set_key in context.partition_keys:
@@ -101,7 +102,7 @@ def _materialization(asset: str, made: Made, state: SetState) -> dg.AssetMateria
     for key, beside in state.versions_beside(asset).items():
         tags |= beside_tag(key, beside)
     return dg.AssetMaterialization(
-        [state.source.name, asset], partition=state.key, metadata=dict(made.metadata), tags=tags
+        asset_key(state.source, asset), partition=state.key, metadata=dict(made.metadata), tags=tags
     )
 
 

@@ -5,7 +5,7 @@ from typing import Final
 import dagster as dg
 
 from hand100m_assets.defs import clock
-from hand100m_assets.defs.jobs import asset_keys
+from hand100m_assets.defs.keys import asset_keys
 from hand100m_assets.defs.underway import unfinished_frames_runs
 from hand100m_assets.layout import Source
 

@@ -11,6 +11,7 @@ from typing import Final
 
 import dagster as dg
 
+from hand100m_assets.defs.keys import asset_key
 from hand100m_assets.defs.records import Record, Records, as_input
 from hand100m_assets.layout import SOURCES, Source
 
@@ -152,7 +153,7 @@ def _beside(source: Source, asset: str) -> list[tuple[Source, str]]:
 
 
 def _key(source: Source, name: str) -> dg.AssetKey:
-    return dg.AssetKey([source.name, name])
+    return asset_key(source, name)
 
 
 def _last_time_at(hour: int, now: datetime) -> datetime:

@@ -6,7 +6,7 @@ import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 from dagster._core.storage.tags import PRIORITY_TAG
 
-from hand100m_assets.defs.partitions import annotation_set_partitions, video_partitions
+from hand100m_assets.defs.keys import asset_keys
 from hand100m_assets.layout import Source
 
 LEAVES_ROOM_TAG: Final = "hand100m/leaves_room"
@@ -57,11 +57,6 @@ CHECKED = ("video_list", "videos", "frames", *MADE_OF_EACH_SET)
 """Assets that have checks."""
 
 
-def asset_keys(source: Source, *names: str) -> list[dg.AssetKey]:
-    """Keys of a source's assets by their short names."""
-    return [dg.AssetKey([source.name, name]) for name in names]
-
-
 def _assets(source: Source, *names: str) -> dg.AssetSelection:
     """Assets alone, without the checks that would come along."""
     return dg.AssetSelection.assets(*asset_keys(source, *names)).without_checks()
@@ -78,14 +73,12 @@ def build_jobs(source: Source) -> list[UnresolvedAssetJobDefinition]:
         dg.define_asset_job(
             frames_job_name(source),
             _assets(source, "frames"),
-            partitions_def=video_partitions(source),
             tags={PRIORITY_TAG: "2"},
             description="Extract frames of a range of videos.",
         ),
         dg.define_asset_job(
             annotations_job_name(source),
             _assets(source, "annotations", "pairs", "mined_pairs", "agreement"),
-            partitions_def=annotation_set_partitions(source),
             tags={PRIORITY_TAG: "1", LEAVES_ROOM_TAG: "yes"},
             description="Ingest one annotation set, resolve its pairs and mine it.",
         ),
@@ -98,7 +91,6 @@ def build_jobs(source: Source) -> list[UnresolvedAssetJobDefinition]:
         dg.define_asset_job(
             pictures_job_name(source),
             _assets(source, "coverage", "grid", "sheets", "report", "export", "training_set"),
-            partitions_def=annotation_set_partitions(source),
             tags={LEAVES_ROOM_TAG: "yes"},
             description="Refresh coverage, pictures, report, export and training set of one annotation set.",
         ),

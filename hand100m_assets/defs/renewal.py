@@ -15,7 +15,8 @@ from hand100m_assets.defs.attempts import NotNow, ask
 from hand100m_assets.defs.by_set import ONLY_DUE_TAG
 from hand100m_assets.defs.due_checks import DueChecks
 from hand100m_assets.defs.following import FILES, PICTURES, RULES, TABLES, UNPARTITIONED, SetState, read_by
-from hand100m_assets.defs.jobs import annotations_job_name, asset_keys, checks_job_name, pictures_job_name
+from hand100m_assets.defs.jobs import annotations_job_name, checks_job_name, pictures_job_name
+from hand100m_assets.defs.keys import asset_keys
 from hand100m_assets.defs.partitions import RANGE_END_TAG, RANGE_START_TAG, annotation_set_partitions, known_keys
 from hand100m_assets.defs.records import latest_records
 from hand100m_assets.defs.resources import Workspace

@@ -10,6 +10,7 @@ from hand100m_assets.defs.attempts import NotNow, ask
 from hand100m_assets.defs.changes import newest_change, waits_too_long
 from hand100m_assets.defs.ingests import ingest_history, ingest_of
 from hand100m_assets.defs.jobs import annotations_job_name, catalog_job_name
+from hand100m_assets.defs.keys import asset_key
 from hand100m_assets.defs.lostbatches import ask_for_batch, lost_batches
 from hand100m_assets.defs.partitions import (
     annotation_set_partitions,
@@ -199,10 +200,10 @@ def _video_runs(instance: dg.DagsterInstance, place: SourceWorkspace, look: Look
 def _downloads(place: SourceWorkspace, look: Look) -> Iterator[dg.AssetMaterialization | dg.AssetObservation]:
     """Record each whole download; one that is cut or no video gets its partition only, so that it shows as missing."""
     for video_id, info in look.headers.items():
-        asset_key, version = [place.source.name, "videos"], version_of_file(info.size_bytes, info.mtime_ns)
+        key, version = asset_key(place.source, "videos"), version_of_file(info.size_bytes, info.mtime_ns)
         if not info.missing_bytes:
             yield dg.AssetMaterialization(
-                asset_key=asset_key,
+                asset_key=key,
                 partition=video_id,
                 metadata={name: str(value) for name, value in info.to_row().items() if value is not None},
                 tags=version,
@@ -210,7 +211,7 @@ def _downloads(place: SourceWorkspace, look: Look) -> Iterator[dg.AssetMateriali
         if place.output.manifest_file(video_id).exists():
             # Of an external asset only observations make what follows from it stale.
             yield dg.AssetObservation(
-                asset_key=asset_key,
+                asset_key=key,
                 partition=video_id,
                 description="There is another file than the one that the frames were made of.",
                 tags=version,
@@ -221,7 +222,7 @@ def _deletions(source: Source, vanished: Sequence[str]) -> Iterator[dg.AssetObse
     """Say of each deleted file that it is gone; its partition and its frames stay."""
     for video_id in vanished:
         yield dg.AssetObservation(
-            asset_key=[source.name, "videos"], partition=video_id, description="The file was deleted or moved away."
+            asset_key=asset_key(source, "videos"), partition=video_id, description="The file was deleted or moved away."
         )
 
 

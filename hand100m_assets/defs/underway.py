@@ -8,12 +8,12 @@ from dagster._core.storage.tags import PARTITION_NAME_TAG
 
 from hand100m_assets.defs.jobs import (
     annotations_job_name,
-    asset_keys,
     catalog_job_name,
     checks_job_name,
     frames_job_name,
     pictures_job_name,
 )
+from hand100m_assets.defs.keys import asset_keys
 from hand100m_assets.defs.partitions import RANGE_END_TAG, RANGE_START_TAG
 from hand100m_assets.layout import Source
 

@@ -11,6 +11,7 @@ import yaml
 from hand100m_assets.annotations.rules import RULES
 from hand100m_assets.definitions import build_defs
 from hand100m_assets.defs.following import RULES as FOLLOWS
+from hand100m_assets.defs.keys import GROUPS
 from hand100m_assets.layout import DOH, EGO4D, SOURCES, Source
 from hand100m_assets.settings import Settings
 from hand100m_assets_tests.conftest import REPO
@@ -108,12 +109,21 @@ def test_frames_follow_the_annotations_only_where_these_choose_them() -> None:
     assert described(chosen, SOURCES[0]) == by_sets
 
 
-def test_no_asset_depends_on_the_other_source_and_each_source_is_a_group(repository: dg.RepositoryDefinition) -> None:
+def test_no_asset_depends_on_the_other_source_and_each_is_described(repository: dg.RepositoryDefinition) -> None:
     for key in repository.asset_graph.get_all_asset_keys():
         node = repository.asset_graph.get(key)
         assert {parent.path[0] for parent in node.parent_keys} <= {key.path[0]}
-        assert node.group_name == key.path[0]
         assert node.description
+
+
+@EACH_SOURCE
+def test_each_asset_is_in_one_group_of_its_source(repository: dg.RepositoryDefinition, source: Source) -> None:
+    found: dict[str, set[str]] = {}
+    for key in repository.asset_graph.get_all_asset_keys():
+        if key.path[0] == source.name:
+            group = repository.asset_graph.get(key).group_name
+            found.setdefault(group, set()).add(key.path[1])
+    assert found == {f"{source.name}_{group}": set(assets) for group, assets in GROUPS.items()}
 
 
 @EACH_SOURCE

@@ -12,7 +12,7 @@ from hand100m_assets.annotations.ingest import ingest_file
 from hand100m_assets.annotations.lookup_build import build_lookup
 from hand100m_assets.annotations.tables import HANDS_FILE, IMAGES_FILE, REJECTS_FILE, IngestSummary
 from hand100m_assets.defs.failures import fails_clearly
-from hand100m_assets.defs.jobs import asset_keys
+from hand100m_assets.defs.keys import asset_inputs, asset_key, asset_keys, group_name
 from hand100m_assets.defs.partitions import annotation_set_partitions
 from hand100m_assets.defs.provenance import version_of
 from hand100m_assets.defs.resources import Workspace
@@ -24,9 +24,14 @@ from hand100m_assets.workspace import SourceWorkspace
 
 def build_annotation_assets(source: Source) -> list[dg.AssetsDefinition]:
     """Validated tables of each annotation set, and the same for other tools."""
-    group, prefix, sets = source.name, [source.name], annotation_set_partitions(source)
+    sets = annotation_set_partitions(source)
 
-    @dg.asset(key_prefix=prefix, group_name=group, kinds={"json", "polars"}, partitions_def=sets)
+    @dg.asset(
+        key=asset_key(source, "annotations"),
+        group_name=group_name(source, "annotations"),
+        kinds={"json", "polars"},
+        partitions_def=sets,
+    )
     @fails_clearly
     def annotations(context: dg.AssetExecutionContext, workspace: Workspace) -> dg.MaterializeResult:  # type: ignore[type-arg]
         """`images`, `hands` and `rejects` of one set, every record validated."""
@@ -48,11 +53,12 @@ def build_annotation_assets(source: Source) -> list[dg.AssetsDefinition]:
         )
 
     @dg.asset(
-        key_prefix=prefix,
-        group_name=group,
+        key=asset_key(source, "export"),
+        group_name=group_name(source, "export"),
         kinds={"json"},
         partitions_def=sets,
-        deps=[annotations, *asset_keys(source, "frame_catalog", "mined_pairs")],
+        ins=asset_inputs(source, "inventory"),
+        deps=asset_keys(source, "annotations", "frame_catalog", "mined_pairs"),
     )
     @fails_clearly
     def export(

@@ -8,6 +8,7 @@ import polars as pl
 
 from hand100m_assets.defs.execution import chosen_workers
 from hand100m_assets.defs.failures import fails_clearly
+from hand100m_assets.defs.keys import asset_key, group_name
 from hand100m_assets.defs.partitions import video_partitions
 from hand100m_assets.defs.provenance import frames_provenance
 from hand100m_assets.defs.resources import Workspace
@@ -28,13 +29,12 @@ EXTRACTION_POOL = "extraction"
 
 def build_frame_assets(source: Source, settings: Settings) -> list[dg.AssetsDefinition]:
     """Frame folders a video, and one table over all their manifests."""
-    group, prefix = source.name, [source.name]
 
     # Materializations are logged one by one, so no Output is yielded: what is finished stays recorded
     # through a crash, and only the videos that failed are failed (docs/adr/0003).
     @dg.asset(
-        key_prefix=prefix,
-        group_name=group,
+        key=asset_key(source, "frames"),
+        group_name=group_name(source, "frames"),
         kinds={"jpeg"},
         partitions_def=video_partitions(source),
         deps=_inputs(source, settings),
@@ -66,7 +66,12 @@ def build_frame_assets(source: Source, settings: Settings) -> list[dg.AssetsDefi
         if failed:
             raise _failure(failed, asked=len(context.partition_keys))
 
-    @dg.asset(key_prefix=prefix, group_name=group, kinds={"polars"}, deps=[[source.name, "frames"]])
+    @dg.asset(
+        key=asset_key(source, "frame_catalog"),
+        group_name=group_name(source, "frame_catalog"),
+        kinds={"polars"},
+        deps=[asset_key(source, "frames")],
+    )
     @fails_clearly
     def frame_catalog(context: dg.AssetExecutionContext, workspace: Workspace) -> pl.DataFrame:
         """Every finished frame of every video: index, pts, time and size."""
@@ -88,8 +93,8 @@ def build_frame_assets(source: Source, settings: Settings) -> list[dg.AssetsDefi
 
 def _inputs(source: Source, settings: Settings) -> list[dg.AssetDep]:
     """What frames are made of: every N-th frame asks no annotation set, so a new set makes none of them stale."""
-    videos = dg.AssetDep([source.name, "videos"])
-    sets = dg.AssetDep([source.name, "annotations"], partition_mapping=dg.AllPartitionMapping())
+    videos = dg.AssetDep(asset_key(source, "videos"))
+    sets = dg.AssetDep(asset_key(source, "annotations"), partition_mapping=dg.AllPartitionMapping())
     return [videos] if settings.frame_selection == "stride" else [videos, sets]
 
 

@@ -7,6 +7,7 @@ import dagster as dg
 import polars as pl
 
 from hand100m_assets.defs.failures import fails_clearly
+from hand100m_assets.defs.keys import asset_inputs, asset_key, group_name
 from hand100m_assets.defs.partitions import annotation_set_partitions
 from hand100m_assets.defs.provenance import version_of
 from hand100m_assets.defs.resources import Workspace
@@ -22,14 +23,14 @@ _REJECTED_SHOWN = 20
 
 def build_mining_assets(source: Source) -> list[dg.AssetsDefinition]:
     """Our own mining of each annotation set, and its agreement with the positives that came with the set."""
-    group, prefix, sets = source.name, [source.name], annotation_set_partitions(source)
+    sets = annotation_set_partitions(source)
 
     @dg.asset(
-        key_prefix=prefix,
-        group_name=group,
+        key=asset_key(source, "mined_pairs"),
+        group_name=group_name(source, "mined_pairs"),
         kinds={"polars"},
         partitions_def=sets,
-        deps=[[source.name, "annotations"]],
+        deps=[asset_key(source, "annotations")],
     )
     @fails_clearly
     def mined_pairs(context: dg.AssetExecutionContext, workspace: Workspace) -> dg.MaterializeResult:  # type: ignore[type-arg]
@@ -54,11 +55,12 @@ def build_mining_assets(source: Source) -> list[dg.AssetsDefinition]:
         return dg.MaterializeResult(metadata=metadata, data_version=version_of(file))
 
     @dg.asset(
-        key_prefix=prefix,
-        group_name=group,
+        key=asset_key(source, "agreement"),
+        group_name=group_name(source, "agreement"),
         kinds={"polars"},
         partitions_def=sets,
-        deps=[[source.name, "annotations"]],
+        ins=asset_inputs(source, "pairs", "mined_pairs"),
+        deps=[asset_key(source, "annotations")],
     )
     @fails_clearly
     def agreement(

@@ -4,6 +4,7 @@ import dagster as dg
 import polars as pl
 
 from hand100m_assets.defs.failures import fails_clearly
+from hand100m_assets.defs.keys import asset_key, group_name
 from hand100m_assets.defs.partitions import annotation_set_partitions
 from hand100m_assets.defs.resources import Workspace
 from hand100m_assets.layout import Source
@@ -15,11 +16,11 @@ def build_pair_assets(source: Source) -> list[dg.AssetsDefinition]:
     """Each hand with its positive."""
 
     @dg.asset(
-        key_prefix=[source.name],
-        group_name=source.name,
+        key=asset_key(source, "pairs"),
+        group_name=group_name(source, "pairs"),
         kinds={"polars"},
         partitions_def=annotation_set_partitions(source),
-        deps=[[source.name, "annotations"]],
+        deps=[asset_key(source, "annotations")],
     )
     @fails_clearly
     def pairs(context: dg.AssetExecutionContext, workspace: Workspace) -> pl.DataFrame:

@@ -13,6 +13,7 @@ from hand100m_assets.annotations.paths import are_at_mapped_places
 from hand100m_assets.defs.by_set import Made, Maker, make_of_sets
 from hand100m_assets.defs.failures import fails_clearly
 from hand100m_assets.defs.following import RULES
+from hand100m_assets.defs.keys import asset_key, asset_keys, group_name
 from hand100m_assets.defs.partitions import annotation_set_partitions
 from hand100m_assets.defs.provenance import version_of
 from hand100m_assets.defs.resources import Workspace, scan_made_table, table_metadata, write_table
@@ -54,10 +55,10 @@ def build_picture_assets(source: Source) -> list[dg.AssetsDefinition]:
 
 def _spec(source: Source, asset: str) -> dg.AssetSpec:
     return dg.AssetSpec(
-        [source.name, asset],
-        deps=[[source.name, name] for name in RULES[asset].inputs],
+        asset_key(source, asset),
+        deps=asset_keys(source, *RULES[asset].inputs),
         description=MAKERS[asset].__doc__,
-        group_name=source.name,
+        group_name=group_name(source, asset),
         kinds=_KINDS[asset],
         partitions_def=annotation_set_partitions(source),
         skippable=True,

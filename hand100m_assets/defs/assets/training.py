@@ -8,6 +8,7 @@ import dagster as dg
 from hand100m_assets.dataset.build import build_training_set
 from hand100m_assets.dataset.job import BuildReport
 from hand100m_assets.defs.failures import fails_clearly
+from hand100m_assets.defs.keys import asset_key, asset_keys, group_name
 from hand100m_assets.defs.partitions import annotation_set_partitions
 from hand100m_assets.defs.resources import Workspace
 from hand100m_assets.layout import Source
@@ -19,11 +20,11 @@ def build_training_assets(source: Source) -> list[dg.AssetsDefinition]:
     """The training set of each annotation set."""
 
     @dg.asset(
-        key_prefix=[source.name],
-        group_name=source.name,
+        key=asset_key(source, "training_set"),
+        group_name=group_name(source, "training_set"),
         kinds={"jpeg"},
         partitions_def=annotation_set_partitions(source),
-        deps=[[source.name, "annotations"], [source.name, "frame_catalog"]],
+        deps=asset_keys(source, "annotations", "frame_catalog"),
     )
     @fails_clearly
     def training_set(context: dg.AssetExecutionContext, workspace: Workspace) -> dg.MaterializeResult:  # type: ignore[type-arg]

@@ -4,6 +4,7 @@ import dagster as dg
 import polars as pl
 
 from hand100m_assets.defs.failures import fails_clearly
+from hand100m_assets.defs.keys import asset_inputs, asset_key, group_name
 from hand100m_assets.defs.partitions import video_partitions
 from hand100m_assets.defs.resources import Workspace
 from hand100m_assets.layout import Source
@@ -17,9 +18,9 @@ from hand100m_assets.video.videolist import EMPTY_VIDEO_LIST
 def videos_spec(source: Source) -> dg.AssetSpec:
     """The raw files: an external asset; the sensor records each completed download once."""
     return dg.AssetSpec(
-        key=[source.name, "videos"],
+        key=asset_key(source, "videos"),
         partitions_def=video_partitions(source),
-        group_name=source.name,
+        group_name=group_name(source, "videos"),
         description=f"{source.title} mp4 files as downloaded. Recorded when complete; never written by us.",
         kinds={"file"},
     )
@@ -27,9 +28,8 @@ def videos_spec(source: Source) -> dg.AssetSpec:
 
 def build_video_assets(source: Source) -> list[dg.AssetsDefinition | dg.AssetSpec]:
     """The official list, the inventory of what is here, and the report of what is not."""
-    group, prefix = source.name, [source.name]
 
-    @dg.asset(key_prefix=prefix, group_name=group, kinds={"polars"})
+    @dg.asset(key=asset_key(source, "video_list"), group_name=group_name(source, "video_list"), kinds={"polars"})
     @fails_clearly
     def video_list(context: dg.AssetExecutionContext, workspace: Workspace) -> pl.DataFrame:
         """The official list of videos as a table; empty where the list file is not here."""
@@ -41,7 +41,13 @@ def build_video_assets(source: Source) -> list[dg.AssetsDefinition | dg.AssetSpe
         context.log.info(f"{listed.height} videos in {place.folders.list_file}")
         return listed
 
-    @dg.asset(key_prefix=prefix, group_name=group, kinds={"polars"}, deps=[[source.name, "videos"]])
+    @dg.asset(
+        key=asset_key(source, "inventory"),
+        group_name=group_name(source, "inventory"),
+        ins=asset_inputs(source, "video_list"),
+        kinds={"polars"},
+        deps=[asset_key(source, "videos")],
+    )
     @fails_clearly
     def inventory(context: dg.AssetExecutionContext, workspace: Workspace, video_list: pl.DataFrame) -> pl.DataFrame:
         """One row a video, on disk or listed: headers, size, and how the file drifts from the list."""
@@ -54,7 +60,12 @@ def build_video_assets(source: Source) -> list[dg.AssetsDefinition | dg.AssetSpe
         context.add_output_metadata({"states": states, "chart": dg.MetadataValue.md(chart)})
         return table
 
-    @dg.asset(key_prefix=prefix, group_name=group, kinds={"polars"})
+    @dg.asset(
+        key=asset_key(source, "missing_videos"),
+        group_name=group_name(source, "missing_videos"),
+        ins=asset_inputs(source, "inventory"),
+        kinds={"polars"},
+    )
     @fails_clearly
     def missing_videos(
         context: dg.AssetExecutionContext, workspace: Workspace, inventory: pl.DataFrame

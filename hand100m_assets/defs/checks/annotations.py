@@ -8,6 +8,7 @@ import dagster as dg
 from hand100m_assets.annotations.rules import RULES, Rule, RuleResult, apply_rules
 from hand100m_assets.defs.checks.results import ERROR, WARN, markdown_rows
 from hand100m_assets.defs.failures import fails_clearly
+from hand100m_assets.defs.keys import asset_key
 from hand100m_assets.defs.resources import Workspace
 from hand100m_assets.layout import Source
 
@@ -17,14 +18,14 @@ def build_annotation_checks(source: Source) -> list[dg.AssetChecksDefinition]:
     alone, asking = ([rule for rule in RULES if rule.asks_videos is asks] for asks in (False, True))
     return [
         _checks(source, f"annotation_rules_{source.name}", alone),
-        _checks(source, f"annotation_rules_by_video_{source.name}", asking, [dg.AssetKey([source.name, "inventory"])]),
+        _checks(source, f"annotation_rules_by_video_{source.name}", asking, [asset_key(source, "inventory")]),
     ]
 
 
 def _checks(
     source: Source, name: str, rules: Sequence[Rule], also: Sequence[dg.AssetKey] = ()
 ) -> dg.AssetChecksDefinition:
-    annotations = dg.AssetKey([source.name, "annotations"])
+    annotations = asset_key(source, "annotations")
 
     # One check of many names: they share the tables.
     @dg.multi_asset_check(

@@ -9,6 +9,7 @@ import polars as pl
 from hand100m_assets.audits import audit_of, finished_videos, in_words, sample_of, seed_of_today
 from hand100m_assets.defs.checks.results import ERROR, EXAMPLES, WARN, markdown_rows, nothing_yet
 from hand100m_assets.defs.failures import fails_clearly
+from hand100m_assets.defs.keys import asset_key
 from hand100m_assets.defs.resources import Workspace
 from hand100m_assets.layout import Source
 from hand100m_assets.video.auditreport import VideoAudit
@@ -18,8 +19,8 @@ def build_audit_check(source: Source) -> dg.AssetChecksDefinition:
     """Some JPEGs of some finished videos, another sample each day, against ffmpeg's own pictures."""
 
     @dg.asset_check(
-        asset=[source.name, "frames"],
-        additional_deps=[[source.name, "frame_catalog"]],
+        asset=asset_key(source, "frames"),
+        additional_deps=[asset_key(source, "frame_catalog")],
         description="A frame under a wrong number, or not as it was made, would teach wrong labels unseen.",
     )
     @fails_clearly

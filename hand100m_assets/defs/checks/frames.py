@@ -9,6 +9,7 @@ import polars as pl
 from hand100m_assets.audits import seed_of_today
 from hand100m_assets.defs.checks.results import ERROR, WARN, nothing_yet, offenders, table_on_disk
 from hand100m_assets.defs.failures import fails_clearly
+from hand100m_assets.defs.keys import asset_key
 from hand100m_assets.defs.partitions import known_keys, video_partitions
 from hand100m_assets.defs.resources import Workspace
 from hand100m_assets.layout import Source
@@ -26,7 +27,7 @@ def build_frame_checks(source: Source) -> list[dg.AssetChecksDefinition]:
 
 
 def _completeness_checks(source: Source) -> dg.AssetChecksDefinition:
-    frames, after = dg.AssetKey([source.name, "frames"]), [dg.AssetKey([source.name, "frame_catalog"])]
+    frames, after = asset_key(source, "frames"), [asset_key(source, "frame_catalog")]
     complete = dg.AssetCheckSpec(
         "frames_are_complete",
         asset=frames,
@@ -81,8 +82,8 @@ def _extracted(states: pl.DataFrame) -> dg.AssetCheckResult:
 
 def _files_check(source: Source) -> dg.AssetChecksDefinition:
     @dg.asset_check(
-        asset=[source.name, "frames"],
-        additional_deps=[[source.name, "frame_catalog"]],
+        asset=asset_key(source, "frames"),
+        additional_deps=[asset_key(source, "frame_catalog")],
         description="A manifest that lies is worse than none.",
     )
     @fails_clearly

@@ -16,6 +16,7 @@ from hand100m_assets.defs.checks.results import (
     partitions_on_disk,
 )
 from hand100m_assets.defs.failures import fails_clearly
+from hand100m_assets.defs.keys import asset_key
 from hand100m_assets.defs.resources import Workspace
 from hand100m_assets.layout import Source
 from hand100m_assets.pairs.agreement import SURE_RANKS
@@ -31,7 +32,7 @@ def build_mining_checks(source: Source) -> list[dg.AssetChecksDefinition]:
     """Mined pairs keep the rule, no hand is lost, and the shipped positives are not strangers."""
 
     @dg.asset_check(
-        asset=[source.name, "mined_pairs"],
+        asset=asset_key(source, "mined_pairs"),
         description="A neighbouring frame is alike without teaching anything: neighbours come from other videos.",
     )
     @fails_clearly
@@ -46,7 +47,7 @@ def build_mining_checks(source: Source) -> list[dg.AssetChecksDefinition]:
         return offenders(found, severity=ERROR, what="neighbours break the rule", fix=fix, checked=checked)
 
     @dg.asset_check(
-        asset=[source.name, "mined_pairs"],
+        asset=asset_key(source, "mined_pairs"),
         description="Every hand that can be compared has its row: none is lost on the way.",
     )
     @fails_clearly
@@ -70,7 +71,7 @@ def build_mining_checks(source: Source) -> list[dg.AssetChecksDefinition]:
         return offenders(found, severity=ERROR, what="hands are missing or too many", fix=fix, checked=checked)
 
     @dg.asset_check(
-        asset=[source.name, "agreement"],
+        asset=asset_key(source, "agreement"),
         description="Positives from other videos that are not near by our measure: other labels, or another measure.",
     )
     @fails_clearly

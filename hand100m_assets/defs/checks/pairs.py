@@ -15,6 +15,7 @@ from hand100m_assets.defs.checks.results import (
     partitions_on_disk,
 )
 from hand100m_assets.defs.failures import fails_clearly
+from hand100m_assets.defs.keys import asset_key
 from hand100m_assets.defs.resources import Workspace
 from hand100m_assets.layout import Source
 from hand100m_assets.render.grid import GRID_SIZE_PX, jpeg_size_px
@@ -25,7 +26,7 @@ def build_pair_checks(source: Source) -> list[dg.AssetChecksDefinition]:
     """Annotated images are on disk; hands have a positive, and pairs a distance."""
 
     @dg.asset_check(
-        asset=[source.name, "coverage"],
+        asset=asset_key(source, "coverage"),
         description="A label without its picture cannot be trained on.",
     )
     @fails_clearly
@@ -40,7 +41,7 @@ def build_pair_checks(source: Source) -> list[dg.AssetChecksDefinition]:
         return _over_sets(tables, missing, severity, "annotated images are not on disk", fix)
 
     @dg.asset_check(
-        asset=[source.name, "pairs"],
+        asset=asset_key(source, "pairs"),
         description="An anchor without its positive cannot be contrasted.",
     )
     @fails_clearly
@@ -50,7 +51,7 @@ def build_pair_checks(source: Source) -> list[dg.AssetChecksDefinition]:
         return _over_sets(tables, found, ERROR, "hands have no positive", "Drop these rows before training.")
 
     @dg.asset_check(
-        asset=[source.name, "pairs"],
+        asset=asset_key(source, "pairs"),
         description="A far positive teaches that unlike hands are alike.",
     )
     @fails_clearly
@@ -76,7 +77,7 @@ def _over_sets(
 
 def build_grid_checks(source: Source) -> list[dg.AssetChecksDefinition]:
     """Cells are filled, and both grids are whole."""
-    grid = dg.AssetKey([source.name, "grid"])
+    grid = asset_key(source, "grid")
 
     @dg.asset_check(
         asset=grid,
@@ -87,7 +88,7 @@ def build_grid_checks(source: Source) -> list[dg.AssetChecksDefinition]:
         return _cells_are_filled(workspace.source(source), "grid", ["cell"])
 
     @dg.asset_check(
-        asset=[source.name, "sheets"],
+        asset=asset_key(source, "sheets"),
         description="Empty cells hide the very pairs that are most worth looking at.",
     )
     @fails_clearly

@@ -10,6 +10,7 @@ from hand100m_assets.defs.checks.results import ERROR, WARN, nothing_yet, offend
 from hand100m_assets.defs.failures import fails_clearly
 from hand100m_assets.defs.ingests import failed_ingests
 from hand100m_assets.defs.jobs import MADE_OF_EACH_SET
+from hand100m_assets.defs.keys import asset_key
 from hand100m_assets.defs.partitions import annotation_set_partitions, known_keys
 from hand100m_assets.defs.resources import Workspace
 from hand100m_assets.errors import FolderUnreadableError
@@ -26,7 +27,7 @@ def build_set_checks(source: Source) -> list[dg.AssetChecksDefinition]:
         specs=[
             dg.AssetCheckSpec(
                 check,
-                asset=[source.name, asset],
+                asset=asset_key(source, asset),
                 description="A set that failed on the way would be missing without a trace.",
             )
             for check, asset in assets.items()
@@ -47,7 +48,7 @@ def build_set_checks(source: Source) -> list[dg.AssetChecksDefinition]:
 
 def _file_check(source: Source) -> dg.AssetChecksDefinition:
     @dg.asset_check(
-        asset=[source.name, "annotations"],
+        asset=asset_key(source, "annotations"),
         description="Tables of an older file look like those of the present one, and all that is made of them, too.",
     )
     @fails_clearly

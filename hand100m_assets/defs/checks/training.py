@@ -23,6 +23,7 @@ from hand100m_assets.dataset.verify import (
 )
 from hand100m_assets.defs.checks.results import ERROR, WARN, nothing_yet, offenders
 from hand100m_assets.defs.failures import fails_clearly
+from hand100m_assets.defs.keys import asset_key
 from hand100m_assets.defs.resources import Workspace
 from hand100m_assets.layout import Source
 from hand100m_assets.workspace import SourceWorkspace
@@ -67,7 +68,7 @@ def build_training_checks(source: Source) -> list[dg.AssetChecksDefinition]:
 def _check(
     source: Source, *, name: str, why: str, faults_of: FaultsOf, what: str, fix: str
 ) -> dg.AssetChecksDefinition:
-    @dg.asset_check(asset=[source.name, "training_set"], name=name, description=why)
+    @dg.asset_check(asset=asset_key(source, "training_set"), name=name, description=why)
     @fails_clearly
     def check(workspace: Workspace) -> dg.AssetCheckResult:
         place = workspace.source(source)
@@ -82,7 +83,7 @@ def _check(
 
 def _counts_check(source: Source) -> dg.AssetChecksDefinition:
     @dg.asset_check(
-        asset=[source.name, "training_set"],
+        asset=asset_key(source, "training_set"),
         description="A hand that is neither a sample nor left out with a reason was lost.",
     )
     @fails_clearly
@@ -111,7 +112,7 @@ def _reasons(pairs: HandPairs) -> str:
 
 def _left_out_check(source: Source) -> dg.AssetChecksDefinition:
     @dg.asset_check(
-        asset=[source.name, "training_set"],
+        asset=asset_key(source, "training_set"),
         description="A hand leaves with its positive, so that a few lost crops may empty a whole set.",
     )
     @fails_clearly
@@ -136,7 +137,7 @@ def _left_out_check(source: Source) -> dg.AssetChecksDefinition:
 
 def _pixel_check(source: Source) -> dg.AssetChecksDefinition:
     @dg.asset_check(
-        asset=[source.name, "training_set"],
+        asset=asset_key(source, "training_set"),
         description="A crop of another frame, or of an older one, teaches wrong labels unseen.",
     )
     @fails_clearly

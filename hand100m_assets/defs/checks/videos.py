@@ -5,6 +5,7 @@ import polars as pl
 
 from hand100m_assets.defs.checks.results import ERROR, WARN, nothing_yet, offenders, table_on_disk
 from hand100m_assets.defs.failures import fails_clearly
+from hand100m_assets.defs.keys import asset_key
 from hand100m_assets.defs.resources import Workspace
 from hand100m_assets.errors import Hand100mError
 from hand100m_assets.layout import Source
@@ -66,7 +67,9 @@ def build_video_checks(source: Source) -> list[dg.AssetChecksDefinition]:
 
 
 def _list_check(source: Source) -> dg.AssetChecksDefinition:
-    @dg.asset_check(asset=[source.name, "video_list"], description="Without the list, nobody knows what is missing.")
+    @dg.asset_check(
+        asset=asset_key(source, "video_list"), description="Without the list, nobody knows what is missing."
+    )
     def list_is_here(workspace: Workspace) -> dg.AssetCheckResult:
         place = workspace.source(source)
         list_file = place.folders.list_file
@@ -88,7 +91,7 @@ def _list_check(source: Source) -> dg.AssetChecksDefinition:
 
 def _owner_check(source: Source) -> dg.AssetChecksDefinition:
     @dg.asset_check(
-        asset=[source.name, "videos"],
+        asset=asset_key(source, "videos"),
         description="Two installations with other settings on one output folder make each other's work again.",
     )
     def output_has_one_owner(workspace: Workspace) -> dg.AssetCheckResult:
@@ -104,9 +107,9 @@ def _owner_check(source: Source) -> dg.AssetChecksDefinition:
 def _inventory_check(
     source: Source, *, name: str, why: str, where: pl.Expr, severity: dg.AssetCheckSeverity, what: str, fix: str
 ) -> dg.AssetChecksDefinition:
-    videos = dg.AssetKey([source.name, "videos"])
+    videos = asset_key(source, "videos")
 
-    @dg.asset_check(asset=videos, name=name, description=why, additional_deps=[[source.name, "inventory"]])
+    @dg.asset_check(asset=videos, name=name, description=why, additional_deps=[asset_key(source, "inventory")])
     @fails_clearly
     def check(workspace: Workspace) -> dg.AssetCheckResult:
         inventory = table_on_disk(workspace.source(source), "inventory")
