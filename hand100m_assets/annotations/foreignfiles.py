@@ -46,6 +46,7 @@ _KINDS: Final[tuple[tuple[bytes, ForeignFile], ...]] = (
     (rb"\x1f\x9d", ForeignFile("data of the program compress", _UNPACK)),
     (rb"\x78[\x01\x9c\xda]", ForeignFile("zlib data", _UNPACK)),
     (rb"\x1f\x8b|\x28\xb5\x2f\xfd", ForeignFile("packed data inside packed data", "Unpack it once.")),
+    (rb"\x37\xa4\x30\xec", ForeignFile("a zstd dictionary", _OTHER)),
     (
         rb"version https://(?:git-lfs|hawser)\.github\.com/spec/",
         ForeignFile("a Git LFS pointer, which stands for the file", "Run `git lfs pull` where it comes from."),

@@ -15,6 +15,9 @@ from hand100m_assets.errors import AnnotationFileError, Hand100mError, Retryable
 
 _BOM: Final = b"\xef\xbb\xbf"
 _MAGIC_BYTES: Final = 4
+_HEADER_BYTES: Final = 18
+"""The longest header of a zstd frame."""
+_ZSTD_MAGIC: Final = b"\x28\xb5\x2f\xfd"
 _INPUT_BYTES: Final = 4096
 """Small, as unpacking returns all that its input holds: 4 KB can hold 128 MB of one repeated byte."""
 
@@ -35,7 +38,7 @@ class _Unpacker(Protocol):
 class _GzipMember:
     """Gives what is whole before a damage, too: the library alone would drop all that its last input holds."""
 
-    def __init__(self) -> None:
+    def __init__(self, _head: bytes) -> None:
         self._stream = zlib.decompressobj(wbits=31)
 
     @property
@@ -61,31 +64,73 @@ class _DamagedError(Exception):
     """The packed data is damaged; carries what is whole before the damage."""
 
 
-class _Packing(NamedTuple):
-    """How a file may be packed: in parts, one behind another."""
-
-    name: str
-    magic: re.Pattern[bytes]
-    unpacker: Callable[[], _Unpacker]
-
-
-_PACKINGS: Final = (
-    _Packing("gzip", re.compile(rb"\x1f\x8b"), _GzipMember),
-    # Not the library's stream reader: that one takes data cut short for whole. Skippable frames may stand anywhere.
-    _Packing(
-        "zstd",
-        re.compile(rb"\x28\xb5\x2f\xfd|[\x50-\x5f]\x2a\x4d\x18", re.DOTALL),
-        lambda: zstandard.ZstdDecompressor(max_window_size=_MAX_ZSTD_WINDOW_BYTES).decompressobj(),
-    ),
-)
-
-
 class BrokenArchiveError(Exception):
     """The packed data is cut short or damaged; what was unpacked before it is whole."""
 
 
 class TrailingBytesError(BrokenArchiveError):
     """Behind packed data that is whole stands something that is not packed; nothing of it was read."""
+
+
+class DictionaryError(BrokenArchiveError):
+    """The data was packed with a dictionary, or may have been, and cannot be unpacked without it."""
+
+
+class _ZstdFrame:
+    """Tells data that needs a dictionary from data that is damaged.
+
+    Not the library's stream reader: that one takes data cut short for whole.
+    """
+
+    def __init__(self, head: bytes) -> None:
+        self._stream = zstandard.ZstdDecompressor(max_window_size=_MAX_ZSTD_WINDOW_BYTES).decompressobj()
+        self._has_given = False
+        named = _dictionary_named(head)
+        if named:
+            raise DictionaryError(f"the zstd data was packed with a dictionary (number {named}), which is not in it")
+
+    @property
+    def eof(self) -> bool:
+        return self._stream.eof
+
+    @property
+    def unused_data(self) -> bytes:
+        return self._stream.unused_data
+
+    def decompress(self, data: bytes, /) -> bytes:
+        try:
+            given = self._stream.decompress(data)
+        except zstandard.ZstdError as error:
+            # A dictionary need not be named: what refers to it then is not to be told from what is damaged.
+            if not self._has_given and "checksum" not in str(error):
+                words = "the zstd data is damaged, or was packed with a dictionary that it does not name"
+                raise DictionaryError(words) from error
+            raise
+        self._has_given = self._has_given or bool(given)
+        return given
+
+
+def _dictionary_named(head: bytes) -> int:
+    """Number of the dictionary that a frame says it needs; 0 when it names none."""
+    if head.startswith(_ZSTD_MAGIC):
+        with suppress(zstandard.ZstdError):
+            return int(zstandard.get_frame_parameters(head[:_HEADER_BYTES]).dict_id)
+    return 0
+
+
+class _Packing(NamedTuple):
+    """How a file may be packed: in parts, one behind another."""
+
+    name: str
+    magic: re.Pattern[bytes]
+    unpacker: Callable[[bytes], _Unpacker]
+
+
+_PACKINGS: Final = (
+    _Packing("gzip", re.compile(rb"\x1f\x8b"), _GzipMember),
+    # Skippable frames may stand anywhere.
+    _Packing("zstd", re.compile(rb"\x28\xb5\x2f\xfd|[\x50-\x5f]\x2a\x4d\x18", re.DOTALL), _ZstdFrame),
+)
 
 
 def read_chunks(path: Path, chunk_bytes: int) -> Iterator[bytes]:
@@ -136,18 +181,18 @@ def without_mark(head: bytes) -> bytes:
 
 
 def _unpacked(raw: BinaryIO, packing: _Packing) -> Iterator[bytes]:
-    unpacker, packed = packing.unpacker(), b""
-    is_open = True
+    packed = raw.read(_INPUT_BYTES)
+    unpacker, is_open = packing.unpacker(packed), True
     try:
         while packed := packed or raw.read(_INPUT_BYTES):
             if not is_open:
                 packed = packed.lstrip(b"\0")  # some writers fill up their last block
                 if not packed:
                     continue
-                packed += raw.read(_MAGIC_BYTES) if len(packed) < _MAGIC_BYTES else b""
+                packed += raw.read(_HEADER_BYTES) if len(packed) < _HEADER_BYTES else b""
                 if not packing.magic.match(packed):
                     raise TrailingBytesError(f"behind the end of the {packing.name} data stands something else")
-                unpacker, is_open = packing.unpacker(), True
+                unpacker, is_open = packing.unpacker(packed), True
             unpacked = unpacker.decompress(packed)
             packed, is_open = unpacker.unused_data, not unpacker.eof
             if unpacked:

@@ -11,7 +11,7 @@ from hand100m_assets.annotations.batches import SECTIONS, Batch, LoneRecord, Sec
 from hand100m_assets.annotations.document import Document, FileFault, WrongTopLevelError
 from hand100m_assets.annotations.foreignfiles import HEAD_BYTES, beginning, foreign_file
 from hand100m_assets.annotations.keys import KeyCount
-from hand100m_assets.annotations.rawbytes import TrailingBytesError, read_chunks
+from hand100m_assets.annotations.rawbytes import DictionaryError, TrailingBytesError, read_chunks
 from hand100m_assets.annotations.recordtext import RecordTextError, parse_record
 from hand100m_assets.annotations.window import CutShortError, StructureError, Window
 from hand100m_assets.errors import AnnotationFileError
@@ -26,6 +26,9 @@ LONG_FILE_BYTES: Final = 128 << 20
 
 _NO_SUCH_FILE: Final = "not a Hand100M annotation file"
 _WRONG_FILE: Final = "Put the original annotation file here, or move this one elsewhere."
+_DICTIONARY: Final = (
+    "Unpack it with that dictionary (`zstd -d -D DICTIONARY FILE.zst`), and put the JSON file that comes out here."
+)
 _DOWNLOAD: Final = "Download the file again; a copy cut short looks like this."
 
 
@@ -78,7 +81,7 @@ class RecordReader:
             self.faults.append(FileFault("cut_short", end, "the file ends in the middle", breaks_off=True))
         self.faults += document.unnamed_faults()
         self._heed_broken_archive(window)
-        self._judge(head)
+        self._judge(head, window)
 
     def _insist_on_json(self, head: bytes) -> None:
         foreign = foreign_file(head)
@@ -111,8 +114,10 @@ class RecordReader:
         self.faults[:] = [fault for fault in self.faults if fault.rule != "cut_short"]
         self.faults.append(FileFault("archive_broken", end, str(window.broken), breaks_off=True))
 
-    def _judge(self, head: bytes) -> None:
+    def _judge(self, head: bytes, window: Window) -> None:
         broken = [fault for fault in self.faults if fault.breaks_off]
+        if broken and not self.records_read and isinstance(window.broken, DictionaryError):
+            raise AnnotationFileError(str(window.broken), where=self.path, fix=_DICTIONARY)
         if broken and not self.records_read:
             fault = broken[0]
             is_other = fault.rule == "not_json"

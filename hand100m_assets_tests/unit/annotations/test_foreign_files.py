@@ -98,6 +98,7 @@ FILES: dict[str, tuple[bytes, str, str]] = {
     "a number": (b"42", "its top level is a number", "annotation file"),
     "gzip twice": (gzip.compress(gzip.compress(TEXT.encode())), "packed data inside packed data", "once"),
     "gzip in zstd": (zstandard.compress(gzip.compress(TEXT.encode())), "packed data inside packed data", "once"),
+    "zstd dictionary": (b"\x37\xa4\x30\xec\x67\x12\0\0", "a zstd dictionary", "annotation file"),
     "tar": (tar_archive(tarfile.USTAR_FORMAT), "a tar archive", "Unpack"),
     "tar, pax": (tar_archive(tarfile.PAX_FORMAT), "a tar archive", "Unpack"),
     "tar, old": (tar_archive(tarfile.GNU_FORMAT), "a tar archive", "Unpack"),

@@ -337,6 +337,7 @@ def test_damaged_zstd_is_reported_and_several_frames_are_one_file(tmp_path: Path
     except AnnotationFileError:
         return
     assert [fault.rule for fault in reader.faults] == ["archive_broken"]
+    assert "dictionary" not in reader.faults[0].reason, "what was unpacked already tells that there was none"
 
 
 PACKERS = {"gzip": lambda text: gzip.compress(text, mtime=0), "zstd": zstd_in_blocks}
@@ -402,6 +403,46 @@ def test_zstd_of_a_long_window_is_read(tmp_path: Path, window_log: int) -> None:
     path.write_bytes(packer.compress(json.dumps(sound_set(40)).encode()) + packer.flush())
     found, reader = read(path)
     assert (found, reader.faults) == (sound_set(40), [])
+
+
+def dictionary(*, is_numbered: bool) -> zstandard.ZstdCompressionDict:
+    text = json.dumps(sound_set(400)).encode()
+    if not is_numbered:  # any bytes may serve as one
+        return zstandard.ZstdCompressionDict(text[:20_000], dict_type=zstandard.DICT_TYPE_RAWCONTENT)
+    return zstandard.train_dictionary(8192, [text[at : at + 500] for at in range(0, len(text), 500)], dict_id=4711)
+
+
+@pytest.mark.parametrize("lead", [b"", b"\x50\x2a\x4d\x18\x03\0\0\0abc"], ids=["at first", "behind a skippable frame"])
+@pytest.mark.parametrize("records", [4, 900])
+@pytest.mark.parametrize(
+    ("is_numbered", "words"),
+    [
+        (True, "the zstd data was packed with a dictionary (number 4711), which is not in it"),
+        (False, "the zstd data is damaged, or was packed with a dictionary that it does not name"),
+    ],
+)
+def test_zstd_that_needs_a_dictionary_is_not_called_damaged(
+    tmp_path: Path, is_numbered: bool, words: str, records: int, lead: bytes
+) -> None:
+    path = tmp_path / "set.json.zst"
+    packer = zstandard.ZstdCompressor(dict_data=dictionary(is_numbered=is_numbered))
+    path.write_bytes(lead + packer.compress(json.dumps(sound_set(records)).encode()))
+    with pytest.raises(AnnotationFileError) as caught:
+        read(path)
+    assert caught.value.what == words
+    assert "zstd -d -D DICTIONARY" in str(caught.value.fix)
+
+
+def test_a_second_frame_that_needs_a_dictionary_is_a_loss_with_its_reason(tmp_path: Path) -> None:
+    text = json.dumps(sound_set(40)).encode()
+    path, half = tmp_path / "set.json.zst", len(text) // 2
+    packer = zstandard.ZstdCompressor(dict_data=dictionary(is_numbered=True))
+    path.write_bytes(zstd_in_blocks(text[:half]) + packer.compress(text[half:]))
+    found, reader = read(path)
+    assert found == whole_before(text[:half], sound_set(40))
+    (fault,) = reader.faults
+    assert (fault.rule, fault.offset_bytes) == ("archive_broken", half)
+    assert "packed with a dictionary (number 4711)" in fault.reason
 
 
 @pytest.mark.parametrize("name", ["set.json", "set.json.gz", "set.json.zst"])
