@@ -25,6 +25,7 @@ from hand100m_assets.defs.resources import Workspace
 from hand100m_assets.defs.underway import unfinished_catalog_runs, unfinished_frames_runs
 from hand100m_assets.errors import FolderUnreadableError, Hand100mError
 from hand100m_assets.layout import Source
+from hand100m_assets.ownership import other_owner
 from hand100m_assets.presence import away_since
 from hand100m_assets.settings import Settings
 from hand100m_assets.video.inbox import FileStamp, find_changes
@@ -83,11 +84,14 @@ def _build_video_sensor(
         if look.new:
             register(context.instance, partitions, look.new)
         requests = list(_video_runs(context.instance, place, look))
+        warning = other_owner(place.settings)
+        if requests and warning is not None:
+            context.log.warning(warning)
         return dg.SensorResult(
             run_requests=requests,
             asset_events=[*_downloads(place, look), *_deletions(source, look.vanished)],
             cursor=str(look.number),
-            skip_reason=None if requests or look.due or look.vanished else _why_no_videos(look, faults),
+            skip_reason=None if requests or look.due or look.vanished else _why_no_videos(look, faults, warning),
         )
 
     return new_videos
@@ -226,8 +230,9 @@ def _deletions(source: Source, vanished: Sequence[str]) -> Iterator[dg.AssetObse
         )
 
 
-def _why_no_videos(look: Look, faults: Iterable[Hand100mError]) -> str:
-    parts = [_settling(look.unsettled)] if look.unsettled else []
+def _why_no_videos(look: Look, faults: Iterable[Hand100mError], warning: str | None) -> str:
+    parts = [warning] if warning is not None else []
+    parts += [_settling(look.unsettled)] if look.unsettled else []
     for files, what in ((look.short, "are below their official size"), (look.put_off, "cannot be read now")):
         if files:
             first, why = next(iter(files.items()))

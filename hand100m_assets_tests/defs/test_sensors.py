@@ -8,6 +8,7 @@ import pytest
 
 from hand100m_assets.defs.partitions import RANGE_END_TAG, RANGE_START_TAG
 from hand100m_assets.errors import RetryableError
+from hand100m_assets.ownership import MARK_FILE, claim_output
 from hand100m_assets.video.completeness import frame_states
 from hand100m_assets.video.inventory import missing_videos
 from hand100m_assets.video.knownfiles import read_known_files
@@ -29,6 +30,24 @@ def test_a_download_counts_only_when_two_looks_see_the_same(tiny: TinyWorkspace)
     assert registered(tiny, "videos") == ["aaaaaaaaaaa"]
     assert {request.job_name for request in second.run_requests} == {"100doh_frames"}
     assert not tiny.tick(VIDEOS).run_requests
+
+
+def test_each_look_for_videos_warns_of_another_installation_on_the_same_output(
+    tiny: TinyWorkspace, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("hand100m_assets.ownership.installation", lambda: "elsewhere:/srv/other")
+    claim_output(tiny.settings.model_copy(update={"frame_stride": 7}))
+    monkeypatch.undo()
+    words = "another installation (elsewhere:/srv/other) fills this folder with other settings"
+    assert words in (tiny.tick(VIDEOS).skip_message or "")
+    tiny.add_video("aaaaaaaaaaa")
+    assert words in (tiny.tick(VIDEOS).skip_message or "")
+    assert words not in capfd.readouterr().err
+    assert tiny.tick(VIDEOS).run_requests, "it is a warning, no refusal"
+    logged = capfd.readouterr().err
+    assert words in logged and "HAND100M_FRAME_STRIDE is 10 here and 7 there" in logged
+    (tiny.settings.output_root / MARK_FILE).unlink()
+    assert tiny.tick(VIDEOS).skip_message == "nothing new"
 
 
 def test_a_file_that_still_grows_waits(tiny: TinyWorkspace) -> None:
