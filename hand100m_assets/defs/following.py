@@ -112,14 +112,28 @@ class SetState:
         looked_at = (*rule.at_once, *(rule.at_night if is_night else ()))
         if any(name in will_be_made for name in looked_at):
             return True
-        if any(made.made_of(_key(self.source, name)) != self.version(name) for name in looked_at):
+        if not all(self._is_of(made, name) for name in looked_at):
             return True
-        return is_night and not all(made.shows(key, version) for key, version in self.versions_beside(asset).items())
+        return is_night and not all(self._shows(made, other, name) for other, name in _beside(self.source, asset))
+
+    def _is_of(self, made: Record, name: str) -> bool:
+        """Whether something was made of what this input is now, or a person said that it is up to date."""
+        key, read = _key(self.source, name), self.record(name)
+        if made.vouches_for(read) or (read is not None and read.was_read_by(made, key)):
+            return True
+        return made.made_of(key) == self.version(name)
+
+    def _shows(self, made: Record, other: Source, name: str) -> bool:
+        return made.vouches_for(self.record(name, other)) or made.shows(_key(other, name), self.version(name, other))
 
     def input_versions(self, asset: str) -> dict[dg.AssetKey, str]:
-        """What an asset that is made now is made of."""
-        found = {_key(self.source, name): self.version(name) for name in RULES[asset].inputs}
-        return {key: version for key, version in found.items() if version is not None}
+        """What an asset that is made now is made of; nothing of what a person alone said is there."""
+        records = {name: self.record(name) for name in RULES[asset].inputs}
+        return {
+            _key(self.source, name): as_input(record, partitioned=name not in UNPARTITIONED)
+            for name, record in records.items()
+            if record is not None and record.version
+        }
 
     def versions_beside(self, asset: str) -> dict[dg.AssetKey, str | None]:
         """What an asset that is made now shows of other sources; None what is not there."""

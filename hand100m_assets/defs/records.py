@@ -16,6 +16,7 @@ from dagster._core.definitions.data_version import (
 )
 
 _CACHE_LIMIT: Final = 20_000
+_PAGE: Final = 20
 
 
 _ABSENT: Final = (DEFAULT_DATA_VERSION.value, sha256(b"").hexdigest())
@@ -24,12 +25,24 @@ _ABSENT: Final = (DEFAULT_DATA_VERSION.value, sha256(b"").hexdigest())
 
 @dataclass(frozen=True)
 class Record:
-    """The latest materialization of one asset, or of one partition of it."""
+    """The latest materialization of one asset, or of one partition of it.
+
+    One that a person reported in the UI tells neither a version nor what it was made of, so what the last run said
+    stands, and the report is believed for what was there before it (`vouches_for`).
+
+    Attributes:
+        storage_id: Of the latest one.
+        run_id: Its run.
+        at_s: When it was recorded, in seconds since 1970.
+        tags: Of the latest that a run made; none when no run made one.
+        made_id: Storage id of that; of the report when no run made one.
+    """
 
     storage_id: int
     run_id: str
     at_s: float
     tags: Mapping[str, str]
+    made_id: int
 
     @property
     def version(self) -> str:
@@ -40,6 +53,19 @@ class Record:
         """What the input's version was, as `as_input` gives it; None when it was not there."""
         version = self.tags.get(get_input_data_version_tag(key))
         return None if version in _ABSENT else version
+
+    @property
+    def is_reported(self) -> bool:
+        """Whether a person said that it is there, and no run has made it since."""
+        return not self.version or self.made_id != self.storage_id
+
+    def vouches_for(self, other: "Record | None") -> bool:
+        """Whether a person said that it is up to date, and the other one was not made anew since."""
+        return self.is_reported and (other is None or other.made_id < self.storage_id)
+
+    def was_read_by(self, made: "Record", key: dg.AssetKey) -> bool:
+        """Whether another one was made of this when only a person's report was seen, of which no version is known."""
+        return self.is_reported and made.made_id > self.storage_id and made.made_of(key) is None
 
     def shows(self, key: dg.AssetKey, version: str | None) -> bool:
         """Whether it was made beside this version of what is no input in Dagster's eyes: another source's tables."""
@@ -80,7 +106,7 @@ def latest_records(
     for key in keys:
         if key.path[-1] in whole:
             for last in instance.fetch_materializations(key, limit=1).records:
-                found[key, None] = _as_record(last)
+                found[key, None] = _as_record(instance, key, last)
             continue
         latest = instance.get_latest_storage_id_by_partition(key, dg.DagsterEventType.ASSET_MATERIALIZATION)
         wanted = {partition: number for partition, number in latest.items() if partition in partitions}
@@ -98,10 +124,33 @@ def _read(instance: dg.DagsterInstance, key: dg.AssetKey, numbers: Collection[in
     if unread:
         chosen = dg.AssetRecordsFilter(key, storage_ids=unread)
         for each in instance.fetch_materializations(chosen, limit=len(unread)).records:
-            _cache[database, each.storage_id] = _as_record(each)
+            _cache[database, each.storage_id] = _as_record(instance, key, each)
     return {number: _cache[database, number] for number in numbers if (database, number) in _cache}
 
 
-def _as_record(event: dg.EventLogRecord) -> Record:
+def _as_record(instance: dg.DagsterInstance, key: dg.AssetKey, event: dg.EventLogRecord) -> Record:
+    made: dg.EventLogRecord | None = event
+    if not _tags(event).get(DATA_VERSION_TAG):
+        made = _last_made(instance, key, event)
+    tags, made_id = ({}, event.storage_id) if made is None else (_tags(made), made.storage_id)
+    return Record(event.storage_id, event.run_id, event.timestamp, tags, made_id)
+
+
+def _last_made(instance: dg.DagsterInstance, key: dg.AssetKey, report: dg.EventLogRecord) -> dg.EventLogRecord | None:
+    """The latest materialization with a version before one that a person reported: that of a run, which always has."""
+    partition = report.partition_key
+    chosen = dg.AssetRecordsFilter(
+        key, asset_partitions=None if partition is None else [partition], before_storage_id=report.storage_id
+    )
+    cursor = None
+    while True:
+        page = instance.fetch_materializations(chosen, limit=_PAGE, cursor=cursor)
+        made = next((each for each in page.records if _tags(each).get(DATA_VERSION_TAG)), None)
+        if made is not None or not page.has_more:
+            return made
+        cursor = page.cursor
+
+
+def _tags(event: dg.EventLogRecord) -> Mapping[str, str]:
     made = event.asset_materialization
-    return Record(event.storage_id, event.run_id, event.timestamp, dict(made.tags or {}) if made else {})
+    return dict(made.tags or {}) if made else {}

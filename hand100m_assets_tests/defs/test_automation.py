@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import time
 from datetime import datetime, timedelta
+from hashlib import sha256
+from types import SimpleNamespace
 
 import dagster as dg
 import pytest
 from dagster._core.definitions.data_version import DATA_VERSION_TAG, get_input_data_version_tag
+from dagster_graphql.implementation.execution import report_runless_asset_events
 
 from hand100m_assets.annotations.rules import RULES
 from hand100m_assets.defs.following import RULES as FOLLOWS
@@ -66,15 +69,20 @@ class Daemon:
     def made(self, *assets: str, partition: str | None = None, version: str | None = None) -> None:
         """Record these as made now, of what their inputs are now; as another version, unless one is given."""
         for asset in assets:
-            self.number += 1
-            tags = {DATA_VERSION_TAG: version or f"version {self.number}"}
-            if asset in FOLLOWS and partition is not None:
-                tags |= self._beside(asset, partition) | {
-                    get_input_data_version_tag(k): v for k, v in self._state(partition).input_versions(asset).items()
-                }
+            tags = self.as_made(asset, partition, version)
             self.tiny.instance.report_runless_asset_event(
                 dg.AssetMaterialization([DOH.name, asset], partition=partition, tags=tags)
             )
+
+    def as_made(self, asset: str, partition: str | None, version: str | None = None) -> dict[str, str]:
+        """Tags that a run would write now."""
+        self.number += 1
+        tags = {DATA_VERSION_TAG: version or f"version {self.number}"}
+        if asset in FOLLOWS and partition is not None:
+            tags |= self._beside(asset, partition) | {
+                get_input_data_version_tag(k): v for k, v in self._state(partition).input_versions(asset).items()
+            }
+        return tags
 
     def _beside(self, asset: str, partition: str) -> dict[str, str]:
         shown = self._state(partition).versions_beside(asset)
@@ -180,6 +188,69 @@ def test_a_grid_follows_a_coverage_that_changed_and_none_that_did_not(daemon: Da
     assert daemon.tick()[0] == set()
     daemon.made("coverage", partition=SET, version="more frames")
     assert daemon.tick()[0] == {("grid", SET)}
+
+
+class Person:
+    """Reports a materialization in the UI: a description, and nothing about versions."""
+
+    def __init__(self, daemon: Daemon) -> None:
+        self.instance = daemon.tiny.instance
+
+    def reports(self, *assets: str, partition: str | None = None) -> None:
+        for asset in assets:
+            report_runless_asset_events(
+                SimpleNamespace(context=SimpleNamespace(instance=self.instance)),
+                dg.DagsterEventType.ASSET_MATERIALIZATION,
+                dg.AssetKey([DOH.name, asset]),
+                None if partition is None else [partition],
+                "seen on disk",
+            )
+
+
+@pytest.mark.parametrize("often", [1, 30])
+@pytest.mark.parametrize("asset", ["annotations", *FOLLOWS, *sorted(UNPARTITIONED)])
+def test_what_a_person_reports_is_believed_and_is_no_change(daemon: Daemon, asset: str, often: int) -> None:
+    daemon.everything_made(SET, OTHER_SET)
+    for _ in range(often):
+        Person(daemon).reports(asset, partition=None if asset in UNPARTITIONED else SET)
+    for hour in (3, 5):
+        assert daemon.tick()[0] == set()
+        daemon.set_clock(next_at(hour, minutes=1))
+    assert daemon.tick()[0] == set()
+
+
+@pytest.mark.parametrize("hour", [None, 6])
+def test_what_a_person_reports_as_up_to_date_is_believed_until_an_input_changes(
+    daemon: Daemon, hour: int | None
+) -> None:
+    daemon.everything_made(SET, OTHER_SET)
+    daemon.made("annotations", partition=SET)
+    assert {asset for asset, _ in daemon.tick()[0]} >= {"pairs", "mined_pairs"}
+    Person(daemon).reports(*FOLLOWS, partition=SET)
+    if hour is not None:
+        daemon.set_clock(next_at(hour))
+    assert daemon.tick()[0] == set()
+    daemon.made("annotations", partition=SET)
+    assert {key for _, key in daemon.tick()[0]} == {SET}
+    assert {asset for asset, _ in daemon.tick()[0]} >= {"pairs", "mined_pairs", "agreement"}
+
+
+def test_what_is_made_of_something_that_a_person_reported_is_made_once(daemon: Daemon) -> None:
+    """Dagster knows no version of it, and writes that there was none."""
+    Person(daemon).reports("annotations", partition=SET)
+    Person(daemon).reports(*UNPARTITIONED)
+    assert {asset for asset, _ in daemon.tick()[0]} == {"pairs", "mined_pairs", "agreement"}
+    for asset in FOLLOWS:
+        absent = {get_input_data_version_tag(dg.AssetKey([DOH.name, "annotations"])): sha256(b"").hexdigest()}
+        absent |= {get_input_data_version_tag(dg.AssetKey([DOH.name, each])): "INITIAL" for each in UNPARTITIONED}
+        made = daemon.as_made(asset, SET)
+        tags = {**made, **{name: value for name, value in absent.items() if name not in made}}
+        daemon.tiny.instance.report_runless_asset_event(
+            dg.AssetMaterialization([DOH.name, asset], partition=SET, tags=tags)
+        )
+    assert daemon.tick()[0] == set()
+    daemon.made("annotations", partition=SET)
+    assert {asset for asset, _ in daemon.tick()[0]} >= {"pairs", "mined_pairs", "agreement"}
 
 
 def test_sheets_and_report_are_renewed_once_a_night_and_only_where_something_changed(daemon: Daemon) -> None:
@@ -335,3 +406,27 @@ def test_a_set_whose_ingest_failed_is_in_red_until_its_tables_are_of_the_file_th
     path.write_text('{"images": [], "annotations": []}')
     shown.now_s = time.time() + 1
     assert everything(drawn)[0] == "annotations"
+
+
+def test_a_set_that_a_person_reports_settles_after_real_runs(drawn: TinyWorkspace) -> None:
+    key = dg.AssetKey([DOH.name, "annotations"])
+    drawn.instance.report_runless_asset_event(dg.AssetMaterialization(key, partition=SET))
+    assert drawn.execute(
+        "100doh_annotations",
+        partition_key=SET,
+        asset_selection=[dg.AssetKey([DOH.name, each]) for each in ("pairs", "mined_pairs", "agreement")],
+    ).success
+    assert drawn.draw().success
+    assert not [r for r in drawn.tick(FOLLOW).run_requests if not r.asset_check_keys]
+
+
+def test_a_video_that_a_person_reports_costs_one_catalog_and_is_shown_as_fresh(drawn: TinyWorkspace) -> None:
+    before = drawn.stale("frames")
+    (video, *_) = before
+    drawn.instance.report_runless_asset_event(dg.AssetMaterialization([DOH.name, "videos"], partition=video))
+    assert drawn.stale("frames") == before
+    assert not drawn.tick("100doh_new_videos").run_requests
+    (catalog,) = drawn.tick("100doh_frames_finished").run_requests
+    assert drawn.run(catalog).success
+    assert drawn.tick("100doh_frames_finished").skip_message == "no new frames"
+    assert not [r for r in drawn.tick(FOLLOW).run_requests if not r.asset_check_keys]
