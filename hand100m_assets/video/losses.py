@@ -26,6 +26,9 @@ WATCHED_FORMATS: Final = frozenset({"avi", "mpegts"})
 """Those of them in whose files it shows whether every packet is there, whatever the reader says."""
 
 
+_SWALLOWED: Final = "packets are missing: a picture begins here within another one's packet"
+_ONE_PACKET_EACH: Final = frozenset({"h264", "hevc"})
+"""Codecs of which the reader makes a packet for each picture, or for each of two fields."""
 _LAST_LEAP: Final = "packets may be missing: the timestamps of the last frames leap"
 
 
@@ -100,8 +103,11 @@ class FlvWatch(_NoWatch):
 class TransportWatch(_NoWatch):
     """Transport streams: their packets are counted."""
 
-    def __init__(self, path: Path, track: int) -> None:
+    def __init__(self, path: Path, track: int, *, is_one_packet_each: bool) -> None:
         self._packets = TransportPackets(path, track)
+        self._is_one_packet_each = is_one_packet_each
+        self._taken: Start | None = None
+        """Where the last packet begins."""
         self._starts = self._packets.starts()
         self._ahead = next(self._starts, None)
         self._here: Start | None = None
@@ -130,10 +136,22 @@ class TransportWatch(_NoWatch):
     def _loss_until(self, position: int | None) -> str | None:
         while self._ahead is not None and (position is None or self._ahead.position <= position):
             self._here, self._ahead = self._ahead, next(self._starts, None)
-            if self._here.loss is not None:
+            loss = self._here.loss or (_SWALLOWED if self._is_swallowed(self._here, position) else None)
+            if loss is not None:
                 self._ahead = None
-                return self._here.loss
+                return loss
+            if self._here.position == position:
+                self._taken = self._here
         return None
+
+    def _is_swallowed(self, start: Start, position: int | None) -> bool:
+        """Whether a picture begins here and no packet does: the one before was broken, and has taken it in.
+
+        Encoders may send what belongs to a picture ahead of it, with the same time.
+        """
+        if not self._is_one_packet_each or self._taken is None or start.position == position:
+            return False
+        return start.time is not None and start.time != self._taken.time
 
     def unmarked(self, packet: _Packet) -> _Packet:
         """As `LossWatch.unmarked`: the counters begin anew where another recording was appended to this one.
@@ -156,4 +174,6 @@ def loss_watch(path: Path, format_name: str, stream: av.video.stream.VideoStream
         return AviWatch(path, stream.index)
     if format_name == "flv":
         return FlvWatch(path)
-    return TransportWatch(path, stream.id) if format_name == "mpegts" else _NoWatch()
+    if format_name == "mpegts":
+        return TransportWatch(path, stream.id, is_one_packet_each=stream.codec_context.name in _ONE_PACKET_EACH)
+    return _NoWatch()

@@ -70,11 +70,13 @@ class Start(NamedTuple):
         position: Of its first transport packet, as ffmpeg tells it.
         loss: Words for what is missing between the piece before and the end of this one; None when nothing is.
         ends_at_joint: Behind it begins another recording, appended to this one.
+        time: Of the picture that begins in it, in 1/90000 s; None where none does.
     """
 
     position: int
     loss: str | None
     ends_at_joint: bool = False
+    time: int | None = None
 
 
 @dataclass
@@ -100,6 +102,7 @@ class TransportPackets:
         self._pace = Pace()
         self._track = _Track()
         self._open: int | None = None
+        self._open_time: int | None = None
 
     @property
     def is_ended(self) -> bool:
@@ -113,7 +116,7 @@ class TransportPackets:
             if start.loss is not None:
                 return
         if self._open is not None:
-            yield Start(self._open, self._track.loss)
+            yield Start(self._open, self._track.loss, time=self._open_time)
 
     def _blocks(self) -> Iterator[Start]:
         first, size = _grid_of(self._path)
@@ -192,7 +195,8 @@ class TransportPackets:
     def _begin(self, packet: Bytes, position: int, *, is_break: bool) -> Iterator[Start]:
         """A piece begins, and so the one before ends."""
         before, header = self._track, _pes_header(packet)
-        step, is_leap = self._pace.step_to(_dts_of(header))
+        time = _dts_of(header)
+        step, is_leap = self._pace.step_to(time)
         is_steady = step is not None and (step <= 0 or (self._pace.is_known and not is_leap))
         is_first = before.is_begun_anew and packet[3] & 15 == 0
         is_joint = (is_break or before.other_loss) and before.is_ended and bool(is_steady or is_first)
@@ -204,8 +208,8 @@ class TransportPackets:
         if not _is_pes_header(header):
             loss = loss or HEADLESS
         if self._open is not None or loss is not None:
-            yield Start(position if self._open is None else self._open, loss, is_joint)
-        self._open = position
+            yield Start(position if self._open is None else self._open, loss, is_joint, self._open_time)
+        self._open, self._open_time = position, time
         self._track = _Track()
 
 

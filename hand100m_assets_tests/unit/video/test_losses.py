@@ -220,6 +220,18 @@ def test_a_block_over_transport_packets_is_seen_wherever_it_lies(
         assert report.is_damaged
 
 
+def test_a_picture_that_a_spoilt_one_before_it_takes_in_is_missed(ts: Path, ts_truth, tmp_path: Path) -> None:
+    data = ts.read_bytes()
+    starts = [at for at in range(0, len(data), PACKET) if data[at + 1] & 0x5F == 0x41]
+    path = tmp_path / "spoilt.ts"
+    for at in starts[20:24]:
+        first = data.index(b"\0\0\1", data.index(b"\0\0\1", at) + 14)  # behind the header of the piece
+        path.write_bytes(data[:first] + b"\x47" * 60 + data[first + 60 :])
+        count, report = check_true(path, ts_truth)
+        assert report.is_damaged
+        assert 0 < count < 60
+
+
 def test_a_transport_stream_that_is_cut_within_a_packet_is_said_to_be(ts: Path, ts_truth, tmp_path: Path) -> None:
     path = tmp_path / "cut.ts"
     data = ts.read_bytes()
