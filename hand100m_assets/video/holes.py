@@ -20,6 +20,7 @@ from hand100m_assets.video.bitstream import (
     holds_idr,
     units_hold_hole,
 )
+from hand100m_assets.video.filling import FillingWatch
 from hand100m_assets.video.keyframes import av1_holds_hole, vp9_holds_hole
 from hand100m_assets.video.mjpegscan import mjpeg_holds_hole
 
@@ -44,7 +45,7 @@ class HoleWatch:
         self._length_bytes = length_bytes_of(stream)
         self._is_h264 = stream.codec_context.name == "h264"
         self._search = _search(stream.codec_context.name, self._length_bytes)
-        self._tails = TailWatch(path)
+        self._tails = TailWatch(path, stream)
 
     def finds(self, packet: _Packet) -> bool:
         """Whether this packet holds what its encoder did not write."""
@@ -74,17 +75,21 @@ class TailWatch:
     """Tells zeros that an encoder wrote at the end of a packet, to fill up to a constant rate, from a hole.
 
     A hole goes on behind the packet: in sound, in a table, or up to the end of the file. What an encoder wrote ends
-    with the packet.
+    with the packet. Where a hole does so, too, the picture itself tells.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, stream: av.video.stream.VideoStream) -> None:
         self._path = path
+        self._filling = FillingWatch(stream, length_bytes_of(stream))
         self._is_filled_up = False
         """Zeros of this encoder were seen."""
 
     def finds(self, packet: _Packet) -> bool:
-        """Whether a hole that begins in this packet goes on behind it."""
+        """Whether a hole begins in this packet that reaches its end."""
         data = memoryview(packet)
+        return self._goes_on(packet, data) or self._filling.is_lost(data)
+
+    def _goes_on(self, packet: _Packet, data: memoryview) -> bool:
         if bytes(data[-len(_SOME_ZEROS) :]) != _SOME_ZEROS or packet.pos is None:
             return False
         with self._path.open("rb") as file:

@@ -94,7 +94,7 @@ class SelectiveDecode:
         is_counted = report.expected_from_header is not None
         self._reader = PacketReader(container, stream, selection, self._bitstream, index, is_counted=is_counted)
         self._losses = loss_watch(Path(container.name), container.format.name, stream)
-        self._tails = TailWatch(Path(container.name))
+        self._tails = TailWatch(Path(container.name), stream)
         self._reorder_depth = stream.codec_context.reorder_depth
         self._order: PresentationOrder[_Arrived] = PresentationOrder(delay_frames=self._reorder_depth)
         self._picture_order = picture_order_of(stream)

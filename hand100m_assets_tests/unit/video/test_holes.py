@@ -129,6 +129,19 @@ def test_holes_in_each_of_the_first_packets_are_seen(
     check_reported(path, truths[name])
 
 
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+def test_zeros_that_end_with_a_picture_are_a_hole_where_they_stand_for_its_last_bytes(
+    clips, truths, tmp_path: Path, suffix: str
+) -> None:
+    for spoilt in (0, 7, 20, 38, 59):
+        path = repacked(
+            clips["hevc"],
+            tmp_path / f"{spoilt}{suffix}",
+            lambda number, packet, spoilt=spoilt: packet if number != spoilt else packet[:-30] + bytes(30),
+        )
+        check_reported(path, truths["hevc"])
+
+
 @pytest.mark.parametrize("name", CLIPS)
 @pytest.mark.parametrize("of_packet", [0.3, 0.9])
 def test_a_hole_up_to_the_end_of_the_file_is_seen_where_it_spoils_the_last_packet_alone(
