@@ -35,7 +35,7 @@ from hand100m_assets.dataset.records import (
 from hand100m_assets.dataset.shards import write_shard
 from hand100m_assets.dataset.workers import cut_many
 from hand100m_assets.errors import RetryableError
-from hand100m_assets.outputfiles import output_errors, write_whole
+from hand100m_assets.outputfiles import PART_SUFFIX, output_errors, write_whole
 from hand100m_assets.video.manifest import ExtractionOptions, ManifestError, read_manifest
 
 PACKS_DIR: Final = ".packs"
@@ -75,7 +75,10 @@ class _Build:
             here = crops_here(self.job.folder, self.order, by_video, self.token_now)
             self._start_packs()
             before = len(here.shards)
-            reasons = self._cut(by_video, here, progress)
+            try:
+                reasons = self._cut(by_video, here, progress)
+            finally:
+                self._sweep_parts()  # of workers that were ended over their work
             index = publish(
                 self.job.folder,
                 self.job.set_key,
@@ -115,6 +118,7 @@ class _Build:
                 for left in self.packs.iterdir():
                     left.unlink()
                 write_whole(mark, text)
+        self._sweep_parts()  # of a build that was killed
 
     def _cut(self, by_video: HandsByVideo, here: CropsHere, progress: Progress) -> dict[int, str]:
         """Cut what is outstanding into shards; return why rows have no crop."""
@@ -178,6 +182,10 @@ class _Build:
             prefixes=job.prefixes,
             file_names={row: names[row] for row in rows if row in names},
         )
+
+    def _sweep_parts(self) -> None:
+        for part in self.packs.glob(f".*{PART_SUFFIX}"):
+            part.unlink(missing_ok=True)
 
     def _sweep_packs(self) -> None:
         with output_errors(self.packs):

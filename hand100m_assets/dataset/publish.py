@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,10 +28,11 @@ from hand100m_assets.dataset.records import (
     sealed,
     sha256_of,
 )
-from hand100m_assets.outputfiles import PART_SUFFIX, file_in_place_of, output_errors, write_whole
+from hand100m_assets.outputfiles import PART_SUFFIX, file_in_place_of, output_errors
 from hand100m_assets.outputtables import table_output_errors
 
 _BATCH_ROWS: Final = 50_000
+_STAGED_DIR: Final = ".unpublished"
 _OWN_FILES: Final = ("shard-*", "samples-*.npy", ".shard-*", ".samples*", f".*{PART_SUFFIX}")
 
 
@@ -62,29 +65,44 @@ def publish(
     hands = pl.scan_parquet(tables_dir / HANDS_FILE)
     kept = _in_pairs(hands, (here.places["shard"] >= 0) & pairable)
     missing = missing_hands(hands, kept, reasons)
-    with table_output_errors(folder):
-        part = folder / f".{MISSING_FILE}{PART_SUFFIX}"
-        missing.write_parquet(part)
-        part.replace(folder / MISSING_FILE)
-    name, digest = _write_samples(folder, hands, tables_dir, kept=kept, places=here.places)
-    index = TrainingIndex(
-        order=order,
-        set_key=set_key,
-        samples=int(kept.sum()),
-        samples_file=name,
-        samples_sha256=digest,
-        shards=[record.shard for record in here.shards],
-        hands=len(kept),
-        left_out=dict(sorted(Counter(missing["reason"].to_list()).items())),
-    )
+    with _staged(folder) as beside:
+        with table_output_errors(folder):
+            missing.write_parquet(beside / MISSING_FILE)
+        name, digest = _write_samples(beside, hands, tables_dir, kept=kept, places=here.places)
+        index = TrainingIndex(
+            order=order,
+            set_key=set_key,
+            samples=int(kept.sum()),
+            samples_file=name,
+            samples_sha256=digest,
+            shards=[record.shard for record in here.shards],
+            hands=len(kept),
+            left_out=dict(sorted(Counter(missing["reason"].to_list()).items())),
+        )
+        with output_errors(folder):
+            (beside / READER_FILE).write_bytes(Path(reader.__file__).read_bytes())
+            own = [beside / file for file in (MISSING_FILE, READER_FILE)]
+            own += [(folder / shard.name).with_suffix(".json") for shard in index.shards]
+            index = index.model_copy(update={"files": {file.name: sha256_of(file) for file in own}})
+            (beside / INDEX_FILE).write_bytes(sealed(index))
+            for file in (name, MISSING_FILE, READER_FILE, INDEX_FILE):
+                (beside / file).replace(folder / file)
     with output_errors(folder):
-        write_whole(folder / READER_FILE, Path(reader.__file__).read_bytes())
-        beside = (Path(shard.name).with_suffix(".json").name for shard in index.shards)
-        digests = {file: sha256_of(folder / file) for file in (MISSING_FILE, READER_FILE, *beside)}
-        index = index.model_copy(update={"files": digests})
-        write_whole(folder / INDEX_FILE, sealed(index))
         _sweep(folder, index)
     return index
+
+
+@contextmanager
+def _staged(folder: Path) -> Iterator[Path]:
+    """A folder for what belongs together, so that a full disk leaves the set that was there as it was."""
+    beside = folder / _STAGED_DIR
+    shutil.rmtree(beside, ignore_errors=True)  # a killed build's
+    with output_errors(folder):
+        beside.mkdir()
+    try:
+        yield beside
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
 
 
 def _in_pairs(hands: pl.LazyFrame, has_crop: Booleans) -> Booleans:

@@ -15,7 +15,7 @@ from hand100m_assets.outputfiles import PART_SUFFIX, output_errors, write_whole
 
 
 def write_shard(folder: Path, number: int, order: CutOrder, cuts: Sequence[tuple[CutJob, VideoCut]]) -> ShardRecord:
-    """Join packs into one tar file, put its record beside, then remove the packs.
+    """Join packs into one tar file with its record beside, then remove the packs.
 
     Raises:
         OutputUnwritableError: The output disk is full, read-only or not permitted.
@@ -26,14 +26,15 @@ def write_shard(folder: Path, number: int, order: CutOrder, cuts: Sequence[tuple
             with part.open("wb") as file:
                 digest, size_bytes, videos = _join(file, cuts)
             name = f"shard-{number:05d}-{digest[:8]}.tar"
+            record = ShardRecord(
+                order=order, shard=ShardEntry(name=name, sha256=digest, size_bytes=size_bytes), videos=videos
+            )
+            # A record without its shard counts for nothing; a shard without its record would lie there for nothing.
+            write_whole((folder / name).with_suffix(".json"), sealed(record))
             part.replace(folder / name)
         except BaseException:
             part.unlink(missing_ok=True)
             raise
-        record = ShardRecord(
-            order=order, shard=ShardEntry(name=name, sha256=digest, size_bytes=size_bytes), videos=videos
-        )
-        write_whole((folder / name).with_suffix(".json"), sealed(record))
         for job, _ in cuts:
             job.record.unlink(missing_ok=True)
             job.pack.unlink(missing_ok=True)
