@@ -40,13 +40,13 @@ $(DAGSTER_HOME)/dagster.yaml: $(INSTANCE) | settings
 demo: $(STAMP) ## make a miniature Hand100M, run the whole preparation on it, say where the grids are
 	$(BIN)/hand100m sample $(DEMO)
 	@mkdir -p $(DEMO)/dagster_home && cp $(INSTANCE) $(DEMO)/dagster_home/
-	$(IN_DEMO) $(BIN)/python -m hand100m_assets.defs.catch_up
+	$(IN_DEMO) $(BIN)/python -m hand100m_assets.headless.catch_up
 	@echo "The faults named above were planted: $(DEMO)/sample_report.json lists them."
 	@echo "Open the UI on these results: make dev    (then http://localhost:$(PORT))"
 
 dev: settings $(STAMP) $(DAGSTER_HOME)/dagster.yaml ## the Dagster UI and daemon, on your .env or else on the demo
 	@$(IN_USE) $(BIN)/dagster instance concurrency set extraction 1 >/dev/null
-	$(IN_USE) VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/python -m hand100m_assets.defs.dev --port $(PORT)
+	$(IN_USE) VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/python -m hand100m_assets.headless.dev --port $(PORT)
 
 test: $(STAMP) ## all tests
 	$(BIN)/python -m pytest -n $(TEST_PROCESSES) hand100m_assets_tests/unit hand100m_assets_tests/defs
@@ -71,7 +71,7 @@ check: $(STAMP) ## lint, types, definitions
 		DAGSTER_HOME=$$home HAND100M_DATA_ROOT=/nowhere VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/dg check defs
 
 check-data: settings $(STAMP) $(DAGSTER_HOME)/dagster.yaml ## asset checks on your data; exit status 1 on an error, for CI
-	$(IN_USE) $(BIN)/python -m hand100m_assets.defs.check_data
+	$(IN_USE) $(BIN)/python -m hand100m_assets.headless.check_data
 
 bench: $(STAMP) ## time and memory beside what a user would pick instead
 	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[bench]'

@@ -13,7 +13,7 @@ from pathlib import Path
 from benchmarks.generate import HANDS_50K, IMAGES_50K, write_annotations
 from benchmarks.measure import Contender, Used, compare, markdown_table, run_peer
 from hand100m_assets.annotations.ingest import ingest_file
-from hand100m_assets.annotations.lookup_build import build_lookup
+from hand100m_assets.annotations.lookup import build_lookup
 
 SCALES = {"50k": 50_000, "500k": 500_000, "1m": 1_000_000}
 BAD_EVERY = 100

@@ -9,8 +9,8 @@ from pathlib import Path
 from benchmarks.bench_annotations import BAD_EVERY, SCALES
 from benchmarks.generate import HANDS_50K, IMAGES_50K, write_annotations
 from benchmarks.measure import INSTANCE_TEMPLATE, Used, run_peer
-from hand100m_assets.layout import EGO4D
 from hand100m_assets.settings import Settings
+from hand100m_assets.sources import EGO4D
 
 STEPS = {
     "notice": "the file noticed: two looks by the sensors",

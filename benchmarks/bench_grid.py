@@ -14,13 +14,12 @@ import polars as pl
 from benchmarks.generate import IMAGES_50K, write_annotations, write_frames
 from benchmarks.measure import Contender, compare, markdown_table, run_peer
 from hand100m_assets.annotations.ingest import ingest_file
-from hand100m_assets.layout import EGO4D, OutputLayout
-from hand100m_assets.pairs.mined import mine_pairs
-from hand100m_assets.pairs.resolve import resolve_pairs
-from hand100m_assets.pictures import CHARTS, SHEETS, SetPictures
-from hand100m_assets.render.anchors import PUBLISHED_ROWS
+from hand100m_assets.layout import OutputLayout
+from hand100m_assets.pairs import mine_pairs, resolve_pairs
+from hand100m_assets.render.grids.anchors import PUBLISHED_ROWS
 from hand100m_assets.settings import Settings
-from hand100m_assets.workspace import SourceWorkspace
+from hand100m_assets.sources import EGO4D
+from hand100m_assets.workspace import CHARTS, SHEETS, SetPictures, SourceWorkspace
 
 
 def _only_shown(content: dict[str, Any], shown: set[str]) -> dict[str, Any]:

@@ -16,7 +16,7 @@ import polars as pl
 from benchmarks.measure import run_peer
 from benchmarks.moving_hands import moving_hands
 from hand100m_assets.annotations.tables import HANDS_SCHEMA
-from hand100m_assets.pairs.embed import embed_hands
+from hand100m_assets.pairs import embed_hands
 
 SCALES = {"50k": 50_000, "200k": 200_000, "1m": 1_000_000}
 _PEER_QUERIES = 2_000

@@ -15,9 +15,9 @@ import imageio_ffmpeg
 
 from benchmarks.measure import INSTANCE_TEMPLATE, run_peer
 from benchmarks.partitions_page import answer_s, page_s, webserver
-from hand100m_assets.layout import DOH, EGO4D, Source
 from hand100m_assets.settings import Settings
-from hand100m_assets.video.videolist import read_video_list
+from hand100m_assets.sources import DOH, EGO4D, Source
+from hand100m_assets.video.downloads import read_video_list
 
 COUNTS = {EGO4D: 9_650, DOH: 27_320}
 LISTS_VARIABLE = "HAND100M_REFERENCE_DIR"

@@ -16,11 +16,9 @@ from benchmarks.generate import write_annotations, write_frames
 from benchmarks.measure import run_peer
 from benchmarks.peers.training_original import Loader
 from hand100m_assets.annotations.ingest import ingest_file
-from hand100m_assets.dataset.build import build_training_set
-from hand100m_assets.dataset.handpairs import HandPairs
-from hand100m_assets.dataset.job import TrainingSetJob
-from hand100m_assets.dataset.records import INDEX_FILE, read_index
-from hand100m_assets.dataset.storedcrop import Codec, CropOptions
+from hand100m_assets.dataset import INDEX_FILE, Codec, CropOptions, HandPairs
+from hand100m_assets.dataset.building import TrainingSetJob, build_training_set
+from hand100m_assets.dataset.records import read_index
 from hand100m_assets.layout import TRAINING_SET_DIR
 
 SCALES = {"50k": 50_000, "500k": 500_000, "1m": 1_000_000}

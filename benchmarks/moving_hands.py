@@ -9,8 +9,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from hand100m_assets.sample.hand_model import FINGERS, HandShape, pose_hand
-from hand100m_assets.sample.poses import POSES
+from hand100m_assets.sample.hands import POSES, HandShape, pose_hand
+from hand100m_assets.sample.hands.hand_model import FINGERS
 
 Array = npt.NDArray[np.float64]
 

@@ -4,21 +4,21 @@ import warnings
 
 import dagster as dg
 
-from hand100m_assets.defs.assets.annotations import build_annotation_assets
-from hand100m_assets.defs.assets.frames import build_frame_assets
-from hand100m_assets.defs.assets.mining import build_mining_assets
-from hand100m_assets.defs.assets.pairs import build_pair_assets
-from hand100m_assets.defs.assets.pictures import build_picture_assets
-from hand100m_assets.defs.assets.training import build_training_assets
-from hand100m_assets.defs.assets.videos import build_video_assets
+from hand100m_assets.defs.annotation_sets.annotations import build_annotation_assets
+from hand100m_assets.defs.annotation_sets.mining import build_mining_assets
+from hand100m_assets.defs.annotation_sets.pairs import build_pair_assets
+from hand100m_assets.defs.annotation_sets.pictures import build_picture_assets
+from hand100m_assets.defs.annotation_sets.training import build_training_assets
+from hand100m_assets.defs.automation.schedules import build_schedules
+from hand100m_assets.defs.automation.sensors import build_sensors
 from hand100m_assets.defs.checks import build_checks
 from hand100m_assets.defs.jobs import build_jobs
 from hand100m_assets.defs.plain_log import plain
 from hand100m_assets.defs.resources import ParquetTables, Workspace
-from hand100m_assets.defs.schedules import build_schedules
-from hand100m_assets.defs.sensors import build_sensors
-from hand100m_assets.layout import SOURCES, Source
+from hand100m_assets.defs.videos.frames import build_frame_assets
+from hand100m_assets.defs.videos.lists import build_video_assets
 from hand100m_assets.settings import Settings, load_settings
+from hand100m_assets.sources import SOURCES, Source
 
 # Backfill policies and automation conditions are marked beta; a user cannot act on being told at every start.
 warnings.filterwarnings("ignore", category=dg.BetaWarning)

@@ -13,7 +13,8 @@ import hypothesis
 import pytest
 from filelock import FileLock
 
-from hand100m_assets.sample.workspace import SampleReport, make_sample
+from hand100m_assets.sample.workspace import make_sample
+from hand100m_assets.sample.workspace.report import SampleReport
 from hand100m_assets.settings import Settings
 
 REPO = Path(__file__).parent.parent
@@ -57,7 +58,7 @@ class SampleWorkspace:
         )
 
     def catch_up(self, **more_env: str) -> subprocess.CompletedProcess[str]:
-        return self.run(sys.executable, "-m", "hand100m_assets.defs.catch_up", **more_env)
+        return self.run(sys.executable, "-m", "hand100m_assets.headless.catch_up", **more_env)
 
     def hand100m(self, *arguments: str, **more_env: str) -> subprocess.CompletedProcess[str]:
         return self.run(str(Path(sys.executable).with_name("hand100m")), *arguments, **more_env)

@@ -7,12 +7,12 @@ import sys
 
 import dagster as dg
 
-from hand100m_assets.defs.catch_up import CatchUp
-from hand100m_assets.defs.check_data import evaluate_checks
 from hand100m_assets.defs.jobs import annotations_job_name, catalog_job_name, pictures_job_name
 from hand100m_assets.defs.plain_log import PLAIN
-from hand100m_assets.layout import EGO4D
+from hand100m_assets.headless.catch_up import CatchUp
+from hand100m_assets.headless.check_data import evaluate_checks
 from hand100m_assets.settings import load_settings
+from hand100m_assets.sources import EGO4D
 
 JOBS = {"annotations": annotations_job_name, "catalog": catalog_job_name, "pictures": pictures_job_name}
 

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import polars as pl
 
+from hand100m_assets.imaging import write_jpeg
 from hand100m_assets.layout import frame_file_name
-from hand100m_assets.render.grid import draw_grids, write_jpeg
+from hand100m_assets.render.grids import draw_grids
 
 
 def main(tables: str, rows: str, frames: str, out: str) -> None:

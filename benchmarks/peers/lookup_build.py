@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from hand100m_assets.annotations.lookup_build import build_lookup
-from hand100m_assets.annotations.tables import read_summary
+from hand100m_assets.annotations import read_summary
+from hand100m_assets.annotations.lookup import build_lookup
 
 
 def main(tables: str, out: str) -> None:

@@ -5,7 +5,7 @@ import os
 import numpy as np
 
 from benchmarks.peers.mining import COUNT, measure
-from hand100m_assets.pairs.mine import ExactSearch
+from hand100m_assets.pairs import ExactSearch
 
 WORKERS = os.cpu_count() or 1
 ExactSearch(np.zeros((2, 14), np.float32), np.arange(2)).nearest(np.arange(2), 1)

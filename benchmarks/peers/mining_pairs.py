@@ -8,7 +8,7 @@ import polars as pl
 
 from benchmarks.peers.mining import COUNT
 from benchmarks.peers.mining_ours import WORKERS  # Compiles the search, too.
-from hand100m_assets.pairs.mined import mine_pairs
+from hand100m_assets.pairs import mine_pairs
 
 
 def main(folder: str, kind: str, _queries: str, out: str) -> None:

@@ -10,14 +10,14 @@ from pathlib import Path
 import dagster as dg
 
 from benchmarks.work import cpu_s
-from hand100m_assets.defs.catch_up import CatchUp, evaluate_sensor
 from hand100m_assets.defs.jobs import frames_job_name
 from hand100m_assets.defs.partitions import RANGE_END_TAG, RANGE_START_TAG, known_keys, video_partitions
 from hand100m_assets.defs.plain_log import PLAIN
-from hand100m_assets.layout import DOH, SOURCES
+from hand100m_assets.headless.catch_up import CatchUp, evaluate_sensor
 from hand100m_assets.settings import load_settings
-from hand100m_assets.video.batch import extract_one
-from hand100m_assets.video.knownfiles import read_known_files, write_known_files
+from hand100m_assets.sources import DOH, SOURCES
+from hand100m_assets.video.downloads import read_known_files, write_known_files
+from hand100m_assets.video.frames.job import extract_one
 from hand100m_assets.workspace import SourceWorkspace, outstanding_videos
 
 

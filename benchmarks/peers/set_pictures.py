@@ -2,11 +2,9 @@
 
 from pathlib import Path
 
-from hand100m_assets.layout import EGO4D
-from hand100m_assets.pictures import SHEETS, SetPictures
-from hand100m_assets.reports import write_report
 from hand100m_assets.settings import Settings
-from hand100m_assets.workspace import SourceWorkspace
+from hand100m_assets.sources import EGO4D
+from hand100m_assets.workspace import SHEETS, SetPictures, SourceWorkspace, write_report
 
 
 def main(output_root: str, key: str, what: str) -> None:

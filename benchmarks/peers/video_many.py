@@ -2,9 +2,8 @@
 
 from pathlib import Path
 
-from hand100m_assets.video.batch import ExtractionJob, extract_many
-from hand100m_assets.video.extract import ExtractionOptions
-from hand100m_assets.video.selection import StrideSelection
+from hand100m_assets.video.decode import StrideSelection
+from hand100m_assets.video.frames import ExtractionJob, ExtractionOptions, extract_many
 
 
 def main(folder: str, out: str, workers: str) -> None:

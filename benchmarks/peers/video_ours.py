@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from hand100m_assets.video.extract import ExtractionOptions, extract_video
-from hand100m_assets.video.selection import StrideSelection
+from hand100m_assets.video.decode import StrideSelection
+from hand100m_assets.video.frames import ExtractionOptions, extract_video
 
 
 def main(clip: str, out: str, stride: str = "30") -> None:

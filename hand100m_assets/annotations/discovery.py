@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Final
 
 from hand100m_assets.errors import AnnotationFileError, FolderUnreadableError
-from hand100m_assets.layout import ANNOTATION_SUFFIXES, DEFAULT_NAME_PATTERN, annotation_set_name
-from hand100m_assets.video.inbox import FileStamp
+from hand100m_assets.files import FileStamp
+from hand100m_assets.set_names import ANNOTATION_SUFFIXES, DEFAULT_NAME_PATTERN, annotation_set_name
 
 _IN_PROGRESS: Final = re.compile(r".*\.json(\.gz|\.zst)?\.[^.]+|\..*", re.IGNORECASE)
 """Temporary names of downloaders and editors: something after the suffix, or a leading dot."""

@@ -12,7 +12,7 @@ import polars as pl
 
 from hand100m_assets.annotations.paths import image_path, mapped_path
 from hand100m_assets.errors import UnsafeIdError
-from hand100m_assets.render.jpeg import NOT_ON_DISK, image_size_px
+from hand100m_assets.imaging import NOT_ON_DISK, image_size_px
 
 LOOKS_SCHEMA: Final = pl.Schema({"width_px": pl.Int32(), "height_px": pl.Int32(), "fault": pl.String()})
 """Size of an image on disk, or why it cannot be opened."""

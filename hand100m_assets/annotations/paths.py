@@ -7,7 +7,7 @@ from pathlib import Path, PurePosixPath
 
 import polars as pl
 
-from hand100m_assets.annotations.tablerows import batches
+from hand100m_assets.annotations.table_rows import batches
 from hand100m_assets.errors import UnsafeIdError
 from hand100m_assets.layout import check_video_id, frame_file_name
 

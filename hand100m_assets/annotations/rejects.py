@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from pydantic import ValidationError
 
 from hand100m_assets.annotations.contract import Note
-from hand100m_assets.annotations.recordtext import NoNumber
+from hand100m_assets.annotations.record_text import NoNumber
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails

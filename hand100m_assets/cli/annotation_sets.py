@@ -9,25 +9,19 @@ import click
 import polars as pl
 
 from hand100m_assets.annotations.ingest import ingest_file
-from hand100m_assets.annotations.lookup_build import build_lookup
+from hand100m_assets.annotations.lookup import build_lookup
 from hand100m_assets.annotations.rules import RuleResult, RuleTables, apply_rules
 from hand100m_assets.cli.named import source_named
 from hand100m_assets.cli.output import as_json, emit
 from hand100m_assets.cli.paths import HomePath
-from hand100m_assets.layout import (
-    EXPORT_FORMATS,
-    EXPORT_IMAGES,
-    SOURCES,
-    ExportFormat,
-    ExportImages,
-    annotation_set_name,
-)
-from hand100m_assets.pairs.resolve import resolve_pairs
-from hand100m_assets.render.anchors import choose_anchor_rows, is_published
-from hand100m_assets.render.grid import draw_grids, write_jpeg
-from hand100m_assets.reports import write_report
+from hand100m_assets.imaging import write_jpeg
+from hand100m_assets.layout import EXPORT_FORMATS, EXPORT_IMAGES, ExportFormat, ExportImages
+from hand100m_assets.pairs import resolve_pairs
+from hand100m_assets.render.grids import choose_anchor_rows, draw_grids, is_published
+from hand100m_assets.set_names import annotation_set_name
 from hand100m_assets.settings import Settings, load_settings
-from hand100m_assets.workspace import SourceWorkspace, console_lines_of, image_finder, read_set_name
+from hand100m_assets.sources import SOURCES
+from hand100m_assets.workspace import SourceWorkspace, console_lines_of, image_finder, read_set_name, write_report
 
 
 @click.command()

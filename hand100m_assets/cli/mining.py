@@ -10,18 +10,24 @@ from typing import Any
 import click
 import polars as pl
 
+from hand100m_assets.annotations import HANDS_FILE, FrameFiles, read_summary
 from hand100m_assets.annotations.export import Exported
-from hand100m_assets.annotations.frame_files import FrameFiles
-from hand100m_assets.annotations.ingest import read_summary
-from hand100m_assets.annotations.tables import HANDS_FILE
 from hand100m_assets.cli.output import as_json, emit
 from hand100m_assets.cli.paths import HomePath
-from hand100m_assets.layout import ANNOTATIONS_DIR, EXPORT_IMAGES, FRAMES_DIR, SOURCES, ExportImages
-from hand100m_assets.pairs.mine import Progress
-from hand100m_assets.pairs.mined import ENGINES, MOST_NEIGHBOURS, Engine, MiningReport, mine_pairs
-from hand100m_assets.pairs.positives_export import export_mined_json, export_temporal_json
-from hand100m_assets.pairs.temporal import write_temporal_pairs
+from hand100m_assets.layout import ANNOTATIONS_DIR, EXPORT_IMAGES, FRAMES_DIR, ExportImages
+from hand100m_assets.pairs import (
+    ENGINES,
+    MOST_NEIGHBOURS,
+    Engine,
+    MiningReport,
+    Progress,
+    export_mined_json,
+    export_temporal_json,
+    mine_pairs,
+    write_temporal_pairs,
+)
 from hand100m_assets.settings import Settings, load_settings
+from hand100m_assets.sources import SOURCES
 
 
 @click.command()

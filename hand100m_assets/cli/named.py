@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from hand100m_assets.annotations.tables import SUMMARY_FILE
+from hand100m_assets.annotations import SUMMARY_FILE
 from hand100m_assets.errors import SettingsError
-from hand100m_assets.layout import SOURCES
 from hand100m_assets.settings import Settings
+from hand100m_assets.sources import SOURCES
 from hand100m_assets.workspace import SourceWorkspace
 
 

@@ -12,13 +12,10 @@ from rich.table import Table
 from hand100m_assets.cli.named import source_named
 from hand100m_assets.cli.output import as_json, emit
 from hand100m_assets.cli.paths import HomePath
-from hand100m_assets.downloads import forget_videos
 from hand100m_assets.errors import Hand100mError
-from hand100m_assets.layout import SOURCES
-from hand100m_assets.ownership import other_owner
 from hand100m_assets.settings import load_settings
-from hand100m_assets.survey import findings, survey
-from hand100m_assets.workspace import SourceWorkspace
+from hand100m_assets.sources import SOURCES
+from hand100m_assets.workspace import SourceWorkspace, findings, forget_videos, other_owner, survey
 
 
 @click.command()

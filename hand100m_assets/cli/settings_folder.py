@@ -10,7 +10,7 @@ import click
 
 from hand100m_assets.cli.output import as_json, emit
 from hand100m_assets.cli.paths import HomePath
-from hand100m_assets.outputfiles import file_in_place_of
+from hand100m_assets.files import file_in_place_of
 
 _TEMPLATES: Final = {
     "env.example": Path(".env"),

@@ -9,13 +9,10 @@ import click
 
 from hand100m_assets.cli.named import source_named
 from hand100m_assets.cli.output import as_json, emit
-from hand100m_assets.dataset.build import build_training_set
-from hand100m_assets.dataset.handpairs import HandPairs
-from hand100m_assets.dataset.records import CutFrom
-from hand100m_assets.dataset.speed import samples_per_second
-from hand100m_assets.dataset.storedcrop import CODECS, Codec
-from hand100m_assets.layout import SOURCES
+from hand100m_assets.dataset import CODECS, Codec, CutFrom, HandPairs, samples_per_second
+from hand100m_assets.dataset.building import build_training_set
 from hand100m_assets.settings import load_settings
+from hand100m_assets.sources import SOURCES
 
 
 @click.command("training-set")

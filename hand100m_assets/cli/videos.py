@@ -8,17 +8,16 @@ from typing import Any
 
 import click
 
-from hand100m_assets.audits import audit_of, in_words, seed_of_today, videos_to_audit
 from hand100m_assets.cli.output import as_json, emit
 from hand100m_assets.cli.paths import HomePath
-from hand100m_assets.layout import SAFE_ID, SOURCES
+from hand100m_assets.layout import SAFE_ID
 from hand100m_assets.settings import load_settings
-from hand100m_assets.video.extract import extract_video
-from hand100m_assets.video.filenames import video_id_in
-from hand100m_assets.video.manifest import ExtractionOptions
-from hand100m_assets.video.picture import ColourRule
-from hand100m_assets.video.selection import StrideSelection, parse_frame_list
-from hand100m_assets.workspace import SourceWorkspace
+from hand100m_assets.sources import SOURCES
+from hand100m_assets.video.decode import StrideSelection, parse_frame_list
+from hand100m_assets.video.downloads import video_id_in
+from hand100m_assets.video.frames import ExtractionOptions, extract_video
+from hand100m_assets.video.pictures import ColourRule
+from hand100m_assets.workspace import SourceWorkspace, audit_of, in_words, seed_of_today, videos_to_audit
 
 
 @click.command()

@@ -1,8 +1,5 @@
-"""What a training job opens: hands with their positives, as crops cut once.
+"""Training sets: crops of hands with their positives, opened by `HandPairs` without Dagster, polars or PyTorch."""
 
-Reading needs numpy and OpenCV; neither Dagster nor polars is imported, nor PyTorch before a data set is opened.
-"""
+import lazy_loader
 
-from hand100m_assets.dataset.handpairs import HandPairs
-
-__all__ = ["HandPairs"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -14,7 +14,7 @@ from typing import Final, Literal, NamedTuple, TypeAlias
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from hand100m_assets.dataset import reader
-from hand100m_assets.dataset.storedcrop import CropOptions
+from hand100m_assets.dataset.stored_crop import CropOptions
 from hand100m_assets.errors import TrainingSetError
 
 VERSION: Final = reader.VERSION

@@ -6,7 +6,7 @@ import time
 
 import numpy as np
 
-from hand100m_assets.dataset.handpairs import HandPairs
+from hand100m_assets.dataset.hand_pairs import HandPairs
 
 
 def samples_per_second(pairs: HandPairs, *, seconds: float = 0.5, seed: int = 0) -> float:

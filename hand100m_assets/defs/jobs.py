@@ -7,7 +7,7 @@ from dagster._core.definitions.unresolved_asset_job_definition import Unresolved
 from dagster._core.storage.tags import PRIORITY_TAG
 
 from hand100m_assets.defs.keys import asset_keys
-from hand100m_assets.layout import Source
+from hand100m_assets.sources import Source
 
 LEAVES_ROOM_TAG: Final = "hand100m/leaves_room"
 """Of runs that extract nothing: `dagster.yaml` lets them take all places but one, which is left to frames."""

@@ -4,7 +4,7 @@ from typing import Final
 
 import dagster as dg
 
-from hand100m_assets.layout import Source
+from hand100m_assets.sources import Source
 
 GROUPS: Final[dict[str, tuple[str, ...]]] = {
     "videos": ("video_list", "videos", "inventory", "missing_videos", "frames", "frame_catalog"),

@@ -18,7 +18,7 @@ from dagster._core.definitions.data_version import (
     get_input_event_pointer_tag,
 )
 
-from hand100m_assets.video.manifest import MANIFEST_VERSION, Manifest
+from hand100m_assets.video.frames import MANIFEST_VERSION, Manifest
 
 _BLOCK_BYTES: Final = 1 << 20
 

@@ -11,10 +11,9 @@ from upath import UPath
 from hand100m_assets.defs.failures import clear_failures
 from hand100m_assets.defs.provenance import version_of
 from hand100m_assets.errors import PermanentError
-from hand100m_assets.layout import Source
-from hand100m_assets.outputfiles import output_errors
-from hand100m_assets.outputtables import table_output_errors
+from hand100m_assets.files import output_errors, table_output_errors
 from hand100m_assets.settings import Settings
+from hand100m_assets.sources import Source
 from hand100m_assets.workspace import SourceWorkspace
 
 

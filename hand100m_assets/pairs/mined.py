@@ -13,8 +13,7 @@ from typing import Final, Literal, TypeAlias
 import numpy as np
 import polars as pl
 
-from hand100m_assets.outputfiles import output_errors
-from hand100m_assets.outputtables import table_output_errors
+from hand100m_assets.files import output_errors, table_output_errors
 from hand100m_assets.pairs.approximate import ApproximateSearch
 from hand100m_assets.pairs.embed import Embedding, EmbeddingOptions, embed_hands
 from hand100m_assets.pairs.mine import ExactSearch, Neighbours, Progress

@@ -7,11 +7,9 @@ from tempfile import TemporaryDirectory
 
 import polars as pl
 
+from hand100m_assets.annotations import HANDS_FILE, FrameFiles, read_summary
 from hand100m_assets.annotations.export import Exported, export_json
-from hand100m_assets.annotations.frame_files import FrameFiles
-from hand100m_assets.annotations.tables import HANDS_FILE, read_summary
-from hand100m_assets.outputfiles import output_errors
-from hand100m_assets.outputtables import table_output_errors
+from hand100m_assets.files import output_errors, table_output_errors
 
 
 def export_mined_json(

@@ -8,8 +8,7 @@ from typing import Final
 import numpy as np
 import polars as pl
 
-from hand100m_assets.outputfiles import file_in_place_of
-from hand100m_assets.outputtables import table_output_errors
+from hand100m_assets.files import file_in_place_of, table_output_errors
 from hand100m_assets.pairs.resolve import mirrored_xy
 
 TEMPORAL_SCHEMA: Final = pl.Schema(

@@ -1,1 +1,5 @@
-"""Tables and frames to pictures: crops, the 10 x 10 grid, charts."""
+"""Pictures for people: grids of hands, charts, and the report page."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

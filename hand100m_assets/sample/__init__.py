@@ -1,1 +1,5 @@
-"""Makes a miniature Hand100M: videos of true hands, lists, annotation files, and planted faults."""
+"""A miniature Hand100M made from a seed, with planted faults."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,1 +1,5 @@
-"""Files to frames: which downloads are complete, what they hold, which frames to take, exactly those as JPEG."""
+"""Videos to exact frames: which downloads are whole, what a file holds, and the pictures at chosen frame indices."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -19,11 +19,11 @@ from dagster._core.definitions.sensor_definition import SensorExecutionData
 from dagster._core.loader import LoadingContextForTest
 
 from hand100m_assets.definitions import build_defs
-from hand100m_assets.defs import clock
-from hand100m_assets.defs.catch_up import evaluate_sensor
+from hand100m_assets.defs.automation import clock
 from hand100m_assets.defs.partitions import RANGE_END_TAG, RANGE_START_TAG, register, video_partitions
-from hand100m_assets.layout import DOH
+from hand100m_assets.headless.catch_up import evaluate_sensor
 from hand100m_assets.settings import Settings
+from hand100m_assets.sources import DOH
 from hand100m_assets.workspace import SourceWorkspace
 from hand100m_assets_tests.media import copy_clip, make_clip
 

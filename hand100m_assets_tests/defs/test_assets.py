@@ -15,11 +15,11 @@ import polars as pl
 import pytest
 
 from hand100m_assets.annotations.lookup import HandTable
-from hand100m_assets.dataset.handpairs import HandPairs
+from hand100m_assets.dataset import HandPairs
 from hand100m_assets.errors import Hand100mError, OutputUnwritableError, VideoUnreadableError
-from hand100m_assets.pictures import CHARTS, SHEETS
-from hand100m_assets.video.failures import record_failure, stamp_of
-from hand100m_assets.video.manifest import read_manifest
+from hand100m_assets.video.frames import read_manifest, stamp_of
+from hand100m_assets.video.frames.failures import record_failure
+from hand100m_assets.workspace import CHARTS, SHEETS
 from hand100m_assets_tests.defs.conftest import TinyWorkspace, failure, hand, image, tiny_workspace
 from hand100m_assets_tests.original_reader import OriginalSet, read_coco
 
@@ -113,7 +113,7 @@ def test_a_rerun_decodes_nothing_anew(batch: TinyWorkspace, monkeypatch: pytest.
     def refuse(*_: object) -> None:
         raise AssertionError("decoded again")
 
-    monkeypatch.setattr("hand100m_assets.video.extract.decode_frames", refuse)
+    monkeypatch.setattr("hand100m_assets.video.frames.extract.decode_frames", refuse)
     assert batch.extract(OTHER, GOOD).success
     assert batch.metadata("frames", GOOD)["reused"] is True
     assert written_at(batch) == before

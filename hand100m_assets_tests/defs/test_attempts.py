@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import dagster as dg
 import pytest
 
-from hand100m_assets.defs.attempts import ABOUT_TAG, ATTEMPT_TAG, NotNow, ask, pause_s
+from hand100m_assets.defs.automation.attempts import ABOUT_TAG, ATTEMPT_TAG, NotNow, ask, pause_s
 from hand100m_assets_tests.defs.conftest import Clock
 
 HOUR_S = 3600.0

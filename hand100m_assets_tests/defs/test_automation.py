@@ -13,11 +13,11 @@ from dagster._core.definitions.data_version import DATA_VERSION_TAG, get_input_d
 from dagster_graphql.implementation.execution import report_runless_asset_events
 
 from hand100m_assets.annotations.rules import RULES
-from hand100m_assets.defs.following import RULES as FOLLOWS
-from hand100m_assets.defs.following import UNPARTITIONED, SetState, read_by
+from hand100m_assets.defs.automation.following import RULES as FOLLOWS
+from hand100m_assets.defs.automation.following import UNPARTITIONED, SetState, read_by
+from hand100m_assets.defs.automation.records import beside_tag, latest_records
 from hand100m_assets.defs.partitions import RANGE_END_TAG, RANGE_START_TAG, annotation_set_partitions, register
-from hand100m_assets.defs.records import beside_tag, latest_records
-from hand100m_assets.layout import DOH
+from hand100m_assets.sources import DOH
 from hand100m_assets_tests.defs.conftest import Clock, TinyWorkspace, hand, image
 
 SET, OTHER_SET = "simhand-50k", "topk-1m"

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from hand100m_assets.defs import catch_up
 from hand100m_assets.errors import DiskFullError, OutputUnwritableError
-from hand100m_assets.layout import DOH, SOURCES
+from hand100m_assets.headless import catch_up
+from hand100m_assets.sources import DOH, SOURCES
 from hand100m_assets_tests.conftest import REPO
 from hand100m_assets_tests.defs.conftest import TinyWorkspace, hand, image
 
@@ -77,7 +77,7 @@ def test_videos_that_failed_for_a_passing_reason_are_a_failure(
     def full(*_: object, **__: object) -> None:
         raise OutputUnwritableError("the disk is full")
 
-    monkeypatch.setattr("hand100m_assets.video.job.extract_video", full)
+    monkeypatch.setattr("hand100m_assets.video.frames.job.extract_video", full)
     assert exit_status() == 1
     assert failed_lines(capsys)[0].startswith(f"failed: 100doh_frames {ONE} ... {CUT}: ")
 
@@ -91,7 +91,7 @@ def test_a_full_disk_stops_everything_with_one_line(
         asked.append(arguments)
         raise DiskFullError("cannot be written (No space left on device)", where="/out", fix="The disk is full.")
 
-    monkeypatch.setattr("hand100m_assets.video.job.extract_video", full)
+    monkeypatch.setattr("hand100m_assets.video.frames.job.extract_video", full)
     assert exit_status() == 1
     printed = capsys.readouterr()
     (line,) = [line for line in (printed.out + printed.err).splitlines() if "/out" in line]
@@ -104,9 +104,9 @@ def test_a_run_that_fails_by_a_fault_of_ours_is_a_failure(
     job: str, one_source: TinyWorkspace, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     broken = {
-        "annotations": "hand100m_assets.defs.assets.annotations.ingest_file",
-        "catalog": "hand100m_assets.defs.assets.frames.read_catalog",
-        "pictures": "hand100m_assets.defs.assets.pictures.write_report",
+        "annotations": "hand100m_assets.defs.annotation_sets.annotations.ingest_file",
+        "catalog": "hand100m_assets.defs.videos.frames.read_catalog",
+        "pictures": "hand100m_assets.defs.annotation_sets.pictures.write_report",
     }
 
     def fails(*_: object, **__: object) -> None:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from hand100m_assets.defs import check_data
-from hand100m_assets.layout import DOH
+from hand100m_assets.headless import check_data
+from hand100m_assets.sources import DOH
 from hand100m_assets_tests.defs.conftest import TinyWorkspace, hand, image
 
 ONE, TWO = "aaaaaaaaaaa", "bbbbbbbbbbb"

@@ -19,17 +19,17 @@ import pytest
 
 from hand100m_assets.annotations.ingest import ingest_file
 from hand100m_assets.annotations.rules import RULES
-from hand100m_assets.audits import seed_of_today
-from hand100m_assets.dataset.build import build_training_set
-from hand100m_assets.defs.checks import audit as audit_check
+from hand100m_assets.dataset.building import build_training_set
 from hand100m_assets.defs.checks import build_checks
-from hand100m_assets.defs.checks import frames as frames_check
 from hand100m_assets.defs.jobs import MADE_OF_EACH_SET
 from hand100m_assets.defs.partitions import annotation_set_partitions, register
 from hand100m_assets.defs.resources import Workspace
-from hand100m_assets.layout import DOH
-from hand100m_assets.pairs.resolve import resolve_pairs
-from hand100m_assets.video.batch import extract_one
+from hand100m_assets.defs.videos import audit_check
+from hand100m_assets.defs.videos import frame_checks as frames_check
+from hand100m_assets.pairs import resolve_pairs
+from hand100m_assets.sources import DOH
+from hand100m_assets.video.frames.job import extract_one
+from hand100m_assets.workspace import seed_of_today
 from hand100m_assets_tests.defs.conftest import TinyWorkspace, hand, image, tiny_workspace
 
 ERROR, WARN = dg.AssetCheckSeverity.ERROR, dg.AssetCheckSeverity.WARN
@@ -506,7 +506,7 @@ def test_a_pair_without_distance_is_an_error(sound: TinyWorkspace) -> None:
 def test_a_neighbour_from_the_same_video_is_an_error_in_whatever_slices_it_is_looked_for(
     sound: TinyWorkspace, slice_hands: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("hand100m_assets.defs.checks.mining.SLICE_HANDS", slice_hands)
+    monkeypatch.setattr("hand100m_assets.defs.annotation_sets.mining_checks.SLICE_HANDS", slice_hands)
     assert evaluate(sound, "neighbours_are_from_other_videos").passed
     path = sound.place.output.table_file("mined_pairs", SET)
     table = pl.read_parquet(path)

@@ -10,10 +10,10 @@ import yaml
 
 from hand100m_assets.annotations.rules import RULES
 from hand100m_assets.definitions import build_defs
-from hand100m_assets.defs.following import RULES as FOLLOWS
+from hand100m_assets.defs.automation.following import RULES as FOLLOWS
 from hand100m_assets.defs.keys import GROUPS
-from hand100m_assets.layout import DOH, EGO4D, SOURCES, Source
 from hand100m_assets.settings import Settings
+from hand100m_assets.sources import DOH, EGO4D, SOURCES, Source
 from hand100m_assets_tests.conftest import REPO
 
 NOWHERE = Settings(_env_file=None, data_root=Path("/nowhere/data"), output_root=Path("/nowhere/output"))

@@ -14,7 +14,7 @@ from dagster._core.events import EngineEventData
 from dagster._core.launcher import WorkerStatus
 from dagster._core.storage.tags import GRPC_INFO_TAG
 
-from hand100m_assets.defs.local_launcher import START_SLACK_S, WatchfulRunLauncher, is_alive
+from hand100m_assets.launchers.local import START_SLACK_S, WatchfulRunLauncher, is_alive
 
 
 def a_dead_pid() -> int:

@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hand100m_assets.defs.partitions import key_ranges, known_keys, register, video_partitions
-from hand100m_assets.layout import DOH
+from hand100m_assets.sources import DOH
 
 KEYS = [f"v{index:02d}" for index in range(20)]
 

@@ -8,11 +8,11 @@ import pytest
 
 from hand100m_assets.defs.partitions import RANGE_END_TAG, RANGE_START_TAG
 from hand100m_assets.errors import RetryableError
-from hand100m_assets.ownership import MARK_FILE, claim_output
-from hand100m_assets.video.completeness import frame_states
-from hand100m_assets.video.inventory import missing_videos
-from hand100m_assets.video.knownfiles import read_known_files
-from hand100m_assets.video.probe import VideoInfo, probe_video
+from hand100m_assets.video.container import VideoInfo, probe_video
+from hand100m_assets.video.downloads import missing_videos, read_known_files
+from hand100m_assets.video.frames import frame_states
+from hand100m_assets.workspace import claim_output
+from hand100m_assets.workspace.ownership import MARK_FILE
 from hand100m_assets_tests.defs.conftest import Clock, TinyWorkspace, hand, image
 
 VIDEOS, SETS, CATALOG = "100doh_new_videos", "100doh_new_annotation_files", "100doh_frames_finished"
@@ -35,7 +35,7 @@ def test_a_download_counts_only_when_two_looks_see_the_same(tiny: TinyWorkspace)
 def test_each_look_for_videos_warns_of_another_installation_on_the_same_output(
     tiny: TinyWorkspace, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("hand100m_assets.ownership.installation", lambda: "elsewhere:/srv/other")
+    monkeypatch.setattr("hand100m_assets.workspace.ownership.installation", lambda: "elsewhere:/srv/other")
     claim_output(tiny.settings.model_copy(update={"frame_stride": 7}))
     monkeypatch.undo()
     words = "another installation (elsewhere:/srv/other) fills this folder with other settings"
@@ -101,7 +101,7 @@ def test_a_video_that_cannot_be_read_for_now_is_recorded_by_a_later_look_and_hol
             raise RetryableError("the video cannot be read now (Permission denied)", where=path)
         return probe_video(path)  # root may read everything, so permissions alone prove nothing
 
-    monkeypatch.setattr("hand100m_assets.downloads.probe_video", deny_a)
+    monkeypatch.setattr("hand100m_assets.workspace.downloads.probe_video", deny_a)
     small.tick(VIDEOS)
     ticks = [small.tick(VIDEOS) for _ in range(3)]
     assert ["".join(event.partition[0] for event in tick.asset_events) for tick in ticks] == ["b", "c", ""]

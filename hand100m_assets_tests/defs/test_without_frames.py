@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import dagster as dg
 
-from hand100m_assets.dataset.handpairs import HandPairs
-from hand100m_assets.layout import DOH
+from hand100m_assets.dataset import HandPairs
+from hand100m_assets.sources import DOH
 from hand100m_assets_tests.defs.conftest import TinyWorkspace, hand, image
 
 ONE, SET = "aaaaaaaaaaa", "simhand-50k"

@@ -11,9 +11,15 @@ from pathlib import Path
 import numpy as np
 
 from hand100m_assets.errors import Hand100mError
-from hand100m_assets.video import sampleindex
-from hand100m_assets.video.decode import DecodeReport, PickedFrame, pick_frames
-from hand100m_assets.video.selection import FrameSetSelection, Selection, StrideSelection
+from hand100m_assets.video.decode import (
+    DecodeReport,
+    FrameSetSelection,
+    Selection,
+    StrideSelection,
+    pick_frames,
+    sample_index,
+)
+from hand100m_assets.video.pictures import PickedFrame
 from hand100m_assets_tests.explore.files import Kind
 from hand100m_assets_tests.explore.oracles import Truth, digest_of, truth_of
 
@@ -61,13 +67,13 @@ def random_selections(rng: random.Random, frame_count: int, count: int = 3) -> l
 @contextmanager
 def jumps_of_any_size(rng: random.Random) -> Iterator[None]:
     """Let the decoder jump over a few bytes too, mostly."""
-    before = sampleindex.MIN_JUMP_BYTES, sampleindex.MIN_FRAMES_PER_WANTED
-    sampleindex.MIN_JUMP_BYTES = rng.choice([1, 1, 5000, before[0]])  # type: ignore[misc]
-    sampleindex.MIN_FRAMES_PER_WANTED = rng.choice([1, 1, before[1]])  # type: ignore[misc]
+    before = sample_index.MIN_JUMP_BYTES, sample_index.MIN_FRAMES_PER_WANTED
+    sample_index.MIN_JUMP_BYTES = rng.choice([1, 1, 5000, before[0]])  # type: ignore[misc]
+    sample_index.MIN_FRAMES_PER_WANTED = rng.choice([1, 1, before[1]])  # type: ignore[misc]
     try:
         yield
     finally:
-        sampleindex.MIN_JUMP_BYTES, sampleindex.MIN_FRAMES_PER_WANTED = before  # type: ignore[misc]
+        sample_index.MIN_JUMP_BYTES, sample_index.MIN_FRAMES_PER_WANTED = before  # type: ignore[misc]
 
 
 def check_healthy(outcome: Outcome, kind: Kind, path: Path, rng: random.Random) -> Truth:

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from hand100m_assets.errors import Hand100mError
-from hand100m_assets.video.decode import DecodeReport, PickedFrame, pick_frames
-from hand100m_assets.video.selection import Selection, StrideSelection
+from hand100m_assets.video.decode import DecodeReport, Selection, StrideSelection, pick_frames
+from hand100m_assets.video.pictures import PickedFrame
 from hand100m_assets_tests.explore import compare, spoiling
 from hand100m_assets_tests.explore.coded import EncoderError
 from hand100m_assets_tests.explore.compare import Outcome, jumps_of_any_size, random_selections

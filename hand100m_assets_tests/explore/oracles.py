@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from hand100m_assets.video.picture import PickedFrame
+from hand100m_assets.video.pictures import PickedFrame
 from hand100m_assets_tests.unit.video.oracle import opencv_frames, planes_of
 
 ATTACHED = av.stream.Disposition.attached_pic

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from hand100m_assets.layout import DOH
+from hand100m_assets.sources import DOH
 from hand100m_assets.workspace import SourceWorkspace
 from hand100m_assets_tests.conftest import REPO, SampleWorkspace
 

@@ -23,12 +23,11 @@ from hand100m_assets.definitions import build_defs
 from hand100m_assets.defs.jobs import frames_job_name
 from hand100m_assets.defs.partitions import RANGE_END_TAG, RANGE_START_TAG, register, video_partitions
 from hand100m_assets.errors import RetryableError
-from hand100m_assets.layout import IN_PROGRESS_DIR, SOURCES, Source
-from hand100m_assets.video.batch import ExtractionJob, extract_many
-from hand100m_assets.video.daskcluster import DaskCluster, connected
-from hand100m_assets.video.daskpool import DaskPool
-from hand100m_assets.video.extract import ExtractionOptions
-from hand100m_assets.video.selection import StrideSelection
+from hand100m_assets.layout import IN_PROGRESS_DIR
+from hand100m_assets.parallel import DaskCluster, connected
+from hand100m_assets.sources import SOURCES, Source
+from hand100m_assets.video.decode import StrideSelection
+from hand100m_assets.video.frames import DaskPool, ExtractionJob, ExtractionOptions, extract_many
 from hand100m_assets.workspace import SourceWorkspace
 from hand100m_assets_tests import media
 from hand100m_assets_tests.conftest import REPO, SampleWorkspace

@@ -44,7 +44,7 @@ def test_one_signal_twice_to_the_whole_group_ends_web_server_and_daemon(
     home, log, port = tmp_path / "home", tmp_path / "log.txt", free_port()
     home.mkdir()
     (home / "dagster.yaml").write_bytes((Path(sample.env["DAGSTER_HOME"]) / "dagster.yaml").read_bytes())
-    command = [sys.executable, "-m", "hand100m_assets.defs.dev", "--port", str(port)]
+    command = [sys.executable, "-m", "hand100m_assets.headless.dev", "--port", str(port)]
     with log.open("wb") as out:
         services = subprocess.Popen(
             command,

@@ -15,14 +15,13 @@ import polars as pl
 import pytest
 
 from hand100m_assets.annotations.lookup import HandTable
-from hand100m_assets.dataset.handpairs import HandPairs
-from hand100m_assets.layout import DOH, EGO4D, Source, annotation_set_name
-from hand100m_assets.pictures import SetPictures
-from hand100m_assets.render.grid import draw_grids
-from hand100m_assets.sample.frame_strip import read_frame_number
-from hand100m_assets.video.batch import extract_many
-from hand100m_assets.video.manifest import read_manifest
-from hand100m_assets.workspace import SourceWorkspace
+from hand100m_assets.dataset import HandPairs
+from hand100m_assets.render.grids import draw_grids
+from hand100m_assets.sample.scenes.frame_strip import read_frame_number
+from hand100m_assets.set_names import annotation_set_name
+from hand100m_assets.sources import DOH, EGO4D, Source
+from hand100m_assets.video.frames import extract_many, read_manifest
+from hand100m_assets.workspace import SetPictures, SourceWorkspace
 from hand100m_assets_tests import original_reader as original
 from hand100m_assets_tests.conftest import SampleWorkspace
 
@@ -218,7 +217,7 @@ def test_the_run_log_says_the_three_lines_with_true_numbers(finished: SampleWork
 
 
 def test_the_checks_fail_for_the_planted_faults_and_turn_a_ci_red(finished: SampleWorkspace) -> None:
-    done = finished.run(sys.executable, "-m", "hand100m_assets.defs.check_data")
+    done = finished.run(sys.executable, "-m", "hand100m_assets.headless.check_data")
     assert done.returncode == 1
     assert "Traceback" not in done.stdout + done.stderr
     for name in ("ego4d/videos: downloads_are_whole", "100doh/frames: frames_are_complete", "record_rejected"):

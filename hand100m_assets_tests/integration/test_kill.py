@@ -13,8 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from hand100m_assets.layout import EGO4D, IN_PROGRESS_DIR, MANIFEST_FILE
-from hand100m_assets.video.manifest import read_manifest
+from hand100m_assets.layout import IN_PROGRESS_DIR, MANIFEST_FILE
+from hand100m_assets.sources import EGO4D
+from hand100m_assets.video.frames import read_manifest
 from hand100m_assets.workspace import SourceWorkspace
 from hand100m_assets_tests.conftest import REPO, SampleWorkspace
 
@@ -70,7 +71,7 @@ def run_and_kill(victim: SampleWorkspace, new_frames: int, after_s: float) -> No
     frames_dir = victim.settings.output(EGO4D).frames_dir
     enough = count_frames(frames_dir) + new_frames
     process = subprocess.Popen(
-        [sys.executable, "-m", "hand100m_assets.defs.catch_up"],
+        [sys.executable, "-m", "hand100m_assets.headless.catch_up"],
         env=victim.env,
         cwd=REPO,
         stdout=subprocess.DEVNULL,

@@ -12,7 +12,7 @@ import polars as pl
 import pytest
 
 from hand100m_assets.annotations.ingest import ingest_file
-from hand100m_assets.layout import DOH, EGO4D
+from hand100m_assets.sources import DOH, EGO4D
 from hand100m_assets.workspace import SourceWorkspace
 from hand100m_assets_tests.conftest import SampleWorkspace
 
@@ -28,7 +28,7 @@ def test_a_mended_workspace_turns_the_ci_green(finished: SampleWorkspace, tmp_pa
     for source in (EGO4D, DOH):
         mend(SourceWorkspace(copy.settings, source), finished)
     assert copy.catch_up().returncode == 0
-    done = copy.run(sys.executable, "-m", "hand100m_assets.defs.check_data")
+    done = copy.run(sys.executable, "-m", "hand100m_assets.headless.check_data")
     assert done.returncode == 0, done.stdout
 
 

@@ -12,7 +12,7 @@ import dagster as dg
 import pytest
 from dagster._core.scheduler.instigation import InstigatorState
 
-from hand100m_assets.layout import EGO4D
+from hand100m_assets.sources import EGO4D
 from hand100m_assets.workspace import SourceWorkspace
 from hand100m_assets_tests.conftest import REPO, SampleWorkspace
 from hand100m_assets_tests.integration.test_daemon import daemon, wait_until
@@ -40,7 +40,7 @@ def make_workspace(folder: Path, sample: SampleWorkspace) -> tuple[SampleWorkspa
     *first, last = sorted(sample.report.sources["ego4d"].healthy)[:3]
     for video_id in first:
         shutil.copy(there.video_file(video_id), here.video_file(video_id))
-    made = workspace.run(sys.executable, "-m", "hand100m_assets.defs.catch_up", timeout_s=TIMEOUT_S)
+    made = workspace.run(sys.executable, "-m", "hand100m_assets.headless.catch_up", timeout_s=TIMEOUT_S)
     assert made.returncode in (0, 1), made.stderr  # 1: the other source has no folders here
     assert len(SourceWorkspace(workspace.settings, EGO4D).training_sets()) == len(SETS), made.stdout + made.stderr
 

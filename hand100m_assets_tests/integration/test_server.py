@@ -24,8 +24,9 @@ from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
 
 from hand100m_assets.definitions import build_defs
 from hand100m_assets.defs.partitions import register, video_partitions
-from hand100m_assets.layout import DOH, IN_PROGRESS_DIR
+from hand100m_assets.layout import IN_PROGRESS_DIR
 from hand100m_assets.settings import Settings
+from hand100m_assets.sources import DOH
 from hand100m_assets.workspace import SourceWorkspace
 from hand100m_assets_tests import media
 from hand100m_assets_tests.conftest import REPO, SampleWorkspace

@@ -12,8 +12,8 @@ import cv2
 import numpy as np
 import pytest
 
-from hand100m_assets.dataset.handpairs import HandPairs
-from hand100m_assets.layout import DOH, EGO4D, Source
+from hand100m_assets.dataset import HandPairs
+from hand100m_assets.sources import DOH, EGO4D, Source
 from hand100m_assets.workspace import SourceWorkspace
 from hand100m_assets_tests.conftest import SampleWorkspace
 from hand100m_assets_tests.original_reader import OriginalLoader

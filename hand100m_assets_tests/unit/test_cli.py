@@ -19,8 +19,8 @@ import pytest
 from hand100m_assets.annotations.lookup import HandTable
 from hand100m_assets.cli.commands import commands
 from hand100m_assets.cli.paths import HomePath
-from hand100m_assets.layout import DOH
 from hand100m_assets.settings import Settings
+from hand100m_assets.sources import DOH
 from hand100m_assets.workspace import SourceWorkspace
 from hand100m_assets_tests.media import copy_clip, make_clip
 from hand100m_assets_tests.unit.annotations.records import hand, image, write
@@ -463,7 +463,7 @@ def test_sample_hands_over_folder_and_seed_and_keeps_progress_off_the_document(
         progress("drawing")
         return Report()
 
-    monkeypatch.setattr("hand100m_assets.sample.workspace.make_sample", make)
+    monkeypatch.setattr("hand100m_assets.sample.workspace.workspace.make_sample", make)
     result = run("sample", "demo", "--seed", "3", "--json")
     assert (result.exit_code, document(result), asked["folder"]) == (0, {"seed": 3}, Path("demo"))
     assert result.stderr == "drawing\n"

@@ -10,26 +10,28 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from hand100m_assets.annotations.coco import export_coco
-from hand100m_assets.annotations.export import export_json
+from hand100m_assets.annotations.export import export_coco, export_json
 from hand100m_assets.annotations.ingest import ingest_file
-from hand100m_assets.dataset import build as build_module
-from hand100m_assets.dataset.cutting import CutJob
-from hand100m_assets.dataset.handpairs import HandPairs
+from hand100m_assets.dataset import HandPairs
+from hand100m_assets.dataset.building import build as build_module
+from hand100m_assets.dataset.building import left_out_hands, shard_faults
+from hand100m_assets.dataset.building.cutting import CutJob
+from hand100m_assets.dataset.building.workers import cut_many
 from hand100m_assets.dataset.records import VideoCut
-from hand100m_assets.dataset.verify import left_out_hands, shard_faults
-from hand100m_assets.dataset.workers import cut_many
 from hand100m_assets.errors import DiskFullError
+from hand100m_assets.files import PART_SUFFIX
 from hand100m_assets.layout import IN_PROGRESS_DIR
-from hand100m_assets.outputfiles import PART_SUFFIX
-from hand100m_assets.pairs.mined import mine_pairs
-from hand100m_assets.pairs.positives_export import export_mined_json, export_temporal_json
-from hand100m_assets.pairs.temporal import write_temporal_pairs
-from hand100m_assets.video.batch import ExtractionJob, ExtractionOutcome, extract_many
-from hand100m_assets.video.daskpool import DaskPool
-from hand100m_assets.video.failures import read_failures
-from hand100m_assets.video.manifest import ExtractionOptions, read_manifest
-from hand100m_assets.video.selection import StrideSelection
+from hand100m_assets.pairs import export_mined_json, export_temporal_json, mine_pairs, write_temporal_pairs
+from hand100m_assets.video.decode import StrideSelection
+from hand100m_assets.video.frames import (
+    DaskPool,
+    ExtractionJob,
+    ExtractionOptions,
+    ExtractionOutcome,
+    extract_many,
+    read_failures,
+    read_manifest,
+)
 from hand100m_assets_tests.media import copy_clip, make_clip
 from hand100m_assets_tests.smalldisk import grow, small_disk
 from hand100m_assets_tests.unit.annotations.records import hand, image, sound_set, write
@@ -127,13 +129,13 @@ def test_what_ended_workers_leave_of_a_training_set_is_removed(tmp_path: Path) -
         raise DiskFullError("cannot be written", fix="Free some space.")
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("hand100m_assets.dataset.build.cut_many", partial(cut_many, cut=die_on_the_second))
+        patch.setattr("hand100m_assets.dataset.building.build.cut_many", partial(cut_many, cut=die_on_the_second))
         with pytest.raises(DiskFullError):
             scene.build()
     assert [path.name for path in packs.iterdir()] == ["order.json"]
     (packs / f".video_9.pack.4711{PART_SUFFIX}").write_bytes(b"of a build that was killed")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("hand100m_assets.dataset.build.cut_many", refuse)
+        patch.setattr("hand100m_assets.dataset.building.build.cut_many", refuse)
         with pytest.raises(DiskFullError):
             scene.build()
     assert [path.name for path in packs.iterdir()] == ["order.json"]

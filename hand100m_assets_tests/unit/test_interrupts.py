@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from hand100m_assets.layout import IN_PROGRESS_DIR
-from hand100m_assets.video.manifest import read_manifest
+from hand100m_assets.video.frames import read_manifest
 from hand100m_assets_tests.conftest import REPO
 from hand100m_assets_tests.media import encode
 from hand100m_assets_tests.stopping import LINE, Stopped, stop_when
@@ -53,8 +53,8 @@ def assert_only_the_line(stopped: Stopped, status: int) -> None:
     "command",
     [
         (HAND100M, "status"),
-        (sys.executable, "-m", "hand100m_assets.defs.catch_up"),
-        (sys.executable, "-m", "hand100m_assets.defs.check_data"),
+        (sys.executable, "-m", "hand100m_assets.headless.catch_up"),
+        (sys.executable, "-m", "hand100m_assets.headless.check_data"),
     ],
     ids=lambda command: command[-1].rpartition(".")[2],
 )

@@ -3,14 +3,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hand100m_assets.errors import UnsafeIdError
-from hand100m_assets.layout import (
-    EGO4D,
-    OutputLayout,
-    annotation_set_name,
-    check_video_id,
-    frame_file_name,
-    name_pattern,
-)
+from hand100m_assets.layout import OutputLayout, check_video_id, frame_file_name
+from hand100m_assets.set_names import annotation_set_name, name_pattern
+from hand100m_assets.sources import EGO4D
 
 
 @pytest.mark.parametrize(

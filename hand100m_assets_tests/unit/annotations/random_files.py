@@ -11,7 +11,8 @@ from typing import Any, Final
 
 import zstandard
 
-from hand100m_assets.annotations.reader import CHUNK_BYTES, SECTIONS, Section
+from hand100m_assets.annotations.reading.batches import SECTIONS, Section
+from hand100m_assets.annotations.reading.reader import CHUNK_BYTES
 from hand100m_assets_tests.unit.annotations.odd_records import HAND_KINDS, IMAGE_KINDS
 from hand100m_assets_tests.unit.annotations.records import Raw, hand, image
 

@@ -11,7 +11,7 @@ import pytest
 
 from hand100m_assets.annotations.discovery import find_annotation_file, list_annotation_files
 from hand100m_assets.errors import AnnotationFileError, FolderUnreadableError
-from hand100m_assets.layout import name_pattern
+from hand100m_assets.set_names import name_pattern
 
 
 def test_finished_files_are_sets_unfinished_ones_wait_and_others_are_passed_over(tmp_path: Path) -> None:

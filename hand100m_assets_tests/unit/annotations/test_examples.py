@@ -7,7 +7,7 @@ from pathlib import Path
 import polars as pl
 
 from hand100m_assets.annotations.examples import frames_on_disk
-from hand100m_assets.annotations.ingest import ingest_file
+from hand100m_assets.annotations.ingest.ingest import ingest_file
 from hand100m_assets_tests.unit.annotations.records import hand, image, write
 
 

@@ -11,10 +11,10 @@ import cv2
 import numpy as np
 
 from hand100m_assets.annotations.ingest import ingest_file
-from hand100m_assets.dataset.build import BuildReport, build_training_set
-from hand100m_assets.dataset.handpairs import HandPairs
-from hand100m_assets.dataset.job import TrainingSetJob
-from hand100m_assets.dataset.storedcrop import CropOptions
+from hand100m_assets.dataset.building.build import build_training_set
+from hand100m_assets.dataset.building.job import BuildReport, TrainingSetJob
+from hand100m_assets.dataset.hand_pairs import HandPairs
+from hand100m_assets.dataset.stored_crop import CropOptions
 from hand100m_assets.layout import frame_file_name
 from hand100m_assets_tests.unit.annotations.records import hand, image, write
 

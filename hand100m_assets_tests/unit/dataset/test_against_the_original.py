@@ -11,11 +11,11 @@ import polars as pl
 import pytest
 
 from hand100m_assets.annotations.ingest import ingest_file
-from hand100m_assets.dataset.handpairs import HandPairs
-from hand100m_assets.dataset.storedcrop import CropOptions
-from hand100m_assets.layout import SOURCES
-from hand100m_assets.sample.annotation_files import annotation_files
-from hand100m_assets.sample.cast import SampleScale, cast_videos
+from hand100m_assets.dataset.hand_pairs import HandPairs
+from hand100m_assets.dataset.stored_crop import CropOptions
+from hand100m_assets.sample.scenes import SampleScale, cast_videos
+from hand100m_assets.sample.workspace.annotation_files import annotation_files
+from hand100m_assets.sources import SOURCES
 from hand100m_assets_tests import original_reader as original
 from hand100m_assets_tests.unit.dataset.scene import Scene
 

@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 
 from hand100m_assets.dataset import reader
-from hand100m_assets.dataset.storedcrop import CropOptions
+from hand100m_assets.dataset.stored_crop import CropOptions
 from hand100m_assets_tests.unit.dataset.scene import KEY, Scene, ring
 
 OLDEST = (3, 8)

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-from hand100m_assets.dataset.handpairs import HandPairs
+from hand100m_assets.dataset.hand_pairs import HandPairs
+from hand100m_assets_tests.conftest import REPO
 from hand100m_assets_tests.unit.dataset.scene import KEY, Scene, ring
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed (extra `torch`)")
-DOCS = Path(__file__).parents[3] / "docs" / "training.md"
+DOCS = REPO / "docs" / "training.md"
 TENSORS = {"K": (3, 3), "joints3D": (21, 3), "joints_raw": (21, 3), "joints_valid": (21, 1)}
 
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from hand100m_assets.annotations.ingest import ingest_file
 from hand100m_assets.errors import OutputUnwritableError, SettingsError
-from hand100m_assets.layout import DOH, EGO4D, SOURCES
+from hand100m_assets.imaging import mirror_keypoints
 from hand100m_assets.pairs.agreement import AGREEMENT_SCHEMA, measure_agreement, summarise_agreement
 from hand100m_assets.pairs.approximate import ApproximateSearch
 from hand100m_assets.pairs.embed import EmbeddingOptions, embed_hands
@@ -24,11 +24,11 @@ from hand100m_assets.pairs.mine import ExactSearch
 from hand100m_assets.pairs.mined import MINED_SCHEMA, measured_recall, mine_pairs
 from hand100m_assets.pairs.positives_export import export_mined_json
 from hand100m_assets.pairs.resolve import resolve_pairs
-from hand100m_assets.render.agreement_chart import agreement_chart
-from hand100m_assets.render.crop import mirror_keypoints
-from hand100m_assets.sample.annotation_files import annotation_files
-from hand100m_assets.sample.cast import SampleScale, cast_videos
-from hand100m_assets.sample.truth import HandTruth, hands_of
+from hand100m_assets.render.charts import agreement_chart
+from hand100m_assets.sample.scenes import SampleScale, cast_videos
+from hand100m_assets.sample.workspace.annotation_files import annotation_files
+from hand100m_assets.sample.workspace.truth import HandTruth, hands_of
+from hand100m_assets.sources import DOH, EGO4D, SOURCES
 from hand100m_assets_tests.unit.pairs.hands import Array, brute_force, hands_table
 
 CLEAN_SET = {EGO4D: "simhand-50k", DOH: "simhand-100k"}

@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hand100m_assets.layout import EGO4D
 from hand100m_assets.pairs.resolve import mirrored_xy
 from hand100m_assets.pairs.temporal import TEMPORAL_SCHEMA, temporal_pairs
-from hand100m_assets.sample.cast import SampleScale, cast_videos
-from hand100m_assets.sample.similarity import temporal_neighbours
-from hand100m_assets.sample.truth import hands_of
+from hand100m_assets.sample.scenes import SampleScale, cast_videos
+from hand100m_assets.sample.workspace.similarity import temporal_neighbours
+from hand100m_assets.sample.workspace.truth import hands_of
+from hand100m_assets.sources import EGO4D
 from hand100m_assets_tests.unit.pairs.hands import hands_table
 
 

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from hand100m_assets.sample.workspace import SampleReport, SampleScale, make_sample
+from hand100m_assets.sample.scenes.cast import SampleScale
+from hand100m_assets.sample.workspace.report import SampleReport
+from hand100m_assets.sample.workspace.workspace import make_sample
 
 TINY = SampleScale(videos_per_source=2, shortest_s=1.1, longest_s=1.7)
 

@@ -7,12 +7,12 @@ from dataclasses import fields, replace
 import numpy as np
 import pytest
 
-from hand100m_assets.sample.background import SCENES, paint_background
-from hand100m_assets.sample.camera import ProjectedHand, View, project, view_rotation
-from hand100m_assets.sample.hand_model import KIND_PALM, KIND_PHALANX, Flesh, HandShape, pose_hand
-from hand100m_assets.sample.poses import POSES
-from hand100m_assets.sample.skin import Skin, draw_hand
-from hand100m_assets.sample.surface import CLOTH, FAR, LIGHT, TONE, trace_surface
+from hand100m_assets.sample.hands.hand_model import KIND_PALM, KIND_PHALANX, Flesh, HandShape, pose_hand
+from hand100m_assets.sample.hands.poses import POSES
+from hand100m_assets.sample.hands.surface import CLOTH, FAR, LIGHT, TONE, trace_surface
+from hand100m_assets.sample.scenes.background import SCENES, paint_background
+from hand100m_assets.sample.scenes.camera import ProjectedHand, View, project, view_rotation
+from hand100m_assets.sample.scenes.skin import Skin, draw_hand
 
 SKIN = Skin((226, 172, 140), (236, 184, 158), (58, 84, 134))
 

@@ -12,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from hand100m_assets.layout import MANIFEST_FILE
-from hand100m_assets.video.picture import PickedFrame
-from hand100m_assets.video.probe import open_video
+from hand100m_assets.video.container.probe import open_video
+from hand100m_assets.video.pictures.picture import PickedFrame
 from hand100m_assets_tests import media
 
 OPENCV_HAS_NO_DECODER = ["av1", "av1.mkv", "av1_libaom.webm"]

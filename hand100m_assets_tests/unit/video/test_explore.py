@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from hand100m_assets.video.decode import pick_frames
+from hand100m_assets.video.decode.picking import pick_frames
 from hand100m_assets_tests.explore import __main__ as command
 from hand100m_assets_tests.explore import compare, damage, pool, table
 from hand100m_assets_tests.explore.catalogue import DAMAGE_KINDS, STREAM_KINDS, Task, run_task, tasks

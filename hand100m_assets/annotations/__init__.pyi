@@ -1,0 +1,40 @@
+from .discovery import AnnotationListing, find_annotation_file, list_annotation_files
+from .examples import frames_on_disk
+from .export.coco import export_coco
+from .export.original import export_json
+from .frame_files import FrameFiles
+from .image_coverage import coverage
+from .ingest.ingest import ingest_file
+from .lookup.build import build_lookup
+from .lookup.hand_table import HandTable
+from .named_frames import frames_named
+from .pairable import pairable_hands
+from .paths import are_at_mapped_places, image_path
+from .rules.rules import RULES, apply_rules
+from .tables import HANDS_FILE, IMAGES_FILE, REJECTS_FILE, SUMMARY_FILE, IngestSummary, read_summary
+
+__all__ = [
+    "HANDS_FILE",
+    "IMAGES_FILE",
+    "REJECTS_FILE",
+    "RULES",
+    "SUMMARY_FILE",
+    "AnnotationListing",
+    "FrameFiles",
+    "HandTable",
+    "IngestSummary",
+    "apply_rules",
+    "are_at_mapped_places",
+    "build_lookup",
+    "coverage",
+    "export_coco",
+    "export_json",
+    "find_annotation_file",
+    "frames_named",
+    "frames_on_disk",
+    "image_path",
+    "ingest_file",
+    "list_annotation_files",
+    "pairable_hands",
+    "read_summary",
+]

@@ -1,0 +1,170 @@
+"""Trusted tables -> a file that the original loaders read unchanged."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+import polars as pl
+
+from hand100m_assets.annotations.export.numbered_images import NumberedImages
+from hand100m_assets.annotations.frame_files import FrameFiles
+from hand100m_assets.annotations.pairable import PairableHands, pairable_hands
+from hand100m_assets.annotations.table_rows import Kept, batches, have_plain_ids
+from hand100m_assets.annotations.tables import HANDS_FILE, IMAGES_FILE, read_summary
+from hand100m_assets.files import file_in_place_of
+from hand100m_assets.imaging import have_crops
+
+
+@dataclass(frozen=True)
+class Exported:
+    """One file written.
+
+    Attributes:
+        path: The file.
+        images: Images in it.
+        hands: Hands in it.
+        left_out: Reason -> hands of the tables that are not in it; reasons that left out none are absent.
+    """
+
+    path: Path
+    images: int
+    hands: int
+    left_out: Mapping[str, int]
+
+
+def export_json(
+    tables_dir: Path,
+    out_file: Path,
+    *,
+    frames_prefix: str,
+    all_hands: bool = False,
+    hands_file: Path | None = None,
+    video_sizes: pl.DataFrame | None = None,
+    files: FrameFiles | None = None,
+) -> Exported:
+    """Write one set in the original schema, `file_name` pointing at our frames.
+
+    Values are those of the tables: rejected records are left out, so that row indices close up; boxes are JSON strings
+    and hand ids strings, as in the original files; keypoints are flat; image ids are integers if all of them can be.
+    Hands that the original loaders stumble over (no image, an id taken before, no distance, a box without a crop, no
+    positive that is itself in the file) are left out too, as are images whose id was taken before. Where files are
+    looked at, so are images that cannot be opened, hands of such images, and hands that lead to these.
+
+    Args:
+        tables_dir: Folder of a finished set.
+        out_file: The JSON file; in its place at once, when it is whole.
+        frames_prefix: What the original loader's data root needs before `<video id>/frame_NNNNNN.jpg`; may be empty.
+        all_hands: Leave out nothing that is in the tables, whether or not the original loaders can use it.
+        hands_file: A hands table that takes the place of the set's own, such as one with other positives.
+        video_sizes: `video_id`, `width_px`, `height_px`, for images whose size the file does not give: a box that
+            misses its image has no crop. Where no size is known, a box counts as lying in the image.
+        files: Where images lie; None leaves out none for lack of its file. Of a file that is there its own size counts.
+
+    Raises:
+        AnnotationFileError: The folder holds no finished set; ingest the annotation file first.
+        OutputUnwritableError: The output disk is full, read-only or not permitted.
+    """
+    read_summary(tables_dir)
+    images = pl.scan_parquet(tables_dir / IMAGES_FILE)
+    hands = pl.scan_parquet(hands_file or tables_dir / HANDS_FILE)
+    kept_images, pairable = (None, None) if all_hands else _usable(images, hands, video_sizes, files)
+    images, hands = _with_natural_ids(images, hands)
+    with file_in_place_of(out_file) as file:
+        file.write(b'{"images": [')
+        image_records = (_image_records(batch, frames_prefix, files) for batch in batches(images, kept_images))
+        images_written = write_records(file, map(json_lines, image_records))
+        file.write(b'], "annotations": [')
+        hand_records = map(_hand_records, batches(hands, pairable.kept if pairable else None))
+        hands_written = write_records(file, map(json_lines, hand_records))
+        file.write(b"]}\n")
+    return Exported(out_file, images_written, hands_written, pairable.left_out if pairable else {})
+
+
+def _usable(
+    images: pl.LazyFrame, hands: pl.LazyFrame, video_sizes: pl.DataFrame | None, files: FrameFiles | None
+) -> tuple[Kept, PairableHands]:
+    """Images and hands that the original loaders can use."""
+    numbered = NumberedImages(images, video_sizes, files)
+    has_crop, faults = [], []
+    for batch in batches(hands.select("image_id", "box_px")):
+        found = numbered.of_hands(batch)
+        has_crop.append(_have_crops(found))
+        faults.append(found["fault"])
+    if not has_crop:
+        return numbered.openable, pairable_hands(hands)
+    return numbered.openable, pairable_hands(hands, np.concatenate(has_crop), pl.concat(faults))
+
+
+def _have_crops(hands: pl.DataFrame) -> Kept:
+    sizes_px = hands.select(pl.col("width_px", "height_px").cast(pl.Float64).fill_null(np.inf))
+    return have_crops(hands["box_px"].to_numpy(), sizes_px.to_numpy())
+
+
+def _with_natural_ids(images: pl.LazyFrame, hands: pl.LazyFrame) -> tuple[pl.LazyFrame, pl.LazyFrame]:
+    """Both tables with integer image ids, if every id is the plain notation of one; the tables keep ids as text."""
+    if not all(have_plain_ids(table) for table in (images, hands)):
+        return images, hands
+    as_integer = pl.col("image_id").cast(pl.Int64)
+    return images.with_columns(as_integer), hands.with_columns(as_integer)
+
+
+def write_records(file: BinaryIO, batches_of_lines: Iterable[Iterable[bytes]]) -> int:
+    """Write the items of a JSON array, one a line, and return how many there were."""
+    separator, written = b"\n", 0
+    for lines in batches_of_lines:
+        for line in lines:
+            file.write(separator + line)
+            separator = b",\n"
+            written += 1
+    return written
+
+
+def json_lines(records: pl.DataFrame) -> list[bytes]:
+    """Each row as a JSON object."""
+    buffer = io.BytesIO()
+    records.write_ndjson(buffer)
+    # Line ends inside strings are escaped, so that every one of these separates two records.
+    return buffer.getvalue().splitlines()
+
+
+def file_names(frames_prefix: str) -> pl.Expr:
+    """Where an image lies for those who read the export: `<prefix>/<video id>/frame_NNNNNN.jpg`."""
+    prefix = f"{frames_prefix.rstrip('/')}/" if frames_prefix else ""
+    frame = pl.col("frame_index").cast(pl.String).str.zfill(6)
+    return pl.concat_str(pl.lit(prefix), "video_id", pl.lit("/frame_"), frame, pl.lit(".jpg")).alias("file_name")
+
+
+def named(images: pl.DataFrame, frames_prefix: str, files: FrameFiles | None) -> pl.DataFrame:
+    """The images, `file_name` being what the export calls each."""
+    names = file_names(frames_prefix)
+    if files is not None:
+        names = pl.coalesce(files.full_names(images), names).alias("file_name")
+    return images.with_columns(names)
+
+
+def _image_records(images: pl.DataFrame, frames_prefix: str, files: FrameFiles | None) -> pl.DataFrame:
+    sizes = [pl.col(f"{side}_px").alias(side) for side in ("width", "height")]
+    return named(images, frames_prefix, files).select(
+        pl.col("image_id").alias("id"),
+        "file_name",
+        *(size for size in sizes if images.select(size).to_series().null_count() < images.height),
+    )
+
+
+def _hand_records(hands: pl.DataFrame) -> pl.DataFrame:
+    box = pl.col("box_px")
+    keypoints = hands["keypoints"]
+    return hands.select(
+        pl.col("hand_id").cast(pl.String),
+        "image_id",
+        pl.format("[{}, {}, {}, {}]", *(box.arr.get(side) for side in range(4))).alias("boxes"),
+        keypoints.reshape((hands.height, -1)).alias("keypoint_25d"),
+        pl.col("handedness").cast(pl.String).alias("left_right"),
+        pl.col("positives").cast(pl.List(pl.String)).alias("positive_sample"),
+        pl.col("distances").alias("distance"),
+    )

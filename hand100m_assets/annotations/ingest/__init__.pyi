@@ -1,0 +1,5 @@
+from .ingest import ingest_file
+
+__all__ = [
+    "ingest_file",
+]

@@ -1,0 +1,180 @@
+"""`hands.parquet` -> the lookup file beside it, batch by batch."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO, Final
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from hand100m_assets.annotations.lookup.format import (
+    HEADER_BYTES,
+    NONE,
+    RECORD,
+    SIDES,
+    LookupHeader,
+    read_header,
+    stamp_of_tables,
+)
+from hand100m_assets.annotations.tables import HANDS_FILE
+from hand100m_assets.errors import RetryableError
+from hand100m_assets.files import PART_SUFFIX, output_errors
+from hand100m_assets.layout import LOOKUP_FILE
+
+_BATCH_ROWS: Final = 10_000
+
+
+@dataclass(frozen=True)
+class Lookup:
+    """What `build_lookup` left in place.
+
+    Attributes:
+        path: The file.
+        rows: Hands that are found by row.
+        duplicate_hand_ids: Those of them that are not found by id, as an earlier row has the same one.
+        size_bytes: Of the file.
+        reused: Whether it was there already.
+    """
+
+    path: Path
+    rows: int
+    duplicate_hand_ids: int
+    size_bytes: int
+    reused: bool
+
+
+def build_lookup(tables_dir: Path) -> Lookup:
+    """See to it that a finished set has a lookup made of its present tables; the same tables give the same bytes.
+
+    Costs milliseconds where it is there already. It takes 360 bytes of disk and 28 bytes of memory a hand.
+
+    Raises:
+        AnnotationFileError: The folder holds no finished set; ingest the annotation file first.
+        OutputUnwritableError: The output disk is full, read-only or not permitted.
+        RetryableError: Another process is building the same lookup.
+    """
+    place = Path(os.path.realpath(tables_dir))
+    path, stamp = place / LOOKUP_FILE, stamp_of_tables(place)
+    header = read_header(path)
+    reused = header is not None and header.stamp == stamp
+    if header is None or not reused:
+        with _sole_file_in_place_of(path) as file:
+            header = _write(file, pl.scan_parquet(place / HANDS_FILE), stamp)
+    return Lookup(path, header.rows, header.duplicate_hand_ids, header.total_bytes, reused)
+
+
+@contextmanager
+def _sole_file_in_place_of(path: Path) -> Iterator[BinaryIO]:
+    """A file to write that takes the name at the end; beside the folder, as nothing foreign may be left inside."""
+    part = path.parent.with_name(f".{path.parent.name}.{path.name}{PART_SUFFIX}")
+    # A killed process leaves the file behind, but never its lock: the next one takes it over.
+    with output_errors(path), os.fdopen(os.open(part, os.O_RDWR | os.O_CREAT, 0o666), "r+b") as file:
+        _lock(file, part)
+        try:
+            file.truncate(0)
+            yield file
+            file.flush()
+            part.replace(path)
+        except BaseException:
+            part.unlink(missing_ok=True)
+            raise
+
+
+def _lock(file: BinaryIO, part: Path) -> None:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if part.stat().st_ino == os.fstat(file.fileno()).st_ino:
+            return
+    except OSError:
+        pass  # held by another, or published by it this moment
+    raise RetryableError("another process is building this lookup", where=part, fix="Wait for it, then run again.")
+
+
+def _write(file: BinaryIO, hands: pl.LazyFrame, stamp: str) -> LookupHeader:
+    rows = int(hands.select(pl.len()).collect().item())
+    header = LookupHeader(stamp=stamp, rows=rows, duplicate_hand_ids=0, total_bytes=0)
+    ids = np.empty(rows, dtype="<i8")
+    heap = _Heap(file, header.heap_offset)
+    for start in range(0, rows, _BATCH_ROWS):
+        records = _records(hands.slice(start, _BATCH_ROWS).collect(), heap)
+        ids[start : start + len(records)] = records["hand_id"]
+        file.seek(HEADER_BYTES + start * RECORD.itemsize)
+        file.write(records.tobytes())
+    # Stable: of equal ids the first row stands first, which is the one that a search finds.
+    order = np.argsort(ids, kind="stable")
+    ids = ids[order]
+    file.seek(header.ids_offset)
+    file.write(ids.tobytes())
+    file.write(order.astype("<u4").tobytes())
+    duplicates = int((np.diff(ids) == 0).sum())
+    header = header.model_copy(update={"duplicate_hand_ids": duplicates, "total_bytes": heap.end})
+    file.seek(0)
+    file.write(header.to_bytes())
+    return header
+
+
+class _Heap:
+    """The last part of the file, growing batch by batch."""
+
+    def __init__(self, file: BinaryIO, start: int) -> None:
+        self.file, self.end = file, start
+        self.videos: dict[str, int] = {}
+
+    def add(self, data: bytes) -> int:
+        """Append, and say where in the file it begins."""
+        start = self.end
+        self.file.seek(start)
+        self.file.write(data)
+        self.end += len(data)
+        return start
+
+    def add_lists(self, lists: pl.Series, dtype: str) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+        """Append numbers, and say where each list begins and how many it has."""
+        counts = lists.list.len().to_numpy().astype(np.int64)
+        # An empty list explodes to a null; there are no others.
+        data = lists.explode().drop_nulls().to_numpy().astype(dtype).tobytes()
+        return self.add(data) + _starts(counts) * np.dtype(dtype).itemsize, counts
+
+    def add_texts(self, texts: pl.Series) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+        """Append texts, and say where each begins and how many bytes it has."""
+        counts = texts.str.len_bytes().to_numpy().astype(np.int64)
+        return self.add("".join(texts.to_list()).encode()) + _starts(counts), counts
+
+    def add_videos(self, videos: pl.Series) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+        """As `add_texts`, each video once; null has the length `NONE`."""
+        for video_id in videos.unique(maintain_order=True).drop_nulls():
+            if video_id not in self.videos:
+                self.videos[video_id] = self.add(video_id.encode())
+        starts = np.array([self.videos.get(video_id, 0) for video_id in videos], dtype=np.int64)
+        return starts, videos.str.len_bytes().cast(pl.Int64).fill_null(NONE).to_numpy()
+
+
+def _starts(counts: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    return np.asarray(counts.cumsum() - counts)
+
+
+def _records(hands: pl.DataFrame, heap: _Heap) -> npt.NDArray[Any]:
+    records = np.zeros(hands.height, dtype=RECORD)
+    for name in ("hand_id", "row_index", "box_px", "keypoints"):
+        records[name] = hands[name].to_numpy()
+    records["frame_index"] = hands["frame_index"].fill_null(NONE).to_numpy()
+    records["handedness"] = (
+        hands["handedness"]
+        .cast(pl.String)
+        .replace_strict({side: code for code, side in enumerate(SIDES)}, return_dtype=pl.UInt8)
+    )
+    for at, length, (starts, counts) in (
+        ("image_at", "image_bytes", heap.add_texts(hands["image_id"])),
+        ("video_at", "video_bytes", heap.add_videos(hands["video_id"])),
+        ("positives_at", "positive_count", heap.add_lists(hands["positives"], "<i8")),
+        ("distances_at", "distance_count", heap.add_lists(hands["distances"], "<f8")),
+    ):
+        records[at], records[length] = starts, counts
+    return records

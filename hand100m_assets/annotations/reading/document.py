@@ -1,0 +1,290 @@
+"""The shape of an annotation document: text in a window -> the records of its two arrays.
+
+Only arrays directly below the top count; keys of the same name deeper down, and everything else, are passed over. The
+text is cut at what looks like the end of a record, and parsed; that the piece parses as one array proves the cut, as
+nothing else can stand between two values. Where it does not, records are told apart one by one.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Iterator
+from typing import Final, NamedTuple
+
+from hand100m_assets.annotations.reading.batches import (
+    SECTIONS,
+    Batch,
+    LoneRecord,
+    Section,
+    parse_hands_together,
+    parse_together,
+)
+from hand100m_assets.annotations.reading.keys import KeyCount
+from hand100m_assets.annotations.reading.window import (
+    MAX_RECORD_BYTES,
+    CutShortError,
+    StructureError,
+    ValueScan,
+    Window,
+)
+from hand100m_assets.annotations.record_text import RecordTextError, parse_record
+
+_SEEMING_END: Final = re.compile(rb"\}(?=[ \t\n\r]*,[ \t\n\r]*\{)")
+_TAIL_BYTES: Final = 1 << 15
+"""Where a seeming end of a record is looked for first; holds several records."""
+
+_LEAST_REACH_BYTES: Final = 1 << 16
+_BEYOND_BYTES: Final = 8
+_MAX_FAULTS: Final = 20
+"""Of each kind that are named; the others are counted, as faults must not grow with the file."""
+
+_KINDS: Final = {
+    b"{": "an object",
+    b"[": "an array",
+    b'"': "a string",
+    b"t": "a boolean",
+    b"f": "a boolean",
+    b"n": "null",
+}
+
+
+class FileFault(NamedTuple):
+    """What is wrong with a file as a whole.
+
+    Attributes:
+        rule: Name of what was broken.
+        offset_bytes: Where in the unpacked file; None where no single place is at fault.
+        words: What is wrong.
+        value: What stands there.
+        severity: `warning` where nothing of the two arrays is lost.
+        breaks_off: Whether nothing after it could be read.
+    """
+
+    rule: str
+    offset_bytes: int | None
+    words: str
+    value: str = ""
+    severity: str = "error"
+    breaks_off: bool = False
+
+    @property
+    def reason(self) -> str:
+        """The words, with the place."""
+        return self.words if self.offset_bytes is None else f"{self.words}, at byte {self.offset_bytes:,}"
+
+
+class WrongTopLevelError(Exception):
+    """The document is no object."""
+
+
+class Document:
+    """Reads one document from a window.
+
+    A long one has its poses read by compiled code, which takes less than half the time and half a second to begin.
+
+    Attributes:
+        faults: What is wrong with the arrays themselves and outside of them.
+        seen: The sections that are there as arrays.
+        other_keys: Other keys of the top level, and how often each was met.
+    """
+
+    def __init__(self, window: Window, chunk_bytes: int, *, is_long: bool = False) -> None:
+        self.window = window
+        self._parse_hands = parse_hands_together if is_long else parse_together
+        self.faults: list[FileFault] = []
+        self.seen: set[Section] = set()
+        self.other_keys = KeyCount()
+        self._faults_met: Counter[tuple[str, str]] = Counter()
+        # A little less than a chunk: one chunk and the rest of the one before are then enough to see its end.
+        self._reach_bytes = self._chunk_bytes = max(min(chunk_bytes, MAX_RECORD_BYTES) - _BEYOND_BYTES, 1)
+
+    def records(self) -> Iterator[Batch | LoneRecord]:
+        """Yield the records of both arrays in the order of the file.
+
+        Raises:
+            WrongTopLevelError: It is no object.
+            StructureError: The text is no JSON from here on; the place counts from where the window stands.
+            CutShortError: It ends in the middle.
+        """
+        self._insist_on_object()
+        is_first = True
+        while not self._closes(b"}", is_first):
+            is_first = False
+            key = self._key()
+            section = next((name for name in SECTIONS if name == key), None)
+            opening = self.window.peek()
+            if section is not None and opening == b"[" and section not in self.seen:
+                self.seen.add(section)
+                self.window.pass_over(1)
+                yield from self._array(section)
+                continue
+            if section is None:
+                self.other_keys.add(key)
+            else:
+                self._note(_array_fault(section, opening, section in self.seen, self.window.offset))
+            self._pass_over_value()
+        if self.window.peek():
+            self._pass_over_zeros()
+
+    def _pass_over_zeros(self) -> None:
+        """Pass over what fills a file up behind its end; anything else there may be records."""
+        start = self.window.offset
+        while self.window.ahead or self.window.more():
+            if self.window.data[self.window.pos :].strip(b"\0"):
+                raise StructureError(0, "something behind the end of the document")
+            self.window.pass_over(self.window.ahead)
+        self._note(FileFault("not_json", start, "zero bytes behind the end; nothing is lost", severity="warning"))
+
+    def unnamed_faults(self) -> list[FileFault]:
+        """One fault for all those of a kind that there were too many of to be named in `faults`."""
+        return [
+            FileFault(rule, None, f"{count - _MAX_FAULTS:,} more faults of this kind", severity=severity)
+            for (rule, severity), count in self._faults_met.items()
+            if count > _MAX_FAULTS
+        ]
+
+    def _note(self, fault: FileFault) -> None:
+        kind = (fault.rule, fault.severity)
+        self._faults_met[kind] += 1
+        if self._faults_met[kind] <= _MAX_FAULTS:
+            self.faults.append(fault)
+
+    def _insist_on_object(self) -> None:
+        opening = self.window.peek()
+        if opening == b"{":
+            self.window.pass_over(1)
+            return
+        if opening not in _KINDS and not _begins_number(opening):
+            self._refuse(opening, "nothing that JSON begins with")
+        if opening != b"[":
+            self._insist_on_json()
+        raise WrongTopLevelError(f"its top level is {_KINDS.get(opening, 'a number')}")
+
+    def _insist_on_json(self) -> None:
+        try:
+            raw = self._value()
+        except CutShortError:
+            if self.window.peek() == b'"':
+                raise
+            raw = self.window.data[self.window.pos :]  # a word or a number that is all there is
+        try:
+            parse_record(raw or b"0")
+        except RecordTextError as error:
+            raise StructureError(error.place, error.words) from error
+
+    def _closes(self, closer: bytes, is_first: bool) -> bool:
+        """Step over the comma before the next item, or over the end."""
+        found = self.window.peek()
+        if found == closer:
+            self.window.pass_over(1)
+            return True
+        if not is_first:
+            if found != b",":
+                self._refuse(found, f"neither a comma nor a {closer.decode()!r}")
+            self.window.pass_over(1)
+            self.window.peek()
+        return False
+
+    def _refuse(self, found: bytes, words: str) -> None:
+        if not found:
+            raise CutShortError
+        raise StructureError(0, words)
+
+    def _key(self) -> str:
+        found = self.window.peek()
+        if found != b'"':
+            self._refuse(found, "no key where one should be")
+        raw = self._value()
+        if raw is None:
+            raise StructureError(0, "a key without end")
+        self._insist_on_json()
+        key = str(parse_record(raw).value)
+        self.window.pass_over(len(raw))
+        found = self.window.peek()
+        if found != b":":
+            self._refuse(found, "no colon behind a key")
+        self.window.pass_over(1)
+        if not self.window.peek():
+            raise CutShortError
+        return key
+
+    def _value(self) -> bytes | None:
+        """The value ahead, not passed over; None, and passed over, where it is too long to be kept."""
+        extent = ValueScan(self.window).extent()
+        if extent.passed_bytes:
+            return None
+        return self.window.data[self.window.pos : self.window.pos + extent.length]
+
+    def _pass_over_value(self) -> None:
+        raw = self._value()
+        if raw is None:
+            return
+        try:
+            parse_record(raw)
+        except RecordTextError as error:
+            words = f"{error.words}, outside of images and annotations"
+            place = self.window.offset + error.place
+            self._note(FileFault("not_json", place, words, _shown(raw[error.place :]), "warning"))
+        self.window.pass_over(len(raw))
+
+    def _array(self, section: Section) -> Iterator[Batch | LoneRecord]:
+        record = 0
+        while not self._closes(b"]", record == 0):
+            batch = self._batch(section, record)
+            yield batch or self._lone(section, record)
+            record += len(batch.values) if batch else 1
+
+    def _batch(self, section: Section, record: int) -> Batch | None:
+        """Records up to where the window reaches; None where the next one has to be looked at alone."""
+        window = self.window
+        window.fill(self._reach_bytes + _BEYOND_BYTES)
+        text = self._seeming_records()
+        values, length, lean = (parse_together if section == "images" else self._parse_hands)(text)
+        if length == len(text) and values:
+            self._reach_bytes = min(2 * self._reach_bytes, self._chunk_bytes)
+        else:
+            # What fails once in a while costs little, and what fails all the time does not cost whole chunks.
+            self._reach_bytes = min(max(length, _LEAST_REACH_BYTES), self._chunk_bytes)
+        if not values:
+            return None
+        batch = Batch(section, record, window.offset, text[:length], values, lean)
+        window.pass_over(length)
+        return batch
+
+    def _seeming_records(self) -> bytes:
+        window = self.window
+        if window.ahead <= self._reach_bytes:
+            return window.data[window.pos :]
+        end = window.pos + self._reach_bytes
+        for start in (max(window.pos, end - _TAIL_BYTES), window.pos):
+            ends = [match.end() for match in _SEEMING_END.finditer(window.data, start, end)]
+            if ends:
+                return window.data[window.pos : ends[-1]]
+        return b""
+
+    def _lone(self, section: Section, record: int) -> LoneRecord:
+        window = self.window
+        offset = window.offset
+        raw = self._value()
+        if raw is None:
+            return LoneRecord(section, record, offset, None, window.offset - offset)
+        window.pass_over(len(raw))
+        return LoneRecord(section, record, offset, raw, len(raw))
+
+
+def _shown(raw: bytes) -> str:
+    return json.dumps(raw[:40].decode("utf-8", "replace"))
+
+
+def _array_fault(section: Section, opening: bytes, is_second: bool, offset_bytes: int) -> FileFault:
+    if is_second:
+        words = f"there is a second {section!r}; only the first was read"
+        return FileFault("array_repeated", offset_bytes, words)
+    kind = _KINDS.get(opening) or ("a number" if _begins_number(opening) else "no JSON value")
+    return FileFault("array_expected", offset_bytes, f"{section!r} is {kind}, not an array", value=kind)
+
+
+def _begins_number(opening: bytes) -> bool:
+    return opening.isdigit() or opening == b"-"

@@ -1,0 +1,5 @@
+"""Rules over the tables of a set, each with the rows at fault."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

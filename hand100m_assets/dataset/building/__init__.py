@@ -1,0 +1,5 @@
+"""Building a training set from tables and frames or videos, and verifying it."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,0 +1,70 @@
+"""What a training set is to be made of, and what was made."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import polars as pl
+
+from hand100m_assets.annotations import HANDS_FILE, IMAGES_FILE
+from hand100m_assets.dataset.records import CutFrom, TrainingIndex
+from hand100m_assets.dataset.stored_crop import CropOptions
+from hand100m_assets.video.frames import UNLIMITED, ExtractionOptions, Limits
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingSetJob:
+    """What a training set is made of and how.
+
+    Attributes:
+        folder: Receives it; made if needed.
+        set_key: Its name.
+        tables_dir: Finished tables of the annotation set.
+        frames_dir: Folder of frame folders.
+        video_path: Where a video's file is, whether or not it is there.
+        cut_from: Extracted frames, or videos.
+        options: How crops are stored.
+        extraction: How frames are made of videos: also what tells crops of other frames.
+        limits: What one video may cost, for `videos`.
+        prefixes: Prefix of `file_name` -> folder that holds those images, for `frames`.
+        shard_samples: A shard is closed when it has this many.
+        workers: Processes; 0 works in this one.
+    """
+
+    folder: Path
+    set_key: str
+    tables_dir: Path
+    frames_dir: Path
+    video_path: Callable[[str], Path]
+    cut_from: CutFrom = "frames"
+    options: CropOptions = field(default_factory=CropOptions)
+    extraction: ExtractionOptions = field(default_factory=ExtractionOptions)
+    limits: Limits = UNLIMITED
+    prefixes: Mapping[str, Path] = field(default_factory=dict)
+    shard_samples: int = 2000
+    workers: int = 0
+
+    def file_names(self, by: Literal["row", "row_index"] = "row") -> dict[int, str]:
+        """Each hand's `file_name`; nothing where no prefix could match, as names are of no use then."""
+        if not self.prefixes or self.cut_from == "videos":
+            return {}
+        images = pl.scan_parquet(self.tables_dir / IMAGES_FILE).select("image_id", "file_name")
+        images = images.unique("image_id", keep="first", maintain_order=True)
+        hands = pl.scan_parquet(self.tables_dir / HANDS_FILE).select("row_index", "image_id").with_row_index("row")
+        return dict(hands.join(images, on="image_id").select(by, "file_name").collect().iter_rows())
+
+
+@dataclass(frozen=True)
+class BuildReport:
+    """What a build left in place.
+
+    Attributes:
+        index: Of the finished set.
+        cut: Crops made by this build; the others were there.
+    """
+
+    index: TrainingIndex
+    cut: int

@@ -1,0 +1,61 @@
+"""Tables and frames, or videos, to what a training job opens."""
+
+import time
+from typing import Any
+
+import dagster as dg
+
+from hand100m_assets.dataset.building import BuildReport, build_training_set
+from hand100m_assets.defs.failures import fails_clearly
+from hand100m_assets.defs.keys import asset_key, asset_keys, group_name
+from hand100m_assets.defs.partitions import annotation_set_partitions
+from hand100m_assets.defs.resources import Workspace
+from hand100m_assets.sources import Source
+
+_LOG_EVERY_S = 30.0
+
+
+def build_training_assets(source: Source) -> list[dg.AssetsDefinition]:
+    """The training set of each annotation set."""
+
+    @dg.asset(
+        key=asset_key(source, "training_set"),
+        group_name=group_name(source, "training_set"),
+        kinds={"jpeg"},
+        partitions_def=annotation_set_partitions(source),
+        deps=asset_keys(source, "annotations", "frame_catalog"),
+    )
+    @fails_clearly
+    def training_set(context: dg.AssetExecutionContext, workspace: Workspace) -> dg.MaterializeResult:  # type: ignore[type-arg]
+        """Crops of one set in shards, with keypoints, pair index and distances: `HandPairs` opens it."""
+        key = context.partition_key
+        job = workspace.source(source).training_set_job(key)
+        report = build_training_set(job, _Told(context))
+        context.log.info(f"{key}: {report.index.samples:,} samples, {report.cut:,} crops cut now")
+        return dg.MaterializeResult(metadata={**_metadata(report), "folder": dg.MetadataValue.path(job.folder)})
+
+    return [training_set]
+
+
+class _Told:
+    """Progress as a log line every half minute: one costs 10 ms of database."""
+
+    def __init__(self, context: dg.AssetExecutionContext) -> None:
+        self._context, self._last_s = context, time.monotonic()
+
+    def __call__(self, done: int, total: int) -> None:
+        if time.monotonic() - self._last_s >= _LOG_EVERY_S:
+            self._last_s = time.monotonic()
+            self._context.log.info(f"{self._context.partition_key}: {done:,} of {total:,} hands looked for")
+
+
+def _metadata(report: BuildReport) -> dict[str, Any]:
+    index = report.index
+    return {
+        "dagster/row_count": index.samples,
+        "crops_cut_now": report.cut,
+        "shards": len(index.shards),
+        "size_bytes": index.size_bytes,
+        "hands_left_out": dg.MetadataValue.json(index.left_out),
+        "crops": dg.MetadataValue.json(index.order.options.model_dump()),
+    }

@@ -1,1 +1,0 @@
-"""One file a stage; each builds the assets of one source."""

@@ -1,0 +1,147 @@
+"""Requests that are made again when their run failed.
+
+The daemon takes a run key once. A request therefore carries what it is about as a tag, and the number of its attempt
+in its run key: while that is wanted, it is asked for again after each failed, canceled or lost run, in growing pauses.
+"""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import dagster as dg
+from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES, RunRecord
+
+from hand100m_assets.defs.automation import clock
+
+ABOUT_TAG: Final = "hand100m/about"
+ATTEMPT_TAG: Final = "hand100m/attempt"
+
+FIRST_PAUSE_S: Final = 600.0
+LONGEST_PAUSE_S: Final = 86_400.0
+_GROWTH: Final = 3
+
+
+def pause_s(attempts: int) -> float:
+    """How long to wait after so many attempts: 10 minutes, half an hour, 1.5 hours and so on, at most a day."""
+    return float(min(FIRST_PAUSE_S * _GROWTH ** min(attempts - 1, 10), LONGEST_PAUSE_S))
+
+
+@dataclass(frozen=True)
+class History:
+    """The runs about one thing so far.
+
+    Attributes:
+        attempts: Number of the last attempt; 0 when it was never asked for.
+        last: The newest of these runs, a retry by Dagster included.
+    """
+
+    attempts: int
+    last: RunRecord | None
+
+    @property
+    def is_under_way(self) -> bool:
+        """Whether the last run is queued or running."""
+        return self.last is not None and self.last.dagster_run.status in NOT_FINISHED_STATUSES
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether the last run ended and did not succeed."""
+        return (
+            self.last is not None
+            and not self.is_under_way
+            and self.last.dagster_run.status != dg.DagsterRunStatus.SUCCESS
+        )
+
+    @property
+    def ended_at_s(self) -> float:
+        """When the last run ended; for one that never started, when it was last heard of."""
+        assert self.last is not None
+        return float(self.last.end_time or self.last.update_timestamp.timestamp())
+
+
+def history_of(instance: dg.DagsterInstance, job_name: str, about: str) -> History:
+    """Look up the runs of a job about one thing."""
+    records = instance.get_run_records(dg.RunsFilter(job_name=job_name, tags={ABOUT_TAG: about}))
+    if not records:
+        return History(0, None)
+    attempts = (int(record.dagster_run.tags.get(ATTEMPT_TAG, "1")) for record in records)
+    return History(max(attempts), max(records, key=lambda record: record.storage_id))
+
+
+@dataclass(frozen=True)
+class NotNow:
+    """Why something that is wanted is not asked for at the moment, in words."""
+
+    reason: str
+
+
+def ask(
+    instance: dg.DagsterInstance,
+    job_name: str,
+    about: str,
+    *,
+    tags: Mapping[str, str] | None = None,
+    **request: Any,  # noqa: ANN401 - those of Dagster
+) -> dg.RunRequest | NotNow:
+    """A request for what is wanted, under the next attempt; or why it has to wait.
+
+    Args:
+        instance: Where the runs are recorded.
+        job_name: The job.
+        about: What is wanted and in which state, the same text for the same thing.
+        tags: Further tags of the run.
+        **request: Further arguments of the `RunRequest`.
+    """
+    history = history_of(instance, job_name, about)
+    if history.is_under_way:
+        return NotNow("asked for already")
+    if history.attempts and clock.now_s() < history.ended_at_s + pause_s(history.attempts):
+        return NotNow(in_words(instance, history))
+    attempt = history.attempts + 1
+    return dg.RunRequest(
+        run_key=f"{job_name}:{about}:{attempt}",
+        job_name=job_name,
+        tags={**(tags or {}), ABOUT_TAG: about, ATTEMPT_TAG: str(attempt)},
+        **request,
+    )
+
+
+def in_words(instance: dg.DagsterInstance, history: History) -> str:
+    """What became of the last attempt, when, why, and when the next one is due."""
+    assert history.last is not None
+    ended, due = (_clock(at_s) for at_s in (history.ended_at_s, history.ended_at_s + pause_s(history.attempts)))
+    return (
+        f"attempt {history.attempts} {_outcome(history)} at {ended}: "
+        f"{why_it_ended(instance, history.last.dagster_run)} It is asked for again after {due}."
+    )
+
+
+def _outcome(history: History) -> str:
+    assert history.last is not None
+    status = history.last.dagster_run.status
+    if status == dg.DagsterRunStatus.SUCCESS:
+        return "ended without making it"
+    return "was canceled" if status == dg.DagsterRunStatus.CANCELED else "failed"
+
+
+def why_it_ended(instance: dg.DagsterInstance, run: dg.DagsterRun) -> str:
+    """The first line of the first error in a run's log, as a sentence."""
+    kinds = {dg.DagsterEventType.STEP_FAILURE, dg.DagsterEventType.RUN_FAILURE}
+    for entry in instance.all_logs(run.run_id, of_type=kinds):
+        event = entry.dagster_event
+        if event is None:
+            continue
+        said = event.message or ""
+        if event.is_step_failure:
+            data = event.step_failure_data
+            told = data.user_failure_data.description if data.user_failure_data else None
+            said = told or data.error_display_string
+        if said.strip():
+            line = said.strip().splitlines()[0]
+            return line if line.endswith(".") else f"{line}."
+    return f"see the log of run {run.run_id}."
+
+
+def _clock(at_s: float) -> str:
+    return time.strftime("%Y-%m-%d %H:%M", time.localtime(at_s))

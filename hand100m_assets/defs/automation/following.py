@@ -1,0 +1,176 @@
+"""What follows from what: which assets of an annotation set are made anew when which of their inputs changed.
+
+Pure: works on records alone. The sensor asks it what to request, and the step asks it again, of each set, before it
+makes anything, so that nothing is made twice and nothing before its inputs (docs/adr/0018).
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+import dagster as dg
+
+from hand100m_assets.defs.automation.records import Record, Records, as_input
+from hand100m_assets.defs.keys import asset_key
+from hand100m_assets.sources import SOURCES, Source
+
+UNPARTITIONED: Final = frozenset({"frame_catalog", "inventory"})
+
+
+@dataclass(frozen=True)
+class Follows:
+    """When an asset is made anew; it is made at once where it is missing and all its inputs are there.
+
+    Attributes:
+        at_once: Inputs whose change asks for it.
+        at_night: Inputs whose change waits until the next `hour`: what costs seconds to minutes per set is not made
+            anew for each video of a day.
+        only_there: Inputs that have to be there, and whose changes do not matter.
+        may_be_absent: Those of all these without which it is made, too.
+        hour: Of the day, by the clock of the schedules.
+        other_sources: Inputs of the same name in other sources, for what shows them beside each other.
+    """
+
+    at_once: tuple[str, ...] = ()
+    at_night: tuple[str, ...] = ()
+    only_there: tuple[str, ...] = ()
+    may_be_absent: tuple[str, ...] = ()
+    hour: int = 3
+    other_sources: tuple[str, ...] = ()
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """All that it is made of."""
+        return (*self.at_once, *self.at_night, *self.only_there)
+
+
+_SHOWN: Final = ("annotations", "coverage", "mined_pairs", "pairs")
+
+RULES: Final[Mapping[str, Follows]] = {
+    "pairs": Follows(at_once=("annotations",)),
+    "mined_pairs": Follows(at_once=("annotations",)),
+    "agreement": Follows(at_once=("annotations", "pairs", "mined_pairs")),
+    "coverage": Follows(at_once=("annotations", "frame_catalog", "inventory")),
+    "grid": Follows(at_once=_SHOWN),
+    "sheets": Follows(at_night=_SHOWN, other_sources=("annotations",)),
+    "report": Follows(at_night=("agreement", "annotations", "coverage", "grid", "pairs", "sheets")),
+    "export": Follows(
+        at_once=("annotations", "mined_pairs"),
+        at_night=("frame_catalog",),
+        only_there=("inventory",),
+        may_be_absent=("mined_pairs",),
+        hour=5,
+    ),
+    "training_set": Follows(at_once=("annotations",), at_night=("frame_catalog",), hour=5),
+}
+"""In the order in which they are made."""
+
+TABLES: Final = ("pairs", "mined_pairs", "agreement")
+"""Made with the tables, by the annotations job."""
+
+PICTURES: Final = ("coverage", "grid", "sheets", "report")
+"""Made of many sets by one run."""
+
+FILES: Final = ("export", "training_set")
+"""Made by a run per set."""
+
+
+@dataclass(frozen=True)
+class SetState:
+    """What is recorded of one annotation set.
+
+    Attributes:
+        source: Of the set.
+        key: Of the set.
+        records: At least those of `read_by` for the assets that are asked about.
+    """
+
+    source: Source
+    key: str
+    records: Records
+
+    def due(self, assets: Iterable[str], now: datetime) -> list[str]:
+        """Which of these, in the order of `RULES`, are missing or made of something else than their inputs are now.
+
+        What is made of one that is due counts too: its other inputs are there, and that one will be.
+        """
+        found: list[str] = []
+        for asset in assets:
+            if self._is_due(asset, now, found):
+                found.append(asset)
+        return found
+
+    def _is_due(self, asset: str, now: datetime, will_be_made: list[str]) -> bool:
+        rule, made = RULES[asset], self.record(asset)
+        needed = set(rule.inputs).difference(rule.may_be_absent, will_be_made)
+        if any(self.version(name) is None for name in needed):
+            return False
+        if made is None:
+            return True
+        is_night = made.at_s < _last_time_at(rule.hour, now).timestamp()
+        looked_at = (*rule.at_once, *(rule.at_night if is_night else ()))
+        if any(name in will_be_made for name in looked_at):
+            return True
+        if not all(self._is_of(made, name) for name in looked_at):
+            return True
+        return is_night and not all(self._shows(made, other, name) for other, name in _beside(self.source, asset))
+
+    def _is_of(self, made: Record, name: str) -> bool:
+        """Whether something was made of what this input is now, or a person said that it is up to date."""
+        key, read = _key(self.source, name), self.record(name)
+        if made.vouches_for(read) or (read is not None and read.was_read_by(made, key)):
+            return True
+        return made.made_of(key) == self.version(name)
+
+    def _shows(self, made: Record, other: Source, name: str) -> bool:
+        return made.vouches_for(self.record(name, other)) or made.shows(_key(other, name), self.version(name, other))
+
+    def input_versions(self, asset: str) -> dict[dg.AssetKey, str]:
+        """What an asset that is made now is made of; nothing of what a person alone said is there."""
+        records = {name: self.record(name) for name in RULES[asset].inputs}
+        return {
+            _key(self.source, name): as_input(record, partitioned=name not in UNPARTITIONED)
+            for name, record in records.items()
+            if record is not None and record.version
+        }
+
+    def versions_beside(self, asset: str) -> dict[dg.AssetKey, str | None]:
+        """What an asset that is made now shows of other sources; None what is not there."""
+        return {_key(other, name): self.version(name, other) for other, name in _beside(self.source, asset)}
+
+    def fingerprint(self, assets: Iterable[str]) -> str:
+        """Versions of all inputs of these assets: the same as long as nothing changed."""
+        names = sorted({name for asset in assets for name in RULES[asset].inputs})
+        return ",".join(f"{name}={self.version(name)}" for name in names)
+
+    def version(self, name: str, source: Source | None = None) -> str | None:
+        """Version of an input, of this source unless another one is named, as Dagster records it of what is made."""
+        record = self.record(name, source)
+        return None if record is None else as_input(record, partitioned=name not in UNPARTITIONED)
+
+    def record(self, name: str, source: Source | None = None) -> Record | None:
+        """The latest materialization of the asset: of this set, or the whole one where it has no partitions."""
+        partition = None if name in UNPARTITIONED else self.key
+        return self.records.get((_key(source or self.source, name), partition))
+
+
+def read_by(source: Source, assets: Iterable[str]) -> set[dg.AssetKey]:
+    """Every asset whose record is needed to tell whether these are due."""
+    own = {name for asset in assets for name in (asset, *RULES[asset].inputs)}
+    beside = {pair for asset in assets for pair in _beside(source, asset)}
+    return {_key(source, name) for name in own} | {_key(other, name) for other, name in beside}
+
+
+def _beside(source: Source, asset: str) -> list[tuple[Source, str]]:
+    return [(other, name) for other in SOURCES if other != source for name in RULES[asset].other_sources]
+
+
+def _key(source: Source, name: str) -> dg.AssetKey:
+    return asset_key(source, name)
+
+
+def _last_time_at(hour: int, now: datetime) -> datetime:
+    """The last moment, not after now, at which a clock showed this hour."""
+    today = now.replace(hour=hour, minute=0, second=0, microsecond=0)
+    return today if today <= now else today - timedelta(days=1)

@@ -1,0 +1,89 @@
+"""Which videos there should be, which are here, and which to ask the dataset's author for."""
+
+import dagster as dg
+import polars as pl
+
+from hand100m_assets.defs.failures import fails_clearly
+from hand100m_assets.defs.keys import asset_inputs, asset_key, group_name
+from hand100m_assets.defs.partitions import video_partitions
+from hand100m_assets.defs.resources import Workspace
+from hand100m_assets.files import note_renewed
+from hand100m_assets.render.charts import inventory_chart, png_markdown
+from hand100m_assets.sources import Source
+from hand100m_assets.video.downloads import EMPTY_VIDEO_LIST, write_missing_list
+from hand100m_assets.video.downloads import missing_videos as find_missing
+
+
+def videos_spec(source: Source) -> dg.AssetSpec:
+    """The raw files: an external asset; the sensor records each completed download once."""
+    return dg.AssetSpec(
+        key=asset_key(source, "videos"),
+        partitions_def=video_partitions(source),
+        group_name=group_name(source, "videos"),
+        description=f"{source.title} mp4 files as downloaded. Recorded when complete; never written by us.",
+        kinds={"file"},
+    )
+
+
+def build_video_assets(source: Source) -> list[dg.AssetsDefinition | dg.AssetSpec]:
+    """The official list, the inventory of what is here, and the report of what is not."""
+
+    @dg.asset(key=asset_key(source, "video_list"), group_name=group_name(source, "video_list"), kinds={"polars"})
+    @fails_clearly
+    def video_list(context: dg.AssetExecutionContext, workspace: Workspace) -> pl.DataFrame:
+        """The official list of videos as a table; empty where the list file is not here."""
+        place = workspace.source(source)
+        listed = place.downloads.video_list()
+        if listed is None:
+            context.log.warning(f"no list at {place.folders.list_file}: what is missing cannot be told")
+            return EMPTY_VIDEO_LIST
+        context.log.info(f"{listed.height} videos in {place.folders.list_file}")
+        return listed
+
+    @dg.asset(
+        key=asset_key(source, "inventory"),
+        group_name=group_name(source, "inventory"),
+        ins=asset_inputs(source, "video_list"),
+        kinds={"polars"},
+        deps=[asset_key(source, "videos")],
+    )
+    @fails_clearly
+    def inventory(context: dg.AssetExecutionContext, workspace: Workspace, video_list: pl.DataFrame) -> pl.DataFrame:
+        """One row a video, on disk or listed: headers, size, and how the file drifts from the list."""
+        listed = video_list if video_list.height else None
+        downloads = workspace.source(source).downloads
+        table = downloads.inventory(listed, lambda fault: context.log.warning(str(fault)))
+        states = dict(table.group_by("state").len().sort("state").iter_rows())
+        context.log.info(f"{source.title}: " + ", ".join(f"{count} {state}" for state, count in states.items()))
+        chart = png_markdown(inventory_chart(states, title=f"{source.title} videos"), f"{source.title} videos")
+        context.add_output_metadata({"states": states, "chart": dg.MetadataValue.md(chart)})
+        return table
+
+    @dg.asset(
+        key=asset_key(source, "missing_videos"),
+        group_name=group_name(source, "missing_videos"),
+        ins=asset_inputs(source, "inventory"),
+        kinds={"polars"},
+    )
+    @fails_clearly
+    def missing_videos(
+        context: dg.AssetExecutionContext, workspace: Workspace, inventory: pl.DataFrame
+    ) -> pl.DataFrame:
+        """Videos to ask for again, with reasons; and the text file to send, one name a line."""
+        missing = find_missing(inventory)
+        target = workspace.source(source).output.missing_videos_file
+        write_missing_list(missing, target)
+        note_renewed(workspace.source(source).output.videos_away_file)
+        context.log.info(f"{missing.height} videos in {target}")
+        context.add_output_metadata(
+            {"report": dg.MetadataValue.path(target), "videos": dg.MetadataValue.md(_as_table(missing))}
+        )
+        return missing
+
+    return [videos_spec(source), video_list, inventory, missing_videos]
+
+
+def _as_table(missing: pl.DataFrame, limit: int = 50) -> str:
+    rows = [f"| `{row['video_id']}` | {row['reason']} |" for row in missing.head(limit).iter_rows(named=True)]
+    more = [f"\n… and {missing.height - limit} more"] if missing.height > limit else []
+    return "\n".join(["| video | reason |", "|---|---|", *rows, *more])

@@ -1,0 +1,5 @@
+"""Pictures of hands: the crop rule, the joints, and reading and writing image files."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,0 +1,74 @@
+"""Which hands a grid shows: the published choice where it applies, else a seeded one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import polars as pl
+
+from hand100m_assets.set_names import AnnotationSetName
+from hand100m_assets.sources import EGO4D
+
+# fmt: off
+PUBLISHED_ROWS: Final[tuple[int, ...]] = (
+    32793, 5400, 11193, 3853, 8172, 438, 33450, 29931, 26570, 26056,
+    21266, 31699, 45636, 48900, 26102, 9433, 37742, 6288, 49921, 39327,
+    33158, 27045, 11754, 6008, 46605, 43014, 18308, 21070, 9114, 535,
+    2904, 9873, 15716, 8117, 45060, 39359, 9943, 27840, 35185, 22536,
+    36571, 18042, 41388, 38874, 24025, 24395, 25339, 29087, 25194, 18281,
+)
+# fmt: on
+"""Positions in the Ego4D 50k file's `annotations`, row by row, five pairs a row. Source: the published picture."""
+
+
+def is_published(name: AnnotationSetName) -> bool:
+    """Whether the published picture was made of this annotation set."""
+    return name.title.casefold() == EGO4D.title.casefold() and (name.family, name.scale) == ("simhand", "50k")
+
+
+@dataclass(frozen=True)
+class AnchorChoice:
+    """The chosen hands.
+
+    Attributes:
+        rows: `row_index` values in the order they are drawn; no row twice.
+        how: One sentence: which choice was made, and why.
+    """
+
+    rows: tuple[int, ...]
+    how: str
+
+
+def choose_anchor_rows(
+    pairs: pl.DataFrame | pl.LazyFrame, *, published: bool, seed: int, count: int = len(PUBLISHED_ROWS)
+) -> AnchorChoice:
+    """Choose the hands to draw with their positives.
+
+    Args:
+        pairs: The pairs table; only `row_index` and `reason` are read.
+        published: Whether this is the set that the published picture was made of (the Ego4D 50k file).
+        seed: Chooses among the resolved pairs where the published rows do not apply.
+        count: How many; fewer are returned where fewer pairs are resolved.
+    """
+    table = pairs.lazy().select("row_index", "reason").collect()
+    if published:
+        absent = set(PUBLISHED_ROWS).difference(table["row_index"].to_list())
+        if not absent:
+            rows = PUBLISHED_ROWS[:count]
+            return AnchorChoice(rows, f"the {len(rows)} rows of the published Ego4D 50k picture")
+        why = f"{len(absent)} of the {len(PUBLISHED_ROWS)} published rows are not in this table"
+    else:
+        why = "the published rows belong to the Ego4D 50k set"
+    resolved = table.filter(pl.col("reason").is_null())["row_index"].unique().sort().to_numpy()
+    rows = _seeded(resolved, seed, count)
+    few = f", all there are: the other {count - len(rows)} places stay empty" if len(rows) < count else ""
+    return AnchorChoice(rows, f"{len(rows)} of {len(resolved)} resolved pairs chosen with seed {seed}{few}, as {why}")
+
+
+def _seeded(resolved: np.ndarray, seed: int, count: int) -> tuple[int, ...]:
+    # Ranked by the raw bit stream, which numpy promises never to change; `choice` and `permutation` may change.
+    keys = np.random.PCG64(seed).random_raw(len(resolved))
+    chosen = resolved[np.argsort(keys, kind="stable")[:count]]
+    return tuple(int(row) for row in chosen)

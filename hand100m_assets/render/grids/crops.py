@@ -1,0 +1,128 @@
+"""Cells to crops: each frame is read once, and what cannot be shown gets a reason."""
+
+from __future__ import annotations
+
+import os
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Protocol
+
+import polars as pl
+
+from hand100m_assets.errors import EmptyCropError
+from hand100m_assets.imaging import NOT_ON_DISK, ImageBgr, JointOrder, crop_hand, read_image
+from hand100m_assets.render.grids.cells import labelled_cell
+from hand100m_assets.render.grids.grid_plan import Cell, DrawableHand
+
+CELLS_SCHEMA: Final = pl.Schema(
+    {
+        "cell": pl.UInt32,
+        "row_index": pl.UInt32,
+        "hand_id": pl.Int64,
+        "video_id": pl.String,
+        "frame_index": pl.Int32,
+        "reason": pl.String,
+    }
+)
+"""One row a cell that should show a hand; `cell` counts from 0, row by row; ids are null where unknown. `reason` is
+null where the hand is shown, else it says why it is not."""
+
+
+class ImagePath(Protocol):
+    """Where an annotated image lies on disk, whether or not it is there."""
+
+    def __call__(self, video_id: str, frame_index: int, file_name: str | None, /) -> Path:
+        """Path of one frame; `file_name` is that of the annotation file, or None where it is not known."""
+
+
+@dataclass(frozen=True)
+class CutCells:
+    """Crops by cell index, and reasons by cell index for all others."""
+
+    crops: dict[int, ImageBgr]
+    reasons: dict[int, str]
+
+
+def cut_crops(
+    cells: Sequence[Cell], image_path: ImagePath, coverage: pl.DataFrame | pl.LazyFrame | None = None
+) -> CutCells:
+    """Crop every cell's hand; frames are decoded once each, on several cores.
+
+    Args:
+        cells: What is to be shown.
+        image_path: Finds an image on disk.
+        coverage: The coverage table of the set: says why a frame is not on disk.
+    """
+    reasons = {cell.index: cell.reason for cell in cells if cell.reason is not None}
+    by_path: dict[Path, list[Cell]] = defaultdict(list)
+    for cell in cells:
+        if cell.hand is not None:
+            path = image_path(cell.hand.video_id, cell.hand.frame_index, cell.hand.file_name)
+            by_path[path].append(cell)
+    crops: dict[int, ImageBgr] = {}
+    with ThreadPoolExecutor(max_workers=min(4, os.cpu_count() or 1)) as threads:
+        for outcomes in threads.map(_cut_from_frame, by_path.keys(), by_path.values()):
+            for index, outcome in outcomes.items():
+                if isinstance(outcome, str):
+                    reasons[index] = outcome
+                else:
+                    crops[index] = outcome
+    return CutCells(crops, _with_causes(reasons, cells, coverage))
+
+
+def _cut_from_frame(path: Path, cells: Sequence[Cell]) -> dict[int, ImageBgr | str]:
+    image = read_image(path)
+    if isinstance(image, str):
+        return {cell.index: image for cell in cells}
+    return {cell.index: _cut(image, cell.drawable) for cell in cells}
+
+
+def _cut(image_bgr: ImageBgr, hand: DrawableHand) -> ImageBgr | str:
+    try:
+        return crop_hand(image_bgr, hand.box_px, hand.handedness)
+    except EmptyCropError as error:
+        return error.what
+
+
+def _with_causes(
+    reasons: dict[int, str], cells: Sequence[Cell], coverage: pl.DataFrame | pl.LazyFrame | None
+) -> dict[int, str]:
+    """The same, with what coverage says in place of the bare fact that a file is not there."""
+    absent = {cell.index: cell for cell in cells if reasons.get(cell.index) == NOT_ON_DISK}
+    if coverage is None or not absent:
+        return reasons
+    wanted = pl.LazyFrame(
+        [(cell.video_id, cell.frame_index) for cell in absent.values()],
+        schema={"video_id": pl.String, "frame_index": pl.Int32},
+        orient="row",
+    ).unique()
+    told = coverage.lazy().select("video_id", "frame_index", "reason").filter(pl.col("reason").is_not_null())
+    found = told.join(wanted, on=["video_id", "frame_index"], how="semi").collect()
+    causes = {(video_id, frame_index): reason for video_id, frame_index, reason in found.iter_rows()}
+    better = {index: causes.get((cell.video_id, cell.frame_index), NOT_ON_DISK) for index, cell in absent.items()}
+    return {**reasons, **better}
+
+
+def cells_table(cells: Sequence[Cell], reasons: Mapping[int, str]) -> pl.DataFrame:
+    """What each cell shows, or why it shows nothing: `CELLS_SCHEMA`."""
+    rows = [
+        (cell.index, cell.row_index, cell.hand_id, cell.video_id, cell.frame_index, reasons.get(cell.index))
+        for cell in cells
+    ]
+    return pl.DataFrame(rows, schema=CELLS_SCHEMA, orient="row")
+
+
+def label(cell: Cell, crop_bgr: ImageBgr, joint_order: JointOrder, *, first_line: str = "") -> ImageBgr:
+    """The crop with its skeleton, side, id, video and frame; `first_line` comes above these."""
+    hand = cell.drawable
+    lines = (first_line, f"{hand.handedness} #{cell.hand_id}", f"{short_id(hand.video_id)} frame {hand.frame_index}")
+    shown = tuple(line for line in lines if line)
+    return labelled_cell(crop_bgr, hand.keypoints, hand.handedness, shown, joint_order=joint_order)
+
+
+def short_id(video_id: str) -> str:
+    """A video id that fits below a crop: a YouTube id whole, a uuid by its first part."""
+    return video_id if len(video_id) <= 11 else f"{video_id[:8]}.."

@@ -1,0 +1,158 @@
+"""Pairs of similar hands as one picture: 10 rows of 5 pairs, each anchor beside its positive."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import polars as pl
+
+from hand100m_assets.imaging import CROP_SIZE_PX, ImageBgr, JointOrder, jpeg_size_px, thumbnail_markdown, write_jpeg
+from hand100m_assets.render.grids.cells import frame_pair, marked_cell
+from hand100m_assets.render.grids.crops import ImagePath, cells_table, cut_crops, label
+from hand100m_assets.render.grids.grid_plan import plan_cells
+
+__all__ = [
+    "GRID_PAIRS",
+    "GRID_SIZE_PX",
+    "GridPicture",
+    "GridPictures",
+    "ImagePath",
+    "draw_grid",
+    "draw_grids",
+    "jpeg_size_px",
+    "thumbnail_markdown",
+    "write_jpeg",
+]
+
+ROWS: Final = 10
+PAIRS_PER_ROW: Final = 5
+"""Shape of the picture. Source: the original grid script and the published picture."""
+
+GRID_PAIRS: Final = ROWS * PAIRS_PER_ROW
+
+GRID_SIZE_PX: Final = ROWS * CROP_SIZE_PX
+"""Side of the square picture."""
+
+NO_MORE_PAIRS: Final = "no more pairs"
+
+
+class _WithCells:
+    """What follows from the table of cells."""
+
+    cells: pl.DataFrame
+
+    @property
+    def missing(self) -> pl.DataFrame:
+        """The cells that show no hand though they should."""
+        return self.cells.filter(pl.col("reason").is_not_null())
+
+    @property
+    def cell_count(self) -> int:
+        """Cells that should show a hand: two an anchor."""
+        return self.cells.height
+
+
+@dataclass(frozen=True)
+class GridPicture(_WithCells):
+    """One drawn grid.
+
+    Attributes:
+        image_bgr: (2240, 2240, 3) uint8.
+        cells: What each cell shows, or why it shows nothing (`crops.CELLS_SCHEMA`).
+    """
+
+    image_bgr: ImageBgr
+    cells: pl.DataFrame
+
+
+@dataclass(frozen=True)
+class GridPictures(_WithCells):
+    """The same grid twice, from one pass over the frames; the fields are those of `GridPicture`."""
+
+    plain: ImageBgr
+    labelled: ImageBgr
+    cells: pl.DataFrame
+
+
+def draw_grid(
+    pairs: pl.DataFrame | pl.LazyFrame,
+    hands: pl.DataFrame | pl.LazyFrame,
+    anchor_rows: Sequence[int],
+    image_path: ImagePath,
+    *,
+    labelled: bool,
+    images: pl.DataFrame | pl.LazyFrame | None = None,
+    coverage: pl.DataFrame | pl.LazyFrame | None = None,
+    neighbours: pl.DataFrame | pl.LazyFrame | None = None,
+    joint_order: JointOrder = "mediapipe",
+) -> GridPicture:
+    """Draw one grid, plain or labelled; arguments as for `draw_grids`, which costs little more for both."""
+    both = draw_grids(
+        pairs,
+        hands,
+        anchor_rows,
+        image_path,
+        images=images,
+        coverage=coverage,
+        neighbours=neighbours,
+        joint_order=joint_order,
+    )
+    return GridPicture(both.labelled if labelled else both.plain, both.cells)
+
+
+def draw_grids(
+    pairs: pl.DataFrame | pl.LazyFrame,
+    hands: pl.DataFrame | pl.LazyFrame,
+    anchor_rows: Sequence[int],
+    image_path: ImagePath,
+    *,
+    images: pl.DataFrame | pl.LazyFrame | None = None,
+    coverage: pl.DataFrame | pl.LazyFrame | None = None,
+    neighbours: pl.DataFrame | pl.LazyFrame | None = None,
+    joint_order: JointOrder = "mediapipe",
+) -> GridPictures:
+    """Draw the grid of these hands and their positives, plain and labelled, reading each frame once.
+
+    A hand that cannot be shown becomes a marked cell and a row of `missing`; nothing of that raises. Places
+    beyond the last anchor are marked too, but are not missing. The same input gives the same pixels.
+
+    Args:
+        pairs: The pairs table.
+        hands: The hands table of the same annotation set.
+        anchor_rows: `row_index` of at most 50 hands, in drawing order.
+        image_path: Finds an image on disk.
+        images: The images table, when `image_path` wants to see file names.
+        coverage: The coverage table of the set, for the reason why a frame is not on disk.
+        neighbours: The mined pairs of the set (`row_index`, `neighbour_rows`), for the rank of each positive.
+        joint_order: Order of the keypoints in `hands`.
+
+    Raises:
+        ValueError: More anchors than places.
+    """
+    if len(anchor_rows) > GRID_PAIRS:
+        raise ValueError(f"{len(anchor_rows)} anchors do not fit into {GRID_PAIRS} places")
+    cells = plan_cells(pairs, hands, anchor_rows, images, neighbours)
+    cut = cut_crops(cells, image_path, coverage)
+    plain = np.tile(marked_cell(NO_MORE_PAIRS), (ROWS, 2 * PAIRS_PER_ROW, 1))
+    labelled = plain.copy()
+    for cell in cells:
+        crop = cut.crops.get(cell.index)
+        marked = marked_cell(cut.reasons[cell.index]) if crop is None else crop
+        _put(plain, cell.index, marked)
+        _put(labelled, cell.index, marked if crop is None else label(cell, crop, joint_order))
+    for anchor in cells[::2]:
+        frame_pair(labelled, *_corner(anchor.index), badge=anchor.badge)
+    return GridPictures(plain, labelled, cells_table(cells, cut.reasons))
+
+
+def _corner(index: int) -> tuple[int, int]:
+    row, column = divmod(index, 2 * PAIRS_PER_ROW)
+    return column * CROP_SIZE_PX, row * CROP_SIZE_PX
+
+
+def _put(picture: ImageBgr, index: int, cell_bgr: ImageBgr) -> None:
+    left_px, top_px = _corner(index)
+    picture[top_px : top_px + CROP_SIZE_PX, left_px : left_px + CROP_SIZE_PX] = cell_bgr

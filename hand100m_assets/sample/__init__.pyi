@@ -1,0 +1,5 @@
+from .workspace.workspace import make_sample
+
+__all__ = [
+    "make_sample",
+]

@@ -1,0 +1,56 @@
+"""Many plans over worker processes, which end with the work, with its failure, and with their parent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import as_completed
+from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
+
+from hand100m_assets.errors import RetryableError
+from hand100m_assets.parallel import kill_pool, start_pool
+from hand100m_assets.sample.scenes.cast import VideoPlan
+from hand100m_assets.sample.scenes.filming import FilmedVideo, film
+
+
+def film_all(plans: Sequence[VideoPlan], data: Path, workers: int) -> Iterator[tuple[VideoPlan, FilmedVideo]]:
+    """Film every video that anybody downloaded, the longest work first; yield each when it is done.
+
+    Args:
+        plans: Those whose fate is missing are passed over.
+        data: Data root; the sources' video folders are made in it.
+        workers: Processes; 1 works in this one.
+
+    Raises:
+        OutputUnwritableError: The disk refuses.
+        RetryableError: A worker process was killed.
+    """
+    wanted = sorted((plan for plan in plans if plan.fate != "missing"), key=lambda plan: -_effort(plan))
+    jobs = [(plan, data / plan.source.videos_dir) for plan in wanted]
+    for _, videos_dir in jobs:
+        videos_dir.mkdir(parents=True, exist_ok=True)
+    if workers == 1:
+        for plan, videos_dir in jobs:
+            yield plan, film(plan, videos_dir)
+    else:
+        yield from _film_in_processes(jobs, workers)
+
+
+def _effort(plan: VideoPlan) -> float:
+    return plan.frame_count * (plan.width_px * plan.height_px / 3e5 + 2 * len(plan.tracks))
+
+
+def _film_in_processes(jobs: Sequence[tuple[VideoPlan, Path]], workers: int) -> Iterator[tuple[VideoPlan, FilmedVideo]]:
+    pool = start_pool(min(workers, len(jobs)))
+    try:
+        running = {pool.submit(film, plan, videos_dir): plan for plan, videos_dir in jobs}
+        for future in as_completed(running):
+            yield running[future], future.result()
+    except BrokenProcessPool as error:
+        raise RetryableError(
+            "a worker process died (killed by the system, perhaps for memory)",
+            where=jobs[0][1],
+            fix="Check free memory; run again with fewer workers.",
+        ) from error
+    finally:
+        kill_pool(pool)  # an encoder ends when its worker's pipe closes

@@ -1,0 +1,5 @@
+"""The files of a sample: lists, annotation files, planted faults and the report of them."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

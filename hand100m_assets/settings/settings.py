@@ -1,0 +1,385 @@
+"""The only reader of the environment: data roots, lists, limits. One `.env` file or `HAND100M_*` variables."""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+from collections.abc import Iterator
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, Final, Literal
+from urllib.parse import quote
+from zoneinfo import ZoneInfoNotFoundError
+
+from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
+from pydantic_core import ErrorDetails
+from pydantic_settings import BaseSettings, DotEnvSettingsSource, EnvSettingsSource, SettingsConfigDict
+from pydantic_settings.exceptions import SettingsError as SettingsSourceError
+from tzlocal import get_localzone_name
+
+from hand100m_assets.dataset import CropOptions
+from hand100m_assets.errors import SettingsError
+from hand100m_assets.layout import EXPORT_FORMATS, ExportImages, OutputLayout
+from hand100m_assets.pairs import EmbeddingOptions
+from hand100m_assets.parallel import DaskCluster, DaskQueue
+from hand100m_assets.set_names import DEFAULT_NAME_PATTERN, name_pattern
+from hand100m_assets.settings.faults import in_words, named, no_json
+from hand100m_assets.settings.file import ENCODING, insist_on_settings
+from hand100m_assets.settings.time_zones import why_no_zone
+from hand100m_assets.sources import DOH, EGO4D, SOURCES, Source
+from hand100m_assets.video.frames import Limits
+
+ENV_FILE_VARIABLE: Final = "HAND100M_ENV_FILE"
+"""Names the settings file; `.env` in the working directory when unset."""
+
+OTHER_VARIABLES: Final = frozenset(
+    {"env_file", "postgres_url", "broker_url", "results_url", "reference_dir", "bench_torchcodec_python"}
+)
+"""Of the same prefix, but read by deploy/, the benchmarks and the tests."""
+
+
+DEFAULT_EXPORT_PREFIX: Final = "{source}/frames"
+"""Where frames lie below the output root."""
+
+
+@dataclass(frozen=True)
+class SourceFolders:
+    """Where one source's input lies: resolved paths, not checked for existence."""
+
+    videos_dir: Path
+    list_file: Path
+    annotations_dir: Path
+
+
+class Settings(BaseSettings):
+    """Every choice of the user, with a default that serves; see `.env.example` for the same in words."""
+
+    model_config = SettingsConfigDict(env_prefix="HAND100M_", env_file_encoding=ENCODING, extra="ignore")
+
+    data_root: Path = Field(Path("data"), description="Folder above ego4d/, 100DOH/ and annotations/.")
+    output_root: Path = Field(Path("output"), description="Folder that receives frames, tables and pictures.")
+
+    ego4d_videos_dir: Path | None = Field(None, description="Folder of the Ego4D mp4 files.")
+    ego4d_list_file: Path | None = Field(None, description="The Ego4D list, ego4d_name_list.txt.")
+    ego4d_annotations_dir: Path | None = Field(None, description="Folder of the Ego4D annotation JSON files.")
+    doh_videos_dir: Path | None = Field(None, description="Folder of the 100DOH mp4 files.")
+    doh_list_file: Path | None = Field(None, description="The 100DOH list, 100doh_valid_name_list.txt.")
+    doh_annotations_dir: Path | None = Field(None, description="Folder of the 100DOH annotation JSON files.")
+
+    frame_selection: Literal["stride", "annotated"] = Field(
+        "stride",
+        description="`stride`: every N-th frame; `annotated`: only frames that annotation sets name.",
+    )
+    frame_stride: int = Field(30, ge=1, description="Every how many frames one is taken.")
+    annotated_sets: list[str] = Field(
+        default=[],
+        description="Sets that `annotated` draws on, `<source>/<set>` or `<set>`; a source not named draws on all.",
+        examples=[["ego4d/simhand-50k"]],
+    )
+    jpeg_quality: int = Field(95, ge=1, le=100, description="OpenCV JPEG quality; the original uses 95.")
+    colour_rule: Literal["opencv5", "opencv4"] = Field(
+        "opencv5",
+        description="`opencv5` honours the colour matrix that a stream names (BT.709), `opencv4` takes BT.601 always.",
+    )
+    image_prefixes: dict[str, Path] = Field(
+        default={},
+        description="Prefix of `file_name` in the annotations -> folder that really holds those images.",
+        examples=[{"hand100m/": "/mnt/frames"}],
+    )
+    annotation_name_pattern: str = Field(
+        DEFAULT_NAME_PATTERN.pattern,
+        description="Regular expression of annotation file names without suffix; groups source, name, family, scale.",
+    )
+    export_prefix: str = Field(
+        DEFAULT_EXPORT_PREFIX,
+        description="Folder of the frames in exported file names; {source} stands for ego4d or 100doh.",
+    )
+    export_formats: list[Literal["original", "coco"]] = Field(
+        default=list(EXPORT_FORMATS),
+        description="What the export asset writes of each set.",
+        examples=[["original", "coco"]],
+    )
+    coco_images: ExportImages = Field(
+        "all", description="Whether COCO files hold all hands, or only those whose image can be opened."
+    )
+    joint_order: Literal["mediapipe", "by_joint"] = Field(
+        "mediapipe",
+        description="Order of the 21 keypoints: wrist + finger by finger, or wrist + MCPs + PIPs + ...",
+    )
+
+    workers: int = Field(0, ge=0, description="Worker processes for extraction; 0 means one a core.")
+    execution: Literal["local", "dask"] = Field("local", description="Where videos are worked on.")
+    dask_scheduler: str = Field("", description="Address of a running Dask scheduler, or its scheduler file.")
+    dask_queue: DaskQueue | None = Field(None, description="Batch system that Dask workers are started through.")
+    dask_queue_jobs: int = Field(1, ge=1, description="How many jobs of workers are asked of the batch system.")
+    dask_queue_options: dict[str, Any] = Field(
+        default={},
+        description="Arguments of dask-jobqueue's cluster class: cores, memory, walltime, queue and so on.",
+        examples=[{"cores": 8, "memory": "16GB"}],
+    )
+    videos_per_run: int = Field(200, ge=1, description="At most this many videos in one backfill run.")
+    videos_per_tick: int = Field(500, ge=1, description="At most this many videos requested by one sensor tick.")
+    nightly_videos: int = Field(2000, ge=1, description="At most this many videos asked for by one nightly tick.")
+    time_zone: str = Field(
+        "", description="Zone in which schedules tell the time, such as Europe/Vienna; empty: that of this machine."
+    )
+    sensor_interval_s: int = Field(60, ge=5, description="Seconds between two looks at a folder.")
+    max_video_hours: float = Field(24, gt=0, description="Longer videos are refused, by header or by what comes out.")
+    max_seconds_per_video: float = Field(21_600, gt=0, description="Work on one video is ended after so long.")
+
+    audit_videos: int = Field(5, ge=0, description="Finished videos that the audit looks into each time; 0: none.")
+    audit_frames_per_video: int = Field(10, ge=1, description="JPEGs of each that are compared.")
+
+    mine_neighbours: int = Field(10, ge=1, le=100, description="Nearest hands of other videos mined for each hand.")
+    mine_engine: Literal["exact", "faiss"] = Field("exact", description="`faiss` is approximate and an extra, `ann`.")
+    mine_annotations: bool = Field(
+        True, description="Whether mined pairs are also written as an annotation file of the original schema."
+    )
+    embedding_mirror: bool = Field(True, description="Whether left hands are compared as their mirror images.")
+    embedding_centre: Literal["crop", "wrist"] = Field("crop", description="What mined hands are centred on.")
+    embedding_remove_scale: bool = Field(True, description="Whether the size of a hand in its crop counts for nothing.")
+    embedding_remove_rotation: bool = Field(
+        False, description="Whether a turn in the picture plane counts for nothing."
+    )
+    embedding_components: int = Field(14, ge=0, le=42, description="Principal components kept; 0: all 42 coordinates.")
+
+    training_set_from: Literal["frames", "videos"] = Field(
+        "frames", description="What crops are cut from: extracted frames, or the videos themselves."
+    )
+    training_set_codec: Literal["jpeg", "webp", "png"] = Field(
+        "jpeg", description="How crops are stored; webp and png are lossless."
+    )
+    training_set_jpeg_quality: int = Field(98, ge=1, le=100, description="Of jpeg crops, with full chroma.")
+    training_set_size_px: int = Field(224, ge=224, le=4096, description="Larger crops are reduced to this side.")
+    training_set_margin: float = Field(
+        0, ge=0, le=1, description="Surroundings kept on each side of a crop, in sides of the crop."
+    )
+    training_set_shard_samples: int = Field(2000, ge=1, description="Crops in one tar file, about.")
+    training_set_audit: int = Field(50, ge=0, description="Crops of each set that the check cuts again; 0: none.")
+
+    grid_seed: int = Field(0, ge=0, description="Seed of the pairs shown where no published choice exists.")
+    max_missing_share: float = Field(
+        0.05, ge=0, le=1, description="Checks fail when more than this share of annotated images is missing."
+    )
+    output_url: str = Field("", description="Address at which a web server shows the output folder; empty: none does.")
+    expected_totals: dict[str, tuple[int, int]] = Field(
+        default={"ego4d/simhand-50k": (49_930, 50_000)},
+        description="`<source>/<set>` -> (images, hands) its file must hold.",
+        examples=[{"ego4d/simhand-50k": [49_930, 50_000]}],
+    )
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _is_no_empty_path(cls, value: object, info: ValidationInfo) -> object:
+        """An empty path would be the working directory, which nobody means by it."""
+        if value == "" and "Path" in str(cls.model_fields[str(info.field_name)].annotation):
+            raise ValueError("is empty; name a folder or file, or delete the line")
+        return value
+
+    @field_validator("*", mode="after")
+    @classmethod
+    def _has_no_shell_words(cls, value: object) -> object:
+        """No shell reads the settings file: `~` is replaced here, and a variable would be the name of a folder."""
+        if isinstance(value, Path):
+            return _at_home(value)
+        if isinstance(value, dict):
+            return {key: _at_home(each) if isinstance(each, Path) else each for key, each in value.items()}
+        return value
+
+    @field_validator("dask_scheduler")
+    @classmethod
+    def _may_be_a_file(cls, text: str) -> str:
+        return str(_at_home(Path(text))) if text.startswith("~") else text
+
+    @field_validator("annotated_sets")
+    @classmethod
+    def _names_known_sources(cls, sets: list[str]) -> list[str]:
+        known = [source.name for source in SOURCES]
+        for name in sets:
+            owner, _, key = name.rpartition("/")
+            if not key or (owner and owner not in known):
+                raise ValueError(f"{name!r} is neither <set> nor <source>/<set>; sources are {', '.join(known)}")
+        return sets
+
+    @field_validator("time_zone")
+    @classmethod
+    def _is_a_zone(cls, name: str) -> str:
+        fault = why_no_zone(name) if name else None
+        if fault is not None:
+            raise ValueError(fault)
+        return name
+
+    @field_validator("annotation_name_pattern")
+    @classmethod
+    def _names_sets(cls, text: str) -> str:
+        return name_pattern(text).pattern
+
+    @model_validator(mode="after")
+    def _knows_where_to_work(self) -> Settings:
+        if self.execution == "dask" and bool(self.dask_scheduler) == (self.dask_queue is not None):
+            raise ValueError("execution `dask` needs either dask_scheduler or dask_queue, and not both")
+        return self
+
+    @property
+    def name_pattern(self) -> re.Pattern[str]:
+        """How annotation files are named."""
+        return name_pattern(self.annotation_name_pattern)
+
+    def folders(self, source: Source) -> SourceFolders:
+        """Resolve one source's input folders: the explicit setting, else the original tree below the data root."""
+        prefix = "ego4d" if source is EGO4D else "doh"
+        return SourceFolders(
+            videos_dir=getattr(self, f"{prefix}_videos_dir") or self.data_root / source.videos_dir,
+            list_file=getattr(self, f"{prefix}_list_file") or self.data_root / source.list_file,
+            annotations_dir=getattr(self, f"{prefix}_annotations_dir") or self.data_root / source.annotations_dir,
+        )
+
+    def resolved(self) -> Settings:
+        """The same with every folder written out, so that no value is left to be derived."""
+        folders = {
+            f"{prefix}_{name}": getattr(self.folders(source), name)
+            for prefix, source in (("ego4d", EGO4D), ("doh", DOH))
+            for name in ("videos_dir", "list_file", "annotations_dir")
+        }
+        return self.model_copy(update=folders)
+
+    def annotated_sets_of(self, source: Source) -> list[str]:
+        """Keys of one source's sets that frames are chosen by; empty means all that are here."""
+        named = (name.rpartition("/") for name in self.annotated_sets)
+        return [key for owner, _, key in named if owner in ("", source.name)]
+
+    def output(self, source: Source) -> OutputLayout:
+        """Where this source's outputs go."""
+        return OutputLayout(self.output_root, source)
+
+    def output_url_of(self, file: Path) -> str | None:
+        """Where a web server shows a file below the output root; None where none does."""
+        if not self.output_url:
+            return None
+        return f"{self.output_url.rstrip('/')}/{quote(file.relative_to(self.output_root).as_posix())}"
+
+    @property
+    def schedule_time_zone(self) -> str:
+        """Name of the zone in which schedules tell the time: the setting, else this machine's, else UTC."""
+        if self.time_zone:
+            return self.time_zone
+        try:
+            return get_localzone_name() or "UTC"
+        except (ZoneInfoNotFoundError, ValueError, OSError):  # the machine's own is no zone that has a name
+            return "UTC"
+
+    @property
+    def limits(self) -> Limits:
+        """What one video may cost."""
+        return Limits(max_video_hours=self.max_video_hours, max_seconds=self.max_seconds_per_video)
+
+    @property
+    def embedding(self) -> EmbeddingOptions:
+        """How keypoints become vectors that are mined."""
+        return EmbeddingOptions(
+            centre=self.embedding_centre,
+            remove_scale=self.embedding_remove_scale,
+            remove_rotation=self.embedding_remove_rotation,
+            components=self.embedding_components,
+            mirror=self.embedding_mirror,
+        )
+
+    @property
+    def crop_options(self) -> CropOptions:
+        """How the crops of a training set are stored."""
+        return CropOptions(
+            codec=self.training_set_codec,
+            jpeg_quality=self.training_set_jpeg_quality,
+            size_px=self.training_set_size_px,
+            margin=self.training_set_margin,
+        )
+
+    @property
+    def dask_cluster(self) -> DaskCluster:
+        """The cluster that works on videos, if `execution` says so."""
+        return DaskCluster(
+            scheduler=self.dask_scheduler,
+            queue=self.dask_queue,
+            queue_jobs=self.dask_queue_jobs,
+            queue_options=self.dask_queue_options,
+        )
+
+    @property
+    def worker_count(self) -> int:
+        """Worker processes to start: the setting, or one a core this process may use."""
+        if self.workers:
+            return self.workers
+        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _at_home(path: Path) -> Path:
+    """The same with a leading `~` or `~user` replaced.
+
+    Raises:
+        ValueError: There is no such user, or the path begins with a variable.
+    """
+    if str(path).startswith("$"):
+        raise ValueError(f"{path} begins with a variable; write ${{NAME}} in the settings file, or the whole path")
+    try:
+        return path.expanduser()
+    except RuntimeError as error:
+        raise ValueError(f"{path.parts[0]} is no user's home here") from error
+
+
+def installation() -> str:
+    """Whose settings these are: this machine, and the settings file or else the working directory."""
+    named = os.environ.get(ENV_FILE_VARIABLE)
+    return f"{socket.gethostname()}:{Path(named).expanduser().resolve() if named else Path.cwd()}"
+
+
+def load_settings() -> Settings:
+    """Read the settings file and the environment; variables win over the file.
+
+    Raises:
+        SettingsError: A value is malformed, or a name is no setting's; the message names each variable at fault.
+    """
+    env_file = os.path.expanduser(os.environ.get(ENV_FILE_VARIABLE, ""))  # noqa: PTH111 - `Path` raises for nobody's
+    if env_file and not Path(env_file).is_file():
+        raise SettingsError(
+            "no such settings file",
+            where=env_file,
+            fix=f"Correct {ENV_FILE_VARIABLE}; `hand100m init` writes a settings file.",
+        )
+    where, fix = env_file or ".env / environment", "See .env.example (`hand100m init` writes it)."
+    insist_on_settings(Path(env_file or ".env"))
+    if unknown := list(_unknown_names(Path(env_file or ".env"))):
+        raise SettingsError("; ".join(unknown), where=where, fix=fix)
+    try:
+        return Settings(_env_file=env_file or ".env")
+    except ValidationError as error:
+        raise SettingsError("; ".join(map(_in_words, error.errors())), where=where, fix=fix) from error
+    except SettingsSourceError as error:
+        # Lists and mappings are read as JSON before anything is validated; only the message tells which it was.
+        field = re.search(r'field "(\w+)"', str(error))
+        variable = f"HAND100M_{field[1].upper()}" if field else str(error)
+        fault = no_json(error.__cause__, Settings.model_fields.get(field[1]) if field else None)
+        raise SettingsError(f"{variable}: {fault}", where=where, fix=fix) from error
+
+
+def _in_words(fault: ErrorDetails) -> str:
+    """One fault under the name of its variable; of execution, when several settings do not fit each other."""
+    name, *place = fault["loc"] or ("execution",)
+    return f"{named(place, f'HAND100M_{name}'.upper())}: {in_words(fault, Settings.model_fields.get(str(name)))}"
+
+
+def _unknown_names(env_file: Path) -> Iterator[str]:
+    """Lines of the settings file that would do nothing, and variables that can only be meant for a setting.
+
+    Others may use the prefix in the environment, but the file is ours alone.
+    """
+    prefix, known = "hand100m_", {*Settings.model_fields, *OTHER_VARIABLES}
+    in_file = DotEnvSettingsSource(Settings, env_file=env_file, env_file_encoding=ENCODING).env_vars
+    for variable in {**in_file, **EnvSettingsSource(Settings).env_vars}:
+        name = variable.removeprefix(prefix)
+        if name != variable and name not in known:
+            nearest = get_close_matches(name, known, n=1, cutoff=0.6 if variable in in_file else 0.85)
+            hint = f"; did you mean {prefix.upper()}{nearest[0].upper()}?" if nearest else ""
+            if hint or variable in in_file:
+                yield f"{variable.upper()} is no setting{hint}"

@@ -1,0 +1,5 @@
+"""Coded pictures: what each packet of H.264, HEVC, VP9, AV1 and Motion JPEG is, and where bytes were overwritten."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,0 +1,120 @@
+"""Overwritten blocks in packets that a decoder may accept: it takes many a hole for a picture."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+import av.packet
+import av.video.stream
+
+from hand100m_assets.video.codec.bitstream import (
+    H264_BY_THE_WAY,
+    HEVC_BY_THE_WAY,
+    Data,
+    byte_stream_holds_hole,
+    h264_kind,
+    hevc_kind,
+    holds_idr,
+    units_hold_hole,
+)
+from hand100m_assets.video.codec.filling import FillingWatch
+from hand100m_assets.video.codec.key_frames import av1_holds_hole, vp9_holds_hole
+from hand100m_assets.video.codec.mjpeg_scan import mjpeg_holds_hole
+
+if TYPE_CHECKING:
+    _Packet: TypeAlias = "av.packet.Packet[av.video.stream.VideoStream]"
+
+_WITHOUT_UNITS: Final[dict[str, Callable[[Data], bool]]] = {
+    "vp9": vp9_holds_hole,
+    "libvpx-vp9": vp9_holds_hole,
+    "av1": av1_holds_hole,
+    "libdav1d": av1_holds_hole,
+    "mjpeg": mjpeg_holds_hole,
+}
+_SOME_ZEROS: Final = bytes(8)
+"""Less at the end of a packet is nothing."""
+
+
+class HoleWatch:
+    """Finds overwritten blocks in the packets of one track."""
+
+    def __init__(self, path: Path, stream: av.video.stream.VideoStream) -> None:
+        self._length_bytes = length_bytes_of(stream)
+        self._is_h264 = stream.codec_context.name == "h264"
+        self._search = _search(stream.codec_context.name, self._length_bytes)
+        self._tails = TailWatch(path, stream)
+
+    def finds(self, packet: _Packet) -> bool:
+        """Whether this packet holds what its encoder did not write."""
+        is_cut = self._tails.finds(packet)
+        return is_cut or (self._search is not None and self._search(memoryview(packet)))
+
+    def reaches_back(self, packet: _Packet) -> bool:
+        """Whether that which broke this packet may have begun in the one before: its first bytes are not its own."""
+        if packet.is_corrupt:
+            return False  # its end was cut off
+        if self._length_bytes is None:
+            return True
+        first_unit_bytes = int.from_bytes(memoryview(packet)[: self._length_bytes], "big")
+        return not 0 < first_unit_bytes <= packet.size - self._length_bytes
+
+    def is_restart(self, packet: _Packet, *, has_leftovers: bool) -> bool:
+        """Whether a key frame clears the decoder's memory: of H.264 only some do, and not right after a fault.
+
+        Of H.264 in Annex B nothing is asked: its containers lose the count with the first fault.
+        """
+        if self._length_bytes is None or not self._is_h264:
+            return True
+        return holds_idr(memoryview(packet), self._length_bytes) and not has_leftovers
+
+
+class TailWatch:
+    """Tells zeros that an encoder wrote at the end of a packet, to fill up to a constant rate, from a hole.
+
+    A hole goes on behind the packet: in sound, in a table, or up to the end of the file. What an encoder wrote ends
+    with the packet. Where a hole does so, too, the picture itself tells.
+    """
+
+    def __init__(self, path: Path, stream: av.video.stream.VideoStream) -> None:
+        self._path = path
+        self._filling = FillingWatch(stream, length_bytes_of(stream))
+        self._is_filled_up = False
+        """Zeros of this encoder were seen."""
+
+    def finds(self, packet: _Packet) -> bool:
+        """Whether a hole begins in this packet that reaches its end."""
+        data = memoryview(packet)
+        return self._goes_on(packet, data) or self._filling.is_lost(data)
+
+    def _goes_on(self, packet: _Packet, data: memoryview) -> bool:
+        if bytes(data[-len(_SOME_ZEROS) :]) != _SOME_ZEROS or packet.pos is None:
+            return False
+        with self._path.open("rb") as file:
+            file.seek(packet.pos)
+            if file.read(packet.size) != data:
+                return False  # in containers that say where their own header begins; they notice it themselves
+            behind = file.read(len(_SOME_ZEROS))
+        if behind.strip(b"\0"):
+            self._is_filled_up = True
+        return not self._is_filled_up
+
+
+def _search(codec: str, length_bytes: int | None) -> Callable[[Data], bool] | None:
+    """What looks through one packet of this codec; None where nothing is known of it."""
+    if codec not in ("h264", "hevc"):
+        return _WITHOUT_UNITS.get(codec)
+    if length_bytes is None:
+        return byte_stream_holds_hole
+    if codec == "h264":
+        return partial(units_hold_hole, length_bytes=length_bytes, kind_of=h264_kind, by_the_way=H264_BY_THE_WAY)
+    return partial(units_hold_hole, length_bytes=length_bytes, kind_of=hevc_kind, by_the_way=HEVC_BY_THE_WAY)
+
+
+def length_bytes_of(stream: av.video.stream.VideoStream) -> int | None:
+    """Size of the length before each unit of H.264 or HEVC; None for other codecs and for Annex B."""
+    place = {"h264": 4, "hevc": 21}.get(stream.codec_context.name)
+    extradata = stream.codec_context.extradata or b""
+    return None if place is None or len(extradata) <= place or extradata[0] != 1 else (extradata[place] & 3) + 1

@@ -1,0 +1,147 @@
+"""In which order a decoder shows pictures, as the pictures themselves tell it. Timestamps are only a container's word.
+
+VP9 and AV1 show one picture with each packet. H.264 and HEVC write into every slice where its picture stands among
+those since the last restart, by the low bits of a number; the high ones follow from the pictures before.
+"""
+
+from __future__ import annotations
+
+from typing import Final, Protocol
+
+import av.video.stream
+
+from hand100m_assets.video.codec.bitstream import PacketNature, UnsafeStreamError
+from hand100m_assets.video.codec.parameter_sets import (
+    Bits,
+    ParameterSetError,
+    SliceLayout,
+    avcc_sets,
+    bits_of,
+    h264_slice_layouts,
+    hevc_slice_layouts,
+    hvcc_sets,
+)
+
+_H264_IDR: Final = 5
+_HEVC_IDR: Final = frozenset({19, 20})
+_HEVC_LEADING: Final = frozenset({6, 7, 8, 9})
+"""RADL and RASL: the numbers of later pictures do not follow from theirs."""
+
+
+class PictureOrder(Protocol):
+    """Asked about every packet of a stream, in decoding order."""
+
+    def shown_as(self, nature: PacketNature) -> tuple[int, ...]:
+        """A key that rises from each shown picture to the next.
+
+        Raises:
+            UnsafeStreamError: The packet does not tell.
+        """
+        ...
+
+
+class DecodingOrder:
+    """Pictures are shown as they are decoded."""
+
+    def __init__(self) -> None:
+        self._number = 0
+
+    def shown_as(self, nature: PacketNature) -> tuple[int, ...]:
+        """As `PictureOrder.shown_as`."""
+        self._number += 1
+        return (self._number,)
+
+
+class CountedOrder:
+    """Pictures of H.264 or HEVC. Source: ITU-T H.264, 8.2.1.1; ITU-T H.265, 8.3.1.
+
+    Args:
+        layouts: What a slice's header looks like, by its picture parameter set.
+        is_hevc: Which of both it is.
+    """
+
+    def __init__(self, layouts: dict[int, SliceLayout], *, is_hevc: bool) -> None:
+        self._layouts = layouts
+        self._read = self._read_hevc if is_hevc else self._read_h264
+        self._restarts = 0
+        self._anchor = 0
+        """Number of the last picture that the next ones' high bits follow from."""
+        self._is_anchor = True
+
+    def shown_as(self, nature: PacketNature) -> tuple[int, ...]:
+        """As `PictureOrder.shown_as`."""
+        self._is_anchor = not nature.is_disposable
+        if nature.is_restart:
+            self._restarts += 1
+            self._anchor = 0
+        try:
+            return self._restarts, self._read(nature.picture_head)
+        except ParameterSetError as error:
+            raise UnsafeStreamError("a malformed slice header") from error
+
+    def _read_h264(self, head: bytes) -> int:
+        """Source: ITU-T H.264, 7.3.3."""
+        bits = bits_of(head[1:])
+        bits.golomb()  # first_mb_in_slice
+        bits.golomb()  # slice_type
+        layout = self._layout(bits)
+        sequence = layout.sequence
+        bits.take(2 * sequence.has_colour_planes + sequence.frame_number_bits)
+        if head[0] & 31 == _H264_IDR:
+            bits.golomb()  # idr_pic_id
+        number = self._whole(bits.take(sequence.order_bits), sequence.order_bits)
+        # A frame stands where the earlier one of its fields does.
+        return number + min(0, bits.signed_golomb()) if layout.has_bottom_order else number
+
+    def _read_hevc(self, head: bytes) -> int:
+        """Source: ITU-T H.265, 7.3.6.1."""
+        kind = head[0] >> 1
+        bits = bits_of(head[2:])
+        bits.take(2 if kind >= 16 else 1)  # first_slice_segment_in_pic_flag, no_output_of_prior_pics_flag
+        layout = self._layout(bits)
+        bits.take(layout.extra_bits)
+        bits.golomb()  # slice_type
+        if layout.has_output_flag and not bits.take(1):
+            raise UnsafeStreamError("a picture that is not shown")
+        if kind in _HEVC_IDR:
+            return 0
+        bits.take(2 * layout.sequence.has_colour_planes)
+        self._is_anchor = self._is_anchor and kind not in _HEVC_LEADING
+        return self._whole(bits.take(layout.sequence.order_bits), layout.sequence.order_bits)
+
+    def _layout(self, bits: Bits) -> SliceLayout:
+        layout = self._layouts.get(bits.golomb())
+        if layout is None:
+            raise UnsafeStreamError("a picture without its parameter set")
+        return layout
+
+    def _whole(self, low: int, width: int) -> int:
+        """The number nearest to the anchor's that has these low bits."""
+        half = 1 << width >> 1
+        number = self._anchor + (low - self._anchor + half) % (2 * half) - half
+        if self._is_anchor:
+            self._anchor = number
+        return number
+
+
+def picture_order_of(stream: av.video.stream.VideoStream) -> PictureOrder:
+    """The order in which this stream's pictures are shown.
+
+    Raises:
+        UnsafeStreamError: The parameter sets are not understood, or the order is told in a way that is not read here.
+    """
+    codec, extradata = stream.codec_context.name, stream.codec_context.extradata or b""
+    try:
+        if codec == "hevc":
+            return CountedOrder(hevc_slice_layouts(hvcc_sets(extradata)), is_hevc=True)
+        if codec != "h264":
+            return DecodingOrder()
+        layouts = h264_slice_layouts(avcc_sets(extradata))
+    except ParameterSetError as error:
+        raise UnsafeStreamError(str(error)) from error
+    kinds = {layout.sequence.order_kind for layout in layouts.values()}
+    if kinds == {0}:
+        return CountedOrder(layouts, is_hevc=False)
+    if kinds == {2}:
+        return DecodingOrder()
+    raise UnsafeStreamError("H.264 whose order of pictures follows from a cycle")

@@ -1,0 +1,138 @@
+"""Packets in decoding order -> the same with their place in presentation order, after a small look-ahead.
+
+A packet's index is the number of shown packets with a smaller timestamp. It is final once the decoding timestamps
+have passed its own presentation timestamp, for every later packet is presented no earlier than it is decoded. The
+timestamps must put the pictures in the order in which the decoder shows them: some containers give the time of decoding
+for both. What contradicts that ends the matter: whoever counts on must decode everything.
+"""
+
+from __future__ import annotations
+
+import heapq
+import math
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final, Generic, Protocol, TypeVar
+
+from hand100m_assets.video.codec.bitstream import UnsafeStreamError
+
+MAX_LOOK_AHEAD_PACKETS: Final = 128
+"""No codec reorders more than 16 pictures; timestamps that need more are not understood here."""
+
+
+class Timed(Protocol):
+    """What is asked of a packet."""
+
+    @property
+    def pts(self) -> int | None:
+        """Presentation timestamp."""
+        ...
+
+    @property
+    def dts(self) -> int | None:
+        """Decoding timestamp."""
+        ...
+
+    @property
+    def is_discard(self) -> bool:
+        """Whether an edit list hides it."""
+        ...
+
+
+_P = TypeVar("_P", bound=Timed)
+
+
+@dataclass(frozen=True)
+class Placed(Generic[_P]):
+    """A packet and its index, None where an edit list hides it."""
+
+    packet: _P
+    frame_index: int | None
+
+
+class PresentationOrder(Generic[_P]):
+    """Fed with packets in decoding order; gives them back in that order, each with its index.
+
+    Args:
+        first_index: Of the first packet.
+        delay_frames: So many pictures a decoder keeps back, as later ones may have to be shown before them.
+
+    Attributes:
+        shown_count: Indices given so far; the frame count once `finish` is used up.
+        reorder_depth: Most packets that were decoded before another and are shown after it.
+    """
+
+    def __init__(self, first_index: int = 0, delay_frames: int = 0) -> None:
+        self._delay_frames = delay_frames
+        self.shown_count = first_index
+        self.reorder_depth = 0
+        self._waiting: deque[tuple[_P, int | None]] = deque()
+        self._unplaced: list[tuple[int, tuple[int, ...]]] = []
+        self._index_by_pts: dict[int, int] = {}
+        self._last_dts: int | None = None
+        self._last_placed_pts: int | None = None
+        self._last_shown_as: tuple[int, ...] = ()
+
+    @property
+    def owes_packets(self) -> bool:
+        """Whether a packet whose index is certain still waits for its turn in decoding order."""
+        return bool(self._index_by_pts)
+
+    def add(self, packet: _P, shown_as: tuple[int, ...] = ()) -> Iterator[Placed[_P]]:
+        """Take in the next packet; yields those that have become certain.
+
+        Args:
+            packet: In decoding order.
+            shown_as: What the decoder shows pictures in the order of, as the packet itself tells it; empty for an order
+                that is not known.
+
+        Raises:
+            UnsafeStreamError: The timestamps prove nothing.
+        """
+        pts, dts = self._checked(packet)
+        if not packet.is_discard:
+            self.reorder_depth = max(self.reorder_depth, sum(other > pts for other, _ in self._unplaced))
+            heapq.heappush(self._unplaced, (pts, shown_as))
+        self._waiting.append((packet, None if packet.is_discard else pts))
+        if len(self._waiting) > MAX_LOOK_AHEAD_PACKETS:
+            raise UnsafeStreamError("decoding timestamps far behind the presentation")
+        # Matroska has no decoding timestamps; they are deduced, and for the first few packets cannot be.
+        yield from self._settle(-math.inf if dts is None else dts)
+
+    def finish(self) -> Iterator[Placed[_P]]:
+        """No packet follows; yields all that are left."""
+        yield from self._settle(math.inf)
+
+    def _checked(self, packet: _P) -> tuple[int, int | None]:
+        pts, dts = packet.pts, packet.dts
+        if pts is None or (dts is None and self._last_dts is not None):
+            raise UnsafeStreamError("a packet without timestamps")
+        if dts is not None:
+            if self._last_dts is not None and dts <= self._last_dts:
+                raise UnsafeStreamError("decoding timestamps that do not increase")
+            if pts < dts:
+                raise UnsafeStreamError("a packet presented before it is decoded")
+            self._last_dts = dts
+        if not packet.is_discard and self._last_placed_pts is not None and pts <= self._last_placed_pts:
+            raise UnsafeStreamError("a packet that comes too late or repeats a timestamp")
+        return pts, dts
+
+    def _settle(self, dts: float) -> Iterator[Placed[_P]]:
+        while self._unplaced and self._unplaced[0][0] < dts and (dts == math.inf or self._is_out()):
+            pts, shown_as = heapq.heappop(self._unplaced)
+            if pts == self._last_placed_pts:
+                raise UnsafeStreamError("two packets with the same timestamp")
+            if shown_as <= self._last_shown_as != () or any(key < shown_as for _, key in self._unplaced):
+                raise UnsafeStreamError("timestamps that put pictures in another order than the decoder does")
+            self._last_placed_pts, self._last_shown_as = pts, shown_as
+            self._index_by_pts[pts] = self.shown_count
+            self.shown_count += 1
+        while self._waiting and (self._waiting[0][1] is None or self._waiting[0][1] in self._index_by_pts):
+            packet, shown_pts = self._waiting.popleft()
+            yield Placed(packet, None if shown_pts is None else self._index_by_pts.pop(shown_pts))
+
+    def _is_out(self) -> bool:
+        """Whether the decoder must have shown the first of the pictures by now: no later one can come before it."""
+        restarts = self._unplaced[0][1][:1]
+        return len(self._unplaced) > self._delay_frames or any(key[:1] > restarts for _, key in self._unplaced)

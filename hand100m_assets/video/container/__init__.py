@@ -1,0 +1,5 @@
+"""Container formats: what a video file says of itself, and whether all of it is there."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

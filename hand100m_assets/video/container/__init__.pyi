@@ -1,0 +1,21 @@
+from .avi_chunks import AviChunks
+from .flv_tags import FlvTags
+from .probe import MAX_PIXELS, VideoInfo, describe_video, open_video, packets_promised, probe_video, stamp_video
+from .promised_end import duration_shortfall
+from .transport_packets import Pace, Start, TransportPackets
+
+__all__ = [
+    "MAX_PIXELS",
+    "AviChunks",
+    "FlvTags",
+    "Pace",
+    "Start",
+    "TransportPackets",
+    "VideoInfo",
+    "describe_video",
+    "duration_shortfall",
+    "open_video",
+    "packets_promised",
+    "probe_video",
+    "stamp_video",
+]

@@ -1,0 +1,240 @@
+"""The outermost boxes of an mp4 file: enough to say whether a download was cut, and how. Reads headers only.
+
+A movie of fragments has no table that counts its frames, and ffmpeg takes what it finds for all there is. So of such a
+file every box must be known, and what it says of its own length is compared with what is there.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO, Final, NamedTuple
+
+from hand100m_assets.video.container.mp4.fragment_chain import FragmentChain, last_fragment_listed
+from hand100m_assets.video.container.mp4.fragments import is_whole_fragment
+
+_FIRST_BOXES: Final = {"ftyp", "moov", "mdat", "free", "skip", "wide", "styp", "sidx", "uuid"}
+_KNOWN_BOXES: Final = _FIRST_BOXES | {"moof", "mfra", "ssix", "meta", "emsg", "prft", "pdin", "udta"}
+_ENDLESS_BOXES: Final = {"mdat", "moov"}
+"""Only these may have the length 0, which means up to the file's end; else it is a hole."""
+_MAX_BOXES: Final = 1_000_000
+_BOX_HEADER_BYTES: Final = 8
+"""Of fewer bytes at the end of a list nothing is said: old writers end it with four zeros."""
+_MAX_FRAGMENT_BYTES: Final = 2**20
+"""Tables of more, a quarter of a million samples each, are not looked through."""
+
+
+@dataclass(frozen=True)
+class Mp4Outline:
+    """What the outermost boxes say.
+
+    Attributes:
+        is_mp4: The file begins with a box of the ISO base media format (mp4, mov).
+        kinds: Kinds of the outermost boxes, each once, in order of appearance.
+        is_fragmented: Frames are indexed piece by piece, so that no header knows their number.
+        missing_bytes: What was cut off, or in a fragmented file lies behind a hole; 0 when nothing lacks.
+        broken_from: Where a fragmented file holds what is no box, or a piece that does not follow the one before; None
+            when there is no such place.
+        is_gap: It is a piece that does not follow the one before.
+        promised_s: Length that the header of a fragmented file gives to the whole of it; None when it does not.
+        has_promised_end: Whether a file that ends early can be told from a whole one.
+    """
+
+    is_mp4: bool = False
+    kinds: tuple[str, ...] = ()
+    is_fragmented: bool = False
+    missing_bytes: int = 0
+    broken_from: int | None = None
+    promised_s: float | None = None
+    has_promised_end: bool = False
+    is_gap: bool = False
+
+    @property
+    def has_index(self) -> bool:
+        """Whether there is a movie box (moov), without which nothing can be decoded."""
+        return "moov" in self.kinds
+
+    @property
+    def fault(self) -> str | None:
+        """In what way the file is not whole, None when nothing shows it."""
+        if self.is_gap:
+            return (
+                f"the piece that begins at byte {self.broken_from:,} does not follow the one before: pieces are missing"
+            )
+        if self.broken_from is not None:
+            return f"what begins at byte {self.broken_from:,} is no part of a video: the download has a hole"
+        if self.missing_bytes:
+            return f"the file is {self.missing_bytes:,} bytes too short: the download was cut"
+        return None
+
+
+class _Box(NamedTuple):
+    kind: str
+    start: int
+    body: int
+    end: int
+
+
+@dataclass
+class _Findings:
+    """What the boxes have told so far."""
+
+    kinds: dict[str, None] = field(default_factory=dict)
+    end: int = 0
+    known_end: int = 0
+    last_kind: str = ""
+    promised_end: int = 0
+    segment_lists: int = 0
+    is_fragmented: bool = False
+    is_movie_broken: bool = False
+    """The movie box holds what is no box, which may have said that fragments follow."""
+    promised_s: float | None = None
+    chain: FragmentChain = field(default_factory=FragmentChain)
+    is_gap: bool = False
+    last_fragment: int = -1
+
+    def follows(self, file: BinaryIO, box: _Box, size_bytes: int) -> bool:
+        """Whether a fragment is the next one, and the index of all of them lists no later one than was there."""
+        if box.kind == "moov":
+            self.chain.begin()
+        body = _body(file, box, _MAX_FRAGMENT_BYTES) if box.kind in ("moof", "mfra") and box.end <= size_bytes else b""
+        if body and len(body) < _MAX_FRAGMENT_BYTES:
+            is_next = self.chain.takes(body) if box.kind == "moof" else last_fragment_listed(body) <= self.last_fragment
+            self.is_gap = not is_next
+        self.last_fragment = box.start if box.kind == "moof" else self.last_fragment
+        return not self.is_gap
+
+    def note(self, file: BinaryIO, box: _Box) -> None:
+        self.kinds[box.kind] = None
+        self.end, self.last_kind = box.end, box.kind
+        if box.kind in _KNOWN_BOXES:
+            self.known_end = box.end
+        if box.kind == "moof":
+            self.is_fragmented = True
+        elif box.kind == "moov":
+            self._note_movie(file, box)
+        elif box.kind == "sidx":
+            self.segment_lists += 1
+            self.promised_end = max(self.promised_end, _segments_end(file, box))
+
+    @property
+    def is_at_its_end(self) -> bool:
+        """Whether a fragmented file says that nothing follows the last box: the index of all fragments comes last."""
+        return self.is_fragmented and (
+            self.last_kind == "mfra" or (self.segment_lists == 1 and self.end == self.promised_end)
+        )
+
+    def _note_movie(self, file: BinaryIO, movie: _Box) -> None:
+        """Source: ISO/IEC 14496-12, sections 8.2.2, 8.8.1, 8.8.2."""
+        ticks_per_s, end = 0, movie.body
+        for box in _boxes(file, movie.body, movie.end):
+            end = box.end
+            if box.kind == "mvhd":
+                ticks_per_s = _number(_body(file, box, 32), 20 if _version(file, box) else 12, 4)
+            elif box.kind == "mvex":
+                self.is_fragmented = True
+                for inner in _boxes(file, box.body, box.end):
+                    if inner.kind == "mehd" and ticks_per_s:
+                        length = 8 if _version(file, inner) else 4
+                        self.promised_s = _number(_body(file, inner, 12), 4, length) / ticks_per_s or None
+        self.is_movie_broken = self.is_movie_broken or movie.end - end >= _BOX_HEADER_BYTES
+
+
+def read_outline(path: Path) -> Mp4Outline:
+    """Walk the outermost boxes. Source: ISO/IEC 14496-12, section 4.2. Raises OSError as `open` does."""
+    size_bytes, found = path.stat().st_size, _Findings()
+    with path.open("rb") as file:
+        if file.read(8)[4:8] not in {kind.encode() for kind in _FIRST_BOXES}:
+            return Mp4Outline()
+        for box in _boxes(file, 0, size_bytes):
+            if found.is_fragmented and not _is_sound(file, box, size_bytes):
+                break
+            if not found.follows(file, box, size_bytes):
+                break
+            found.note(file, box)
+        if found.is_at_its_end or _are_foreign_boxes(file, found.end, size_bytes):
+            size_bytes = min(size_bytes, max(found.end, 0))  # what stands behind the end matters to nobody
+        found.is_fragmented = found.is_fragmented or (found.is_movie_broken and found.end < size_bytes)
+    kinds = tuple(found.kinds)
+    if not found.is_fragmented:
+        # The table of such a file counts its frames; what stands behind the last box matters to nobody.
+        missing_bytes = max(0, found.known_end - size_bytes)
+        return Mp4Outline(is_mp4=True, kinds=kinds, missing_bytes=missing_bytes, has_promised_end=True)
+    return Mp4Outline(
+        is_mp4=True,
+        kinds=kinds,
+        is_fragmented=True,
+        missing_bytes=0
+        if found.is_gap
+        else max(found.end, found.promised_end, size_bytes) - min(found.end, size_bytes),
+        broken_from=found.end if found.end < size_bytes else None,
+        promised_s=found.promised_s,
+        is_gap=found.is_gap,
+        # Several lists are one before each segment: the last that is there says nothing of the next.
+        has_promised_end=found.segment_lists == 1 or found.promised_s is not None or kinds[-1] == "mfra",
+    )
+
+
+def _are_foreign_boxes(file: BinaryIO, start: int, size_bytes: int) -> bool:
+    """Whether all that follows are whole boxes of kinds that hold no part of a movie, to the last byte."""
+    end = start
+    for box in _boxes(file, start, size_bytes):
+        if box.kind in _KNOWN_BOXES or box.end > size_bytes:
+            return False
+        end = box.end
+    return end == size_bytes
+
+
+def _is_sound(file: BinaryIO, box: _Box, size_bytes: int) -> bool:
+    if box.kind != "moof" or box.end > size_bytes:
+        return box.kind in _KNOWN_BOXES
+    body = _body(file, box, _MAX_FRAGMENT_BYTES)
+    return len(body) == _MAX_FRAGMENT_BYTES or is_whole_fragment(body)
+
+
+def _boxes(file: BinaryIO, start: int, end: int) -> Iterator[_Box]:
+    """Yield one box after the other, the last one perhaps beyond the end, stopping at what is no box."""
+    for _ in range(_MAX_BOXES):
+        if start >= end:
+            return
+        file.seek(start)
+        header = file.read(16)
+        if len(header) < 8:
+            return
+        length, kind, body = *struct.unpack(">I4s", header[:8]), start + 8
+        kind = kind.decode("latin-1")
+        if length == 1 and len(header) == 16:
+            length, body = struct.unpack(">Q", header[8:])[0], start + 16
+        elif length == 0 and kind in _ENDLESS_BOXES:
+            length = end - start
+        if start + length < body or not (kind.isascii() and kind.isprintable()):
+            return
+        yield _Box(kind, start, body, start + length)
+        start += length
+
+
+def _segments_end(file: BinaryIO, box: _Box) -> int:
+    """Where the last of the segments that a `sidx` box lists must end. Source: ISO/IEC 14496-12, section 8.16.3."""
+    head = _body(file, box, 32)
+    at = 28 if _version(file, box) else 20  # reserved, then the number of references
+    first_offset = _number(head, at - 8, 8) if _version(file, box) else _number(head, at - 4, 4)
+    count = _number(head, at + 2, 2)
+    references = _body(file, box, at + 4 + 12 * count)[at + 4 :]
+    sizes = (_number(references, 12 * i, 4) & 0x7FFFFFFF for i in range(count))
+    return box.end + first_offset + sum(sizes)
+
+
+def _version(file: BinaryIO, box: _Box) -> int:
+    return _number(_body(file, box, 1), 0, 1)
+
+
+def _body(file: BinaryIO, box: _Box, length: int) -> bytes:
+    file.seek(box.body)
+    return file.read(min(length, box.end - box.body))
+
+
+def _number(data: bytes, start: int, length: int) -> int:
+    """Big-endian number; what lies beyond the data counts as zero."""
+    return int.from_bytes(data[start : start + length].ljust(length, b"\0"), "big")

@@ -1,0 +1,58 @@
+"""Whether a file ends before its header says. Where no header counts frames, this is how a cut shows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+import av
+import av.container
+import av.error
+import av.stream
+
+from hand100m_assets.errors import Hand100mError
+from hand100m_assets.video.container.probe import VideoInfo, open_video
+
+MAX_SHORTFALL_S: Final = 2.0
+"""The last frame may be shown for so long."""
+
+_READ_BEFORE_END_S: Final = 10.0
+
+
+def duration_shortfall(video: VideoInfo | None, end_s: float) -> str | None:
+    """Words for the time that is lacking when the last frame is shown at `end_s`; None when the video is whole.
+
+    A container may give one duration for all its tracks. So where the sound reaches the end that is promised, the file
+    was not cut, and the pictures are merely over sooner.
+    """
+    if video is None or video.duration_from_header_s is None:
+        return None
+    promised_s = (video.start_time_s or 0.0) + video.duration_from_header_s
+    if promised_s - end_s <= MAX_SHORTFALL_S or promised_s - _last_end_s(video.path, promised_s) <= MAX_SHORTFALL_S:
+        return None
+    return f"the video ends at {end_s:.1f} s, its header promises {promised_s:.1f} s"
+
+
+def _last_end_s(path: Path, promised_s: float) -> float:
+    """When the last packet of any track ends, by what stands at the end of the file."""
+    try:
+        container, _ = open_video(path)
+    except Hand100mError:
+        return 0.0
+    with container:
+        return _end_of_other_tracks_s(container, promised_s) if len(container.streams) > 1 else 0.0
+
+
+def _end_of_other_tracks_s(container: av.container.InputContainer, promised_s: float) -> float:
+    last_s = 0.0
+    for stream in container.streams:
+        if hasattr(stream, "discard"):
+            stream.discard = av.stream.Discard.default
+    try:
+        container.seek(int(max(0.0, promised_s - _READ_BEFORE_END_S) * av.time_base))
+        for packet in container.demux():
+            if packet.pts is not None and packet.time_base is not None:
+                last_s = max(last_s, float((packet.pts + (packet.duration or 0)) * packet.time_base))
+    except (av.error.FFmpegError, IndexError):  # the latter for a track that turns up within a broken file
+        return last_s
+    return last_s

@@ -1,0 +1,5 @@
+"""Exact frame picking: the frames at chosen indices, as a full decode counts them, and a report of what was lost."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,0 +1,222 @@
+"""Every packet of a file -> the wanted frames that are whole, with an account of all that are not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import av.container
+import av.error
+import av.logging
+import av.packet
+import av.video.frame
+import av.video.stream
+
+from hand100m_assets.video.codec import HOLE, HoleWatch, SpliceWatch
+from hand100m_assets.video.container import duration_shortfall
+from hand100m_assets.video.decode.complaints import complaints_about, decode_packet
+from hand100m_assets.video.decode.lead_in import FIRST_IS_BROKEN, LeadIn
+from hand100m_assets.video.decode.losses import LOSSY_FORMATS, WATCHED_FORMATS, loss_watch
+from hand100m_assets.video.decode.report import DecodeReport
+from hand100m_assets.video.decode.selection import Selection
+from hand100m_assets.video.decode.timeline import LOOK_BACK_FRAMES, Timeline
+from hand100m_assets.video.pictures import PickedFrame, frame_time_s
+
+if TYPE_CHECKING:
+    from typing import TypeAlias
+
+    _VideoPacket: TypeAlias = "av.packet.Packet[av.video.stream.VideoStream]"
+
+ONE_FRAME_EACH: Final = frozenset({"h264", "hevc", "vp9", "libvpx-vp9", "av1", "libdav1d"})
+"""Codecs of which a packet without a frame is a broken one. Of others some are empty: pictures left as they were."""
+
+
+class FullDecode:
+    """One pass over one file that decodes every packet.
+
+    From the byte `broken_from` on, where it is given, packets may lack without a word.
+    """
+
+    def __init__(
+        self,
+        container: av.container.InputContainer,
+        stream: av.video.stream.VideoStream,
+        selection: Selection,
+        report: DecodeReport,
+        broken_from: int | None = None,
+    ) -> None:
+        self._container, self._stream = container, stream
+        self._selection, self._report, self._broken_from = selection, report, broken_from
+        self._is_lossy = container.format.name in LOSSY_FORMATS
+        is_one_frame_each = stream.codec_context.name in ONE_FRAME_EACH and not self._is_lossy
+        self._timeline = Timeline(is_one_frame_each=is_one_frame_each)
+        path = Path(container.name)
+        self._is_watched = container.format.name in WATCHED_FORMATS
+        self._losses = loss_watch(path, container.format.name, stream)
+        self._holes = HoleWatch(path, stream)
+        self._held: dict[int, PickedFrame] = {}
+        """Frames that may be wanted, by how many came out before."""
+        self._end_s = 0.0
+        self._passed_over = 0
+        self._splices = SpliceWatch(stream)
+        self._silent_packets = 0
+        """Packets since the last frame that were read whole."""
+        self._lead_in = LeadIn(container.format.name, stream)
+        self._led_in: set[int | None] = set()
+        """Timestamps of packets that nothing was expected of."""
+        self._has_leftovers = False
+        self._is_over = False
+
+    def run(self, should_stop: Callable[[], bool]) -> Iterator[PickedFrame]:
+        """Yield the wanted frames that are whole, ascending."""
+        last = self._selection.last_wanted
+        for packet in self._packets():
+            if should_stop() or (last is not None and self._is_past(last)):
+                self._report.stopped_early = True
+                return
+            self._decode(packet)
+            yield from self._decided()
+        self._is_over = True
+        self._note_loss(self._losses.loss_at_end())
+        self._decode(None)
+        if self._broken_from is not None:
+            self._timeline.lose_count()
+        self._timeline.finish(self._packets_missing(), is_tail_numbered=not self._is_tail_foreign())
+        yield from self._decided(is_over=True)
+        self._compare_with_duration()
+        self._report.frame_count = self._timeline.frame_count
+        self._report.distrust = self._timeline.distrust
+
+    def _packets(self) -> Iterator[_VideoPacket]:
+        packets = self._container.demux(self._stream)
+        while True:
+            try:
+                with av.logging.Capture() as lines:
+                    packet = next(packets, None)
+            except av.error.FFmpegError as error:
+                self._report.add_error(self._timeline.frame_count, f"reading: {error.strerror}")
+                self._timeline.packet_failed()
+                return
+            self._notice_losses(complaints_about(lines, self._container, self._stream))
+            if packet is None or packet.size == 0:
+                return
+            self._notice_leap(packet)
+            yield self._losses.unmarked(packet)
+
+    def _notice_losses(self, complaints: list[str]) -> None:
+        """Where nothing else tells of a lack of packets, the reader's word is all."""
+        if complaints and not self._is_watched and self._report.expected_from_header is None:
+            self._report.add_error(self._timeline.frame_count, f"reading: {complaints[0]}")
+            self._report.packets_lost = True
+        if self._report.packets_lost:
+            self._timeline.lose_count()
+
+    def _notice_leap(self, packet: _VideoPacket) -> None:
+        self._note_loss(self._losses.loss_before(packet))
+        if self._broken_from is not None and (packet.pos or 0) >= self._broken_from:
+            self._timeline.lose_count()
+
+    def _note_loss(self, loss: str | None) -> None:
+        if loss is not None:
+            self._report.add_error(self._timeline.frame_count, f"reading: {loss}")
+            self._timeline.lose_count()
+
+    def _decode(self, packet: _VideoPacket | None) -> None:
+        """Decode one packet, or with None what the decoder still holds."""
+        if packet is not None:
+            self._announce(packet)
+            self._splices.look_at(packet)
+            self._note_loss(FIRST_IS_BROKEN if self._lead_in.begins_broken(packet) else None)
+        has_hole = packet is not None and self._holes.finds(packet)
+        is_leading_in = packet is not None and not has_hole and self._leads_in(packet)
+        decoded = decode_packet(self._stream, packet)
+        # H.264's decoder adds what it had read of a broken block to a block of the picture that it decodes next.
+        self._has_leftovers = decoded.fault is not None
+        if decoded.fault and packet is not None and is_leading_in:
+            self._led_in.add(packet.pts)
+        elif decoded.fault:
+            self._note_fault(f"decoding: {decoded.fault}", packet)
+        elif has_hole:
+            self._note_fault(f"reading: {HOLE}", packet)
+        if packet is not None:
+            is_silent = not (has_hole or decoded.frames or packet.is_corrupt or packet.is_discard)
+            self._silent_packets = self._silent_packets + 1 if is_silent else 0
+        for frame in decoded.frames:
+            self._take(frame)
+
+    def _leads_in(self, packet: _VideoPacket) -> bool:
+        return self._lead_in.holds(packet, any_frame=self._report.frame_count_decoded > 0)
+
+    def _is_tail_foreign(self) -> bool:
+        """Whether nothing decodes from some place to the end though it was read whole.
+
+        So it is where two recordings were joined, and the second one's parameter sets were left out.
+        """
+        if not self._timeline.is_one_frame_each or self._silent_packets <= LOOK_BACK_FRAMES or self._packets_missing():
+            return False
+        words = f"decoding: none of the last {self._silent_packets} packets gives a picture"
+        self._report.add_error(self._timeline.frame_count, words)
+        return True
+
+    def _announce(self, packet: _VideoPacket) -> None:
+        self._report.packet_count += 1
+        self._report.packet_count_decoded += 1
+        self._report.discarded_count += packet.is_discard
+        is_restart = packet.is_keyframe and self._holes.is_restart(packet, has_leftovers=self._has_leftovers)
+        self._timeline.add_packet(
+            packet.pts, packet.dts, is_key=packet.is_keyframe, is_discard=packet.is_discard, is_restart=is_restart
+        )
+        if packet.is_corrupt:
+            self._note_fault("reading: packet cut or marked corrupt", packet)
+
+    def _note_fault(self, words: str, packet: _VideoPacket | None) -> None:
+        self._report.add_error(self._timeline.frame_count, words)
+        self._timeline.packet_failed(reaches_back=packet is not None and self._holes.reaches_back(packet))
+        if self._is_lossy or self._splices.is_spliced:
+            self._timeline.lose_count()
+
+    def _take(self, frame: av.video.frame.VideoFrame) -> None:
+        if self._timeline.distrust is None:  # else the times of frames prove nothing
+            self._note_loss(self._losses.loss_before_frame(frame.pts, is_over=self._is_over))
+            self._note_loss(FIRST_IS_BROKEN if self._lead_in.is_late(frame.pts) else None)
+        self._end_s = max(self._end_s, frame_time_s(frame, self._stream) or 0.0)
+        if frame.interlaced_frame:
+            self._timeline.is_one_frame_each = False  # its two fields may come in two packets
+        is_intra = frame.pict_type == av.video.frame.PictureType.I
+        is_corrupt = frame.is_corrupt or frame.pts in self._led_in
+        index = self._timeline.add_frame(frame.pts, is_corrupt=is_corrupt, is_intra=is_intra)
+        self._report.saw(index, frame)
+        if is_corrupt:
+            self._report.corrupt_indices.append(index)
+            if self._is_lossy:
+                self._timeline.lose_count()
+        elif any(map(self._selection.wants, range(index - self._timeline.suspected_count, index + 1))):
+            self._held[self._report.frame_count_decoded - 1] = PickedFrame.of(
+                index, frame, self._stream, self._report.converter
+            )
+
+    def _decided(self, *, is_over: bool = False) -> Iterator[PickedFrame]:
+        for verdict in self._timeline.verdicts(is_over=is_over):
+            picked = None if verdict.frame_number is None else self._held.pop(verdict.frame_number, None)
+            if not verdict.is_whole:
+                self._report.damaged_indices.append(verdict.frame_index)
+            elif picked is not None and self._selection.wants(verdict.frame_index):
+                yield replace(picked, frame_index=verdict.frame_index)
+        while self._passed_over < self._timeline.packets_passed_over:
+            self._passed_over += 1
+            self._report.add_error(self._timeline.decided_count, "decoding: a packet gave no picture")
+
+    def _is_past(self, last_wanted: int) -> bool:
+        return self._timeline.frame_count > last_wanted and self._timeline.decided_count > last_wanted
+
+    def _compare_with_duration(self) -> None:
+        if self._report.expected_from_header is None and not self._is_watched:
+            shortfall = duration_shortfall(self._report.video, self._end_s)
+            if shortfall:
+                self._report.add_error(self._timeline.frame_count, shortfall)
+
+    def _packets_missing(self) -> int:
+        promised = self._report.expected_from_header
+        return 0 if promised is None else max(0, promised - self._report.packet_count)

@@ -1,0 +1,100 @@
+"""The beginning of a recording that was switched on within a group of pictures, or was cut there without encoding.
+
+Its first pictures look back to what is not there. The decoder complains of them, and gives none of them out; OpenCV's
+loop passes over them, too. That is no damage: the file is all that was recorded.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+import av.packet
+import av.video.stream
+
+from hand100m_assets.video.codec import Data, UnsafeStreamError, h264_kind, hevc_kind
+from hand100m_assets.video.decode.selective import bitstream_of
+
+if TYPE_CHECKING:
+    _Packet: TypeAlias = "av.packet.Packet[av.video.stream.VideoStream]"
+
+FIRST_IS_BROKEN: Final = "the first picture of the file is broken, and so nobody knows how many it had"
+
+_UNIT: Final = re.compile(rb"\0\0\x01(..)", re.DOTALL)
+_AT_MOST: Final = 1
+"""The first unit begins a picture after so many bytes, as a start code has three or four."""
+_BY_THE_WAY: Final = {"h264": frozenset({6, 9}), "hevc": frozenset({35, 39}), "mpeg2video": frozenset[int]()}
+_PREDICTED: Final = {"h264": frozenset({1}), "hevc": frozenset(range(10)), "mpeg2video": frozenset({0, 0xB8})}
+
+
+class LeadIn:
+    """Tells which packets of a file come before anything that can be decoded."""
+
+    def __init__(self, format_name: str, stream: av.video.stream.VideoStream) -> None:
+        self._stream, self._is_transport = stream, format_name == "mpegts"
+        self._is_over = self._is_transport and stream.codec_context.name not in _PREDICTED
+        self._is_begun = False
+        self._key_pts: int | None = None
+        self._first_pts: int | None = None
+
+    def begins_broken(self, packet: _Packet) -> bool:
+        """Whether the first packet of a transport stream is neither a key frame nor a whole predicted picture.
+
+        Other containers say what was a key frame, whatever became of it, and so their first picture keeps its number.
+        """
+        if self._is_over or self._is_begun:
+            return False
+        self._is_begun = True
+        looks_back = not packet.is_keyframe and self._looks_back(memoryview(packet))
+        if not self._is_transport:
+            self._is_over = not looks_back
+            return False
+        self._is_over = packet.is_keyframe
+        self._first_pts = packet.pts if packet.is_keyframe else None
+        return not packet.is_keyframe and not looks_back
+
+    def is_late(self, pts: int | None) -> bool:
+        """Whether the first frame that comes out is not the first picture of a file that begins with a key frame."""
+        first, self._first_pts = self._first_pts, None
+        return first is not None and pts is not None and pts > first
+
+    def holds(self, packet: _Packet, *, any_frame: bool) -> bool:
+        """Whether this packet, the next one of the file, is shown before the first key frame, which comes later.
+
+        Some streams have a single key frame, or none: once a frame has come out, what fails is damage.
+        """
+        self._is_over = self._is_over or (any_frame and self._key_pts is None and not self._is_transport)
+        if self._is_over:
+            return False
+        if packet.is_keyframe and self._key_pts is None:
+            self._key_pts = packet.pts
+            return False
+        if self._key_pts is None or (packet.pts is not None and packet.pts < self._key_pts):
+            return True
+        self._is_over = packet.is_keyframe
+        return False
+
+    def _looks_back(self, data: Data) -> bool:
+        codec = self._stream.codec_context.name
+        if codec == "vp8":
+            return data[0] & 1 == 1  # source: RFC 6386, 9.1
+        if codec in _PREDICTED and _is_predicted(data, codec):
+            return True
+        try:
+            return not self._is_transport and not bitstream_of(self._stream).nature(data).is_restart
+        except UnsafeStreamError:
+            return False
+
+
+def _is_predicted(data: Data, codec: str) -> bool:
+    """Whether the first unit behind a start code that matters is a slice of a picture that looks back.
+
+    Source: as `bitstream`.
+    """
+    for number, unit in enumerate(_UNIT.finditer(data)):
+        if number == 0 and unit.start() > _AT_MOST:
+            return False
+        kind = {"h264": h264_kind, "hevc": hevc_kind}.get(codec, int)(unit[1][0])
+        if kind not in _BY_THE_WAY[codec]:
+            return kind in _PREDICTED[codec]
+    return False

@@ -1,0 +1,150 @@
+"""All manifests of a source as one table; and which files do not match it."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+import polars as pl
+
+from hand100m_assets.errors import FolderUnreadableError
+from hand100m_assets.layout import MANIFEST_FILE, frame_file_name
+from hand100m_assets.video.frames.manifest import Manifest, ManifestError, read_manifest
+
+FRAME_CATALOG_SCHEMA: Final = pl.Schema(
+    {
+        "video_id": pl.String(),
+        "frame_index": pl.Int32(),
+        "pts": pl.Int64(),
+        "time_s": pl.Float64(),
+        "size_bytes": pl.Int64(),
+        "path": pl.String(),
+        "status": pl.Enum(["complete", "damaged"]),
+        "manifest_mtime_ns": pl.Int64(),
+    }
+)
+"""One row a JPEG. `path` is relative to the frames folder; `pts` and `time_s` are null where the stream has none.
+`manifest_mtime_ns` tells the next catalog which manifests it need not read again."""
+
+FRAME_FAULTS_SCHEMA: Final = pl.Schema(
+    {"video_id": pl.String(), "frame_index": pl.Int32(), "path": pl.String(), "fault": pl.String()}
+)
+
+
+def frame_catalog(frames_dir: Path, earlier_file: Path | None = None) -> pl.DataFrame:
+    """Every finished frame of every video, sorted by video and index; folders without a manifest are passed over.
+
+    Args:
+        frames_dir: Folder of the frame folders.
+        earlier_file: A catalog of the same folder; of videos whose manifest has not changed since, its rows are kept.
+
+    Returns:
+        Columns of `FRAME_CATALOG_SCHEMA`; empty when nothing has been extracted yet.
+
+    Raises:
+        FolderUnreadableError: The frames folder is there but cannot be read; mount it or give permission.
+    """
+    stamps = _manifest_stamps(frames_dir)
+    now = pl.DataFrame(
+        {"video_id": list(stamps), "manifest_mtime_ns": list(stamps.values())},
+        schema={"video_id": pl.String, "manifest_mtime_ns": pl.Int64},
+    )
+    earlier = _earlier_rows(earlier_file)
+    kept = earlier.join(now, on=["video_id", "manifest_mtime_ns"], how="semi", maintain_order="left")
+    unread = sorted(stamps.keys() - set(kept["video_id"].unique()))
+    read = [_table(manifest, stamps[video_id]) for video_id in unread if (manifest := _manifest(frames_dir / video_id))]
+    if not read:
+        return kept  # in the order it was written
+    return pl.concat([kept, *read]).sort("video_id", "frame_index")
+
+
+def catalogued_videos(catalog_file: Path) -> set[str]:
+    """Videos that a stored catalog has frames of."""
+    return set(_earlier_rows(catalog_file)["video_id"].unique())
+
+
+def _earlier_rows(file: Path | None) -> pl.DataFrame:
+    """A catalog as stored; an absent, broken or older one is as good as none."""
+    nothing = pl.DataFrame(schema=FRAME_CATALOG_SCHEMA)
+    try:
+        table = nothing if file is None else pl.read_parquet(file)
+    except (OSError, pl.exceptions.PolarsError):
+        return nothing
+    return table if table.schema == FRAME_CATALOG_SCHEMA else nothing
+
+
+def _manifest_stamps(frames_dir: Path) -> dict[str, int]:
+    """Folder name -> when its manifest was written."""
+    stamps = {}
+    try:
+        with os.scandir(frames_dir) as entries:
+            names = sorted(entry.name for entry in entries if not entry.name.startswith("."))
+    except FileNotFoundError:
+        return {}
+    except OSError as error:
+        raise FolderUnreadableError(
+            f"the frames folder cannot be read ({error.strerror or error})",
+            where=frames_dir,
+            fix="Mount it or give read permission.",
+        ) from error
+    for name in names:
+        with suppress(OSError):  # not finished
+            stamps[name] = (frames_dir / name / MANIFEST_FILE).stat().st_mtime_ns
+    return stamps
+
+
+def _manifest(folder: Path) -> Manifest | None:
+    try:
+        manifest = read_manifest(folder / MANIFEST_FILE)
+    except ManifestError:
+        return None  # not finished
+    return manifest if manifest.video_id == folder.name else None
+
+
+def _table(manifest: Manifest, mtime_ns: int) -> pl.DataFrame:
+    frames = manifest.frames
+    return pl.DataFrame(
+        {
+            "video_id": [manifest.video_id] * len(frames),
+            "frame_index": [frame.frame_index for frame in frames],
+            "pts": [frame.pts for frame in frames],
+            "time_s": [frame.time_s for frame in frames],
+            "size_bytes": [frame.size_bytes for frame in frames],
+            "path": [f"{manifest.video_id}/{frame_file_name(frame.frame_index)}" for frame in frames],
+            "status": [manifest.status] * len(frames),
+            "manifest_mtime_ns": [mtime_ns] * len(frames),
+        },
+        schema=FRAME_CATALOG_SCHEMA,
+    )
+
+
+def frame_files_at_fault(frames_dir: Path, catalog: pl.DataFrame) -> pl.DataFrame:
+    """Catalog rows whose file is gone, has another size, or is no whole JPEG.
+
+    Returns:
+        Columns of `FRAME_FAULTS_SCHEMA`, in the catalog's order.
+    """
+    faults = [
+        (video_id, frame_index, path, fault)
+        for video_id, frame_index, path, size_bytes in catalog.select(
+            "video_id", "frame_index", "path", "size_bytes"
+        ).iter_rows()
+        if (fault := _fault(frames_dir / path, size_bytes)) is not None
+    ]
+    return pl.DataFrame(faults, schema=FRAME_FAULTS_SCHEMA, orient="row")
+
+
+def _fault(path: Path, size_bytes: int) -> str | None:
+    try:
+        found = path.stat().st_size
+        with path.open("rb") as file:
+            head = file.read(2)
+    except FileNotFoundError:
+        return "gone"
+    except OSError as error:
+        return f"cannot be read ({error.strerror or error})"
+    if found != size_bytes:
+        return f"{found} bytes where the manifest says {size_bytes}"
+    return None if head == b"\xff\xd8" else "not a JPEG"

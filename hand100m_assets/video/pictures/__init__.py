@@ -1,0 +1,5 @@
+"""Decoded pictures: the colours that OpenCV would show, and their JPEG bytes."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

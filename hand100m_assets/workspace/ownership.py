@@ -1,0 +1,68 @@
+"""Who fills an output folder, and with which settings: two installations with different ones undo each other's work."""
+
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Final
+
+from hand100m_assets.files import write_whole
+from hand100m_assets.settings import Settings, installation
+
+MARK_FILE: Final = ".hand100m.json"
+"""In the output root: the installation that fills it, and its settings."""
+
+_SHAPING: Final = (
+    *("frame_", "annotated_", "jpeg_", "colour_", "joint_"),
+    *("mine_", "embedding_", "training_set_", "export_"),
+)
+"""What names of settings begin with that change what is made; the rest says where and how fast."""
+
+
+def shaping_settings(settings: Settings) -> dict[str, Any]:
+    """The settings that change what is made."""
+    values = settings.model_dump(mode="json")
+    return {name: value for name, value in sorted(values.items()) if name.startswith(_SHAPING)}
+
+
+def claim_output(settings: Settings) -> None:
+    """Note that this installation fills the output folder, unless another one does already.
+
+    An output that cannot be written says so when something is made.
+    """
+    mark, mine = settings.output_root / MARK_FILE, shaping_settings(settings)
+    owner = _owner(mark)
+    if owner is None or (owner[0] == installation() and owner[1] != mine):
+        with suppress(OSError):
+            settings.output_root.mkdir(parents=True, exist_ok=True)
+            write_whole(mark, json.dumps({"installation": installation(), "settings": mine}, indent=1).encode())
+
+
+def other_owner(settings: Settings) -> str | None:
+    """A warning where another installation fills the same output folder with other settings; None where none does."""
+    mark, mine = settings.output_root / MARK_FILE, shaping_settings(settings)
+    owner = _owner(mark)
+    if owner is None or owner[0] == installation():
+        return None
+    differing = [
+        f"HAND100M_{name.upper()} is {mine[name]} here and {owner[1][name]} there"
+        for name in mine
+        if name in owner[1] and owner[1][name] != mine[name]
+    ]
+    if not differing:
+        return None
+    return (
+        f"{settings.output_root}: another installation ({owner[0]}) fills this folder with other settings, so each "
+        f"makes the other's work again: {'; '.join(differing)}. Give each an output folder of its own, or delete "
+        f"{mark} if that one is no more."
+    )
+
+
+def _owner(mark: Path) -> tuple[str, dict[str, Any]] | None:
+    """A mark that cannot be read is as good as none."""
+    try:
+        said = json.loads(mark.read_bytes())
+        return str(said["installation"]), dict(said["settings"])
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return None

@@ -1,0 +1,55 @@
+"""A hole in a Motion JPEG's samples is found, and no picture of an encoder is taken for one."""
+
+from __future__ import annotations
+
+import random
+
+import cv2
+import numpy as np
+import pytest
+
+from hand100m_assets.video.codec.mjpeg_scan import mjpeg_holds_hole
+from hand100m_assets_tests.explore.coded import Look
+from hand100m_assets_tests.explore.ordinary import random_track
+
+LOOK = Look(frame_count=12, pixel_format="yuvj420p")
+
+
+def flat(grey: int) -> np.ndarray:
+    return np.full((240, 320, 3), grey, np.uint8)
+
+
+def smooth(seed: int) -> np.ndarray:
+    noise = np.random.default_rng(seed).integers(0, 256, (240, 320, 3), dtype=np.uint8)
+    return cv2.GaussianBlur(noise, (0, 0), 1 + seed)
+
+
+PICTURES = [*(flat(grey) for grey in (0, 1, 127, 128, 255)), *(smooth(seed) for seed in range(10))]
+
+
+@pytest.mark.parametrize("quality", [30, 75, 95, 100])
+@pytest.mark.parametrize("makes_tables", [0, 1])
+def test_no_picture_of_libjpeg_is_taken_for_a_hole(quality: int, makes_tables: int) -> None:
+    asked = [cv2.IMWRITE_JPEG_QUALITY, quality, cv2.IMWRITE_JPEG_OPTIMIZE, makes_tables]
+    assert not any(mjpeg_holds_hole(cv2.imencode(".jpg", picture, asked)[1].tobytes()) for picture in PICTURES)
+
+
+@pytest.mark.parametrize("huffman", ["default", "optimal"])
+def test_no_picture_of_ffmpeg_is_taken_for_a_hole(huffman: str) -> None:
+    track = random_track(random.Random(2), "mjpeg", LOOK, huffman=huffman)
+    assert not any(mjpeg_holds_hole(unit.data) for unit in track.units)
+
+
+@pytest.mark.parametrize("into", [0.3, 0.6, 0.9])
+def test_a_hole_in_the_samples_is_found(into: float) -> None:
+    for unit in random_track(random.Random(2), "mjpeg", LOOK, huffman="default").units:
+        place = int(len(unit.data) * into)
+        first = max(place, unit.data.index(b"\xff\xda") + 14)
+        assert mjpeg_holds_hole(unit.data[:first] + bytes(40) + unit.data[first + 40 :])
+
+
+def test_a_hole_in_the_tables_is_found() -> None:
+    for huffman in ("default", "optimal"):
+        for unit in random_track(random.Random(2), "mjpeg", LOOK, huffman=huffman).units:
+            place = unit.data.index(b"\xff\xc4") + 24
+            assert mjpeg_holds_hole(unit.data[:place] + bytes(40) + unit.data[place + 40 :])

@@ -1,0 +1,80 @@
+"""An FLV that was cut is told from a whole one, and none of its frames gets the number of another."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from hand100m_assets.video.container.flv_tags import flv_missing_bytes
+from hand100m_assets.video.decode.picking import pick_frames
+from hand100m_assets.video.decode.selection import StrideSelection
+from hand100m_assets_tests.explore.coded import Coded, Look, sound
+from hand100m_assets_tests.explore.muxing import write
+from hand100m_assets_tests.explore.ordinary import random_track
+from hand100m_assets_tests.unit.video.oracle import opencv_frames
+
+
+@pytest.fixture(scope="module")
+def pictures() -> Coded:
+    return random_track(random.Random(0), "h264", Look(frame_count=40), keyint=15, bframes=3)
+
+
+def test_wherever_it_is_cut_no_frame_has_the_number_of_another_and_the_cut_is_told(
+    pictures: Coded, tmp_path: Path
+) -> None:
+    whole = write(tmp_path / "whole.flv", pictures)
+    truth, data = opencv_frames(whole), whole.read_bytes()
+    cut, told = tmp_path / "cut.flv", 0
+    for length in random.Random(1).sample(range(len(data) // 4, len(data)), 40):
+        cut.write_bytes(data[:length])
+        if flv_missing_bytes(cut) == 0:
+            continue  # cut right between two tags
+        told += 1
+        frames, report = pick_frames(cut, StrideSelection(1))
+        assert all(np.array_equal(frame.image_bgr, truth[frame.frame_index]) for frame in frames), length
+        assert report.is_damaged, length
+    assert told >= 35
+
+
+@pytest.mark.parametrize("spoil", [b"\x0d", b"\x09\0\0\x05", b"\x09\x10\0\0", bytes(11) + b"\x17\0"], ids=bytes.hex)
+def test_a_tag_that_the_reader_passes_over_is_missed(pictures: Coded, tmp_path: Path, spoil: bytes) -> None:
+    whole = write(tmp_path / "whole.flv", pictures)
+    truth, data = opencv_frames(whole), whole.read_bytes()
+    spoilt, places = tmp_path / "spoilt.flv", [at for at in picture_tags(whole) if data[at + 11 + 1] == 1]
+    for place in random.Random(2).sample(places[1:], 8):
+        changed = bytearray(data)
+        for number, byte in enumerate(spoil):
+            changed[place + number] = byte or changed[place + number]
+        if len(spoil) > 11:
+            changed[place + 12] = spoil[12]
+        spoilt.write_bytes(changed)
+        for why_full in (None, "to compare with"):
+            frames, report = pick_frames(spoilt, StrideSelection(1), why_full=why_full)
+            assert report.is_damaged, place
+            assert report.mode == "full"
+            assert all(np.array_equal(frame.image_bgr, truth[frame.frame_index]) for frame in frames), place
+
+
+def picture_tags(path: Path) -> list[int]:
+    """Where packets begin, by the reader."""
+    with av.open(str(path)) as container:
+        return [packet.pos for packet in container.demux(video=0) if packet.size and packet.pos is not None]
+
+
+def test_a_whole_file_lacks_nothing(pictures: Coded, tmp_path: Path) -> None:
+    for name, tracks in {"silent": (pictures,), "with_sound": (pictures, sound("aac", 2.0))}.items():
+        path = write(tmp_path / f"{name}.flv", *tracks)
+        frames, report = pick_frames(path, StrideSelection(1))
+        assert (flv_missing_bytes(path), len(frames), report.is_damaged, report.mode) == (0, 40, False, "selective")
+
+
+def test_what_follows_the_last_tag_and_other_files_are_not_judged(pictures: Coded, tmp_path: Path) -> None:
+    path = write(tmp_path / "whole.flv", pictures)
+    path.write_bytes(path.read_bytes() + bytes(50))
+    assert flv_missing_bytes(path) == 0
+    path.write_bytes(b"not an FLV file")
+    assert flv_missing_bytes(path) == 0
