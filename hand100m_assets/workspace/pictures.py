@@ -13,7 +13,7 @@ import polars as pl
 from hand100m_assets.files import file_in_place_of
 from hand100m_assets.imaging import write_jpeg
 from hand100m_assets.pairs import EmbeddingOptions, ExactSearch, embed_hands, resolve_pairs
-from hand100m_assets.render.charts import distance_chart, hands_per_video_chart, pose_map
+from hand100m_assets.render import charts
 from hand100m_assets.render.grids import (
     LADDER_ROWS,
     RANKS,
@@ -164,10 +164,10 @@ class SetPictures:
     def chart(self, name: str) -> bytes:
         """One of `CHARTS`, as PNG."""
         if name == "hands_per_video":
-            return hands_per_video_chart(self.hands, title=f"{self.title}: hands per video")
+            return charts.hands_per_video_chart(self.hands, title=f"{self.title}: hands per video")
         if name == "distances":
-            return distance_chart(self.pairs, title=f"{self.title}: how alike the pairs are")
-        return pose_map(
+            return charts.distance_chart(self.pairs, title=f"{self.title}: how alike the pairs are")
+        return charts.pose_map(
             self._hands_by_source(),
             title=f"{self.key}: which poses there are",
             joint_order=self.place.settings.joint_order,

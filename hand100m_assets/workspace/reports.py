@@ -17,9 +17,9 @@ from hand100m_assets.annotations.rules import RuleResult, apply_rules
 from hand100m_assets.files import file_in_place_of
 from hand100m_assets.imaging import ImageBgr, jpeg_under
 from hand100m_assets.pairs import summarise_agreement
-from hand100m_assets.render.charts import GOOD_STATES, WAITING_STATES, keypoint_chart
+from hand100m_assets.render import charts
+from hand100m_assets.render import report as page
 from hand100m_assets.render.grids import GRID_PAIRS, ordinal
-from hand100m_assets.render.report import page
 from hand100m_assets.workspace.pictures import CHARTS, SHEETS, SetPictures
 from hand100m_assets.workspace.workspace import SourceWorkspace
 
@@ -31,8 +31,8 @@ _WORST_VIDEOS: Final = 10
 _ON_DISK: Final = "on disk"
 _RESOLVED: Final = "resolved"
 _TONES: Final[dict[str, page.Tone]] = {
-    **dict.fromkeys(GOOD_STATES, "good"),
-    **dict.fromkeys(WAITING_STATES, "waiting"),
+    **dict.fromkeys(charts.GOOD_STATES, "good"),
+    **dict.fromkeys(charts.WAITING_STATES, "waiting"),
 }
 
 
@@ -96,7 +96,7 @@ class _Writer:
             page.section("Charts", self._charts()),
             page.section("How it was made", self._made()),
         ]
-        return Report(page.page(f"Hand100M: {self.set.title}", sections), self.picture_count, self.cells_empty)
+        return Report(page.html_page(f"Hand100M: {self.set.title}", sections), self.picture_count, self.cells_empty)
 
     def _origin(self) -> str:
         changed = datetime.fromtimestamp(self.summary.source_mtime_ns / 1e9, tz=timezone.utc)
@@ -200,12 +200,12 @@ class _Writer:
         return page.picture(jpeg_under(image_bgr, _PICTURE_MAX_BYTES, _FULL_PX), "image/jpeg", name, caption)
 
     def _charts(self) -> Iterator[str]:
-        poses = keypoint_chart(
+        poses = charts.keypoint_chart(
             self.set.hands, title="What the poses look like", joint_order=self.place.settings.joint_order
         )
-        charts = {name: self.set.chart(name) for name in CHARTS} | {"poses": poses}
-        self.picture_count += len(charts)
-        yield page.side_by_side(page.picture(png, "image/png", name, _CAPTIONS[name]) for name, png in charts.items())
+        drawn = {name: self.set.chart(name) for name in CHARTS} | {"poses": poses}
+        self.picture_count += len(drawn)
+        yield page.side_by_side(page.picture(png, "image/png", name, _CAPTIONS[name]) for name, png in drawn.items())
 
     def _made(self) -> Iterator[str]:
         settings = self.place.settings

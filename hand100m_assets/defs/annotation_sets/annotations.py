@@ -16,7 +16,7 @@ from hand100m_assets.defs.partitions import annotation_set_partitions
 from hand100m_assets.defs.provenance import version_of
 from hand100m_assets.defs.resources import Workspace
 from hand100m_assets.files import output_errors
-from hand100m_assets.render.charts import keypoint_chart, png_markdown
+from hand100m_assets.render import charts
 from hand100m_assets.sources import Source
 from hand100m_assets.workspace import SourceWorkspace
 
@@ -39,12 +39,12 @@ def build_annotation_assets(source: Source) -> list[dg.AssetsDefinition]:
         summary = ingest_file(file.path, place.output.annotation_dir(key))
         lookup = build_lookup(place.output.annotation_dir(key))
         context.log.info(f"{key}: {summary.hands_kept} hands kept, {summary.rejects} records rejected")
-        poses = keypoint_chart(
+        poses = charts.keypoint_chart(
             pl.scan_parquet(place.annotation_tables(key) / "hands.parquet"),
             title=f"{source.title} {key}: what the poses look like",
             joint_order=place.settings.joint_order,
         )
-        chart = dg.MetadataValue.md(png_markdown(poses, "poses"))
+        chart = dg.MetadataValue.md(charts.png_markdown(poses, "poses"))
         more: dict[str, Any] = {"poses": chart, "hands_not_found_by_id": lookup.duplicate_hand_ids}
         return dg.MaterializeResult(
             metadata={**_summary_metadata(summary.model_dump(mode="json")), **more},

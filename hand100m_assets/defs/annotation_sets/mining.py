@@ -20,7 +20,7 @@ from hand100m_assets.pairs import (
     mine_pairs,
     summarise_agreement,
 )
-from hand100m_assets.render.charts import agreement_chart, png_markdown
+from hand100m_assets.render import charts
 from hand100m_assets.sources import Source
 
 _LOG_EVERY_S = 30.0
@@ -85,7 +85,7 @@ def build_mining_assets(source: Source) -> list[dg.AssetsDefinition]:
             workers=max(1, settings.worker_count),
         )
         title = f"{source.title} {key}: where the shipped positives stand"
-        chart = dg.MetadataValue.md(png_markdown(agreement_chart(table, title=title), title))
+        chart = dg.MetadataValue.md(charts.png_markdown(charts.agreement_chart(table, title=title), title))
         known = max(SURE_RANKS, settings.mine_neighbours if settings.mine_engine == "exact" else 0)
         limit = f"all up to {known}, and at most {COUNTED_HANDS} beyond, of hands spread evenly"
         counts = vars(summarise_agreement(table))

@@ -8,7 +8,7 @@ from hand100m_assets.defs.keys import asset_key, group_name
 from hand100m_assets.defs.partitions import annotation_set_partitions
 from hand100m_assets.defs.resources import Workspace
 from hand100m_assets.pairs import resolve_pairs
-from hand100m_assets.render.charts import distance_chart, png_markdown
+from hand100m_assets.render import charts
 from hand100m_assets.sources import Source
 
 
@@ -28,7 +28,7 @@ def build_pair_assets(source: Source) -> list[dg.AssetsDefinition]:
         tables = workspace.source(source).annotation_tables(context.partition_key)
         table = resolve_pairs(pl.scan_parquet(tables / "hands.parquet"))
         reasons = dict(table.group_by(pl.col("reason").fill_null("resolved")).len().sort("reason").iter_rows())
-        chart = png_markdown(distance_chart(table), "Distances between a hand and its positive")
+        chart = charts.png_markdown(charts.distance_chart(table), "Distances between a hand and its positive")
         context.add_output_metadata({"hands": reasons, "chart": dg.MetadataValue.md(chart)})
         return table
 

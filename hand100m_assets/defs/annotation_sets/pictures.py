@@ -18,7 +18,7 @@ from hand100m_assets.defs.provenance import version_of
 from hand100m_assets.defs.resources import Workspace, scan_made_table, table_metadata, write_table
 from hand100m_assets.imaging import thumbnail_markdown, write_jpeg
 from hand100m_assets.layout import OutputLayout
-from hand100m_assets.render.charts import coverage_chart, png_markdown
+from hand100m_assets.render import charts
 from hand100m_assets.render.grids import GRID_PAIRS, GridPictures, labels_preview_markdown
 from hand100m_assets.sources import Source
 from hand100m_assets.workspace import CHARTS, SHEETS, SetPictures, SourceWorkspace, console_lines_of, write_report
@@ -83,7 +83,7 @@ def _coverage(place: SourceWorkspace, key: str, _: Say) -> Made:
     title = f"{place.source.title} {key}: annotated images"
     metadata = {
         "images": counts,
-        "chart": dg.MetadataValue.md(png_markdown(coverage_chart(counts, title=title), title)),
+        "chart": dg.MetadataValue.md(charts.png_markdown(charts.coverage_chart(counts, title=title), title)),
         "labels_over_pixels": dg.MetadataValue.md(_labels_over_pixels(place, key, table)),
     }
     return _made_table(place, "coverage", key, table, metadata, which_frames(table, catalog))
@@ -124,7 +124,10 @@ def _sheets(place: SourceWorkspace, key: str, _: Say) -> Made:
         files.append(file)
     for name in CHARTS:
         png, file = pictures.write_chart(name)
-        metadata |= {name: dg.MetadataValue.md(png_markdown(png, name)), f"{name}_file": dg.MetadataValue.path(file)}
+        metadata |= {
+            name: dg.MetadataValue.md(charts.png_markdown(png, name)),
+            f"{name}_file": dg.MetadataValue.path(file),
+        }
         files.append(file)
     table = pl.concat(cells)
     empty = dg.MetadataValue.int(table.height - table["reason"].null_count())

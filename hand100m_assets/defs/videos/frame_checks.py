@@ -11,7 +11,7 @@ from hand100m_assets.defs.failures import fails_clearly
 from hand100m_assets.defs.keys import asset_key
 from hand100m_assets.defs.partitions import known_keys, video_partitions
 from hand100m_assets.defs.resources import Workspace
-from hand100m_assets.render.charts import png_markdown, progress_chart
+from hand100m_assets.render import charts
 from hand100m_assets.sources import Source
 from hand100m_assets.video.frames import frame_files_at_fault, frame_states
 from hand100m_assets.workspace import seed_of_today
@@ -66,7 +66,7 @@ def _complete(states: pl.DataFrame) -> dg.AssetCheckResult:
     fix = "Download these videos again; their good frames are kept."
     result = offenders(bad, severity=ERROR, what="videos gave no or too few frames", fix=fix, checked=states.height)
     counts = {str(state): count for state, count in states.group_by("state").len().sort("state").iter_rows()}
-    chart = png_markdown(progress_chart(counts, title="Frames of registered videos"), "videos by state")
+    chart = charts.png_markdown(charts.progress_chart(counts, title="Frames of registered videos"), "videos by state")
     more = {"videos_by_state": dg.MetadataValue.json(counts), "chart": dg.MetadataValue.md(chart)}
     return result._replace(metadata={**result.metadata, **more})
 

@@ -8,7 +8,7 @@ from hand100m_assets.defs.keys import asset_inputs, asset_key, group_name
 from hand100m_assets.defs.partitions import video_partitions
 from hand100m_assets.defs.resources import Workspace
 from hand100m_assets.files import note_renewed
-from hand100m_assets.render.charts import inventory_chart, png_markdown
+from hand100m_assets.render import charts
 from hand100m_assets.sources import Source
 from hand100m_assets.video.downloads import EMPTY_VIDEO_LIST, write_missing_list
 from hand100m_assets.video.downloads import missing_videos as find_missing
@@ -55,7 +55,9 @@ def build_video_assets(source: Source) -> list[dg.AssetsDefinition | dg.AssetSpe
         table = downloads.inventory(listed, lambda fault: context.log.warning(str(fault)))
         states = dict(table.group_by("state").len().sort("state").iter_rows())
         context.log.info(f"{source.title}: " + ", ".join(f"{count} {state}" for state, count in states.items()))
-        chart = png_markdown(inventory_chart(states, title=f"{source.title} videos"), f"{source.title} videos")
+        chart = charts.png_markdown(
+            charts.inventory_chart(states, title=f"{source.title} videos"), f"{source.title} videos"
+        )
         context.add_output_metadata({"states": states, "chart": dg.MetadataValue.md(chart)})
         return table
 

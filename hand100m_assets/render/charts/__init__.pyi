@@ -1,7 +1,5 @@
 from .agreement import agreement_chart
 from .charts import (
-    GOOD_STATES,
-    WAITING_STATES,
     coverage_chart,
     distance_chart,
     inventory_chart,
@@ -10,6 +8,7 @@ from .charts import (
     progress_chart,
 )
 from .pose_maps import pose_map
+from .states import GOOD_STATES, WAITING_STATES
 from .video_chart import hands_per_video_chart
 
 __all__ = [

@@ -26,6 +26,7 @@ from hand100m_assets.render.charts.figure import (
     png_bytes,
     say_nothing_to_show,
 )
+from hand100m_assets.render.charts.states import GOOD_STATES, WAITING_STATES
 from hand100m_assets.render.grids import frames_preview, frames_preview_markdown
 
 __all__ = [
@@ -38,15 +39,6 @@ __all__ = [
     "png_markdown",
     "progress_chart",
 ]
-
-GOOD_STATES: Final = frozenset({"on disk", "complete", "resolved", "done", "finished"})
-WAITING_STATES: Final = frozenset(
-    {
-        *("waiting", "to do", "in progress", "pending", "in_progress", "outstanding"),
-        *("video still downloading", "not extracted yet", "extraction to be retried"),
-    }
-)
-"""Words that are drawn as good news, or as no news yet; every other word is a fault."""
 
 _FINGER_COLORS: Final = ("#d98e04", "#3f9fd8", "#009e73", "#b3a100", "#b8578f")
 _MAX_MEASURED_HANDS: Final = 50_000

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import Final, Literal, TypeAlias
 
-from hand100m_assets.render.report.page_style import STYLE
+from hand100m_assets.render.report.style import STYLE
 
 Tone: TypeAlias = Literal["good", "waiting", "wrong", "quiet"]
 
@@ -15,7 +15,7 @@ _POLICY: Final = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 """Whatever a text from an annotation file may hold: a browser runs nothing of it and asks nobody."""
 
 
-def page(title: str, body: Iterable[str]) -> str:
+def html_page(title: str, body: Iterable[str]) -> str:
     """The whole document. What `body` holds must come from the functions below, which escape all text."""
     return "\n".join(
         [

@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hand100m_assets.render.report import page
+from hand100m_assets.render.report import html as page
 
 hostile = st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=30) | st.sampled_from(
     ["<script>alert(1)</script>", '"><img src=http://evil/x>', "'&<>\"", "</title><svg onload=x>", "{{x}}"]
@@ -45,7 +45,7 @@ def test_no_text_becomes_a_tag_or_an_address(text, other):
             ],
         ),
     ]
-    seen = Seen(page.page(text, body))
+    seen = Seen(page.html_page(text, body))
     assert "script" not in seen.tags
     assert seen.tags.count("img") == 1
     assert seen.addresses == ["data:,", f"data:image/png;base64,{base64.b64encode(b'x').decode()}"]
@@ -53,7 +53,7 @@ def test_no_text_becomes_a_tag_or_an_address(text, other):
 
 
 def test_the_page_forbids_every_request_and_knows_both_tastes():
-    document = page.page("t", [])
+    document = page.html_page("t", [])
     assert "default-src 'none'; img-src data:; style-src 'unsafe-inline'" in document
     assert "prefers-color-scheme: dark" in document
     assert "http:" not in document and "https:" not in document and "url(" not in document
