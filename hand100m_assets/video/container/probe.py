@@ -119,11 +119,25 @@ class VideoInfo:
 
 
 def probe_video(path: Path) -> VideoInfo:
-    """Read the headers; milliseconds, whatever the file's length.
+    """Read what the headers of a video file say. Takes milliseconds, however long the video is.
+
+    Args:
+        path: The video file, of any container and codec that ffmpeg reads.
+
+    Returns:
+        Codec, size, rate, length and how many bytes are missing. A value that the headers do not tell is None.
 
     Raises:
-        VideoUnreadableError: Not a video, without a picture track, or cut before its index; download it again.
-        RetryableError: The file is not there or may not be read now.
+        VideoUnreadableError: The file is no video, has no picture track, or was cut before its index. The message
+            says what to do.
+        RetryableError: The file is not there or may not be read now. Try again later.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from hand100m_assets.video import probe_video
+        >>> info = probe_video(Path("video.mp4"))
+        >>> info.codec, info.width_px, info.height_px, info.missing_bytes
+        ('h264', 320, 240, 0)
     """
     stamp = stamp_video(path)
     container, stream = open_video(path)

@@ -1,0 +1,70 @@
+"""The examples in the docstrings of what rooms offer run, in a folder such as their reader would have."""
+
+from __future__ import annotations
+
+import doctest
+import shutil
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+from hand100m_assets_tests import media
+from hand100m_assets_tests.unit.dataset.scene import KEY, Scene, ring
+from hand100m_assets_tests.unit.test_public_surface import FACES
+
+COMPLETE: tuple[str, ...] = ()
+"""Rooms in which every function and class has an example and a description of its arguments."""
+
+OPTIONS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """`video.mp4` of 90 frames, `set.json`, its tables, its frames below `frames/`, and its training set."""
+    scene = ring(Scene(tmp_path_factory.mktemp("examples")), ("video_a", "video_b"))
+    scene.build()
+    media.encode(scene.root / "video.mp4", frames=90)
+    (scene.root / "tables").symlink_to(scene.tables)
+    (scene.root / "pairs").symlink_to(scene.root / "training_set" / KEY)
+    return scene.root
+
+
+@pytest.fixture
+def folder(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The working folder of one room's examples: what one of them writes, no other room sees."""
+    copy = tmp_path / "work"
+    shutil.copytree(made, copy, symlinks=False)
+    monkeypatch.chdir(copy)
+    return copy
+
+
+def documented(face: str) -> Iterator[tuple[str, object]]:
+    """Functions and classes that a room offers and the project wrote."""
+    room = import_module(face)
+    for name in room.__all__:
+        exported = getattr(room, name)
+        if callable(exported) and str(getattr(exported, "__module__", "")).startswith("hand100m_assets"):
+            yield name, exported
+
+
+@pytest.mark.parametrize("face", FACES)
+def test_the_examples_of_a_room_run_in_a_folder_as_its_reader_has(face: str, folder: Path) -> None:
+    finder = doctest.DocTestFinder(exclude_empty=True)
+    runner = doctest.DocTestRunner(optionflags=OPTIONS)
+    said: list[str] = []
+    for name, exported in documented(face):
+        for example in finder.find(exported, name, globs={}):
+            runner.run(example, out=said.append)
+    assert not runner.failures, "".join(said)
+
+
+@pytest.mark.parametrize("face", COMPLETE)
+def test_each_function_and_class_of_a_room_has_an_example_and_its_arguments(face: str) -> None:
+    for name, exported in documented(face):
+        text = exported.__doc__ or ""
+        assert ">>> " in text, f"{face}.{name} has no example"
+        code = getattr(exported, "__code__", None)
+        if code is not None and code.co_argcount + code.co_kwonlyargcount > 0:
+            assert "Args:" in text, f"{face}.{name} does not describe its arguments"
