@@ -67,9 +67,13 @@ REJECTS_SCHEMA: Final = pl.Schema(
 the fault is, and null where it has no one place."""
 
 IMAGES_FILE: Final = "images.parquet"
+"""Table of the annotated images of a set, one row per image."""
 HANDS_FILE: Final = "hands.parquet"
+"""Table of the hands of a set, one row per hand, in the order of the annotation file."""
 REJECTS_FILE: Final = "rejects.parquet"
+"""Table of the records that broke the contract, with byte offset, field and reason."""
 SUMMARY_FILE: Final = "summary.json"
+"""Counts of a set and what it was made of; written last."""
 SET_FILES: Final = (IMAGES_FILE, HANDS_FILE, REJECTS_FILE, SUMMARY_FILE)
 """The folder of one annotation set; the summary is written last."""
 

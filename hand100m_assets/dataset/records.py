@@ -19,6 +19,7 @@ from hand100m_assets.errors import TrainingSetError
 
 VERSION: Final = reader.VERSION
 INDEX_FILE: Final = reader.INDEX_FILE
+"""What a training set is and which files belong to it; written last."""
 MISSING_FILE: Final = "missing.parquet"
 READER_FILE: Final = "hand_pairs.py"
 """A copy of `reader.py` beside each set, for machines where the package cannot be installed."""

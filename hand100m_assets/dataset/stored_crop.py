@@ -28,7 +28,9 @@ __all__ = [
 ]
 
 Codec: TypeAlias = Literal["jpeg", "webp", "png"]
+"""How stored crops are compressed; `webp` and `png` are lossless."""
 CODECS: Final[tuple[Codec, ...]] = ("jpeg", "webp", "png")
+"""Every codec, the default first."""
 SUFFIXES: Final[dict[Codec, str]] = {"jpeg": ".jpg", "webp": ".webp", "png": ".png"}
 
 _FULL_CHROMA: Final = 0x111111

@@ -23,6 +23,7 @@ _ADVICE: Final = {
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 PART_SUFFIX: Final = ".part"
+"""Ending of a file's name while it is being written."""
 
 
 @contextmanager

@@ -16,8 +16,9 @@ import numpy.typing as npt
 from hand100m_assets.errors import EmptyCropError
 
 CROP_SIZE_PX: Final = 224
+"""Side of the crop. Source: the original crop code."""
 CROP_SCALE: Final = 1.3
-"""Side of the crop, and how much the box grows before it is cut. Source: the original crop code."""
+"""How much the box grows before it is cut. Source: the original crop code."""
 
 Handedness: TypeAlias = Literal["Left", "Right"]
 ImageBgr: TypeAlias = npt.NDArray[np.uint8]
@@ -25,6 +26,7 @@ ImageBgr: TypeAlias = npt.NDArray[np.uint8]
 Box: TypeAlias = Sequence[float] | npt.NDArray[Any]
 """x1 y1 x2 y2 in image pixels."""
 Keypoints: TypeAlias = npt.NDArray[np.floating[Any]]
+"""(21, 3): x and y in [0, 1] of the crop, z relative."""
 
 
 class CropRegion(NamedTuple):

@@ -10,6 +10,7 @@ JointOrder: TypeAlias = Literal["mediapipe", "by_joint"]
 WRIST: Final = 0
 
 FINGER_NAMES: Final = ("thumb", "index", "middle", "ring", "pinky")
+"""Names of the fingers, in the order of `finger_joints`."""
 
 
 def finger_joints(joint_order: JointOrder = "mediapipe") -> tuple[tuple[int, ...], ...]:

@@ -33,6 +33,7 @@ _MOST_PIXELS: Final = 1 << 30
 """More OpenCV does not read. Source: its variable OPENCV_IO_MAX_IMAGE_PIXELS."""
 
 NOT_ON_DISK: Final = "image not on disk"
+"""The reason given for an image whose file is not there."""
 
 _THUMBNAIL_SIDES_PX: Final = (2240, 1960, 1680, 1440, 1280, 1120, 960, 840, 720, 600, 480, 360, 240, 120, 60)
 THUMBNAIL_MAX_PX: Final = 1280

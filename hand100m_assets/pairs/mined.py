@@ -19,8 +19,11 @@ from hand100m_assets.pairs.embed import Embedding, EmbeddingOptions, embed_hands
 from hand100m_assets.pairs.mine import ExactSearch, Neighbours, Progress
 
 Engine: TypeAlias = Literal["exact", "faiss"]
+"""How neighbours are searched: `exact`, or `faiss` (approximate)."""
 ENGINES: Final[tuple[Engine, ...]] = ("exact", "faiss")
+"""Every engine, the default first."""
 MOST_NEIGHBOURS: Final = 100
+"""Largest number of neighbours per hand that can be mined."""
 
 MINED_SCHEMA: Final = pl.Schema(
     {

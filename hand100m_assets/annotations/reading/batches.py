@@ -14,6 +14,7 @@ from hand100m_assets.annotations.reading.pose_text import lift_poses
 from hand100m_assets.annotations.reading.window import ValueScan, Window
 
 Section = Literal["images", "annotations"]
+"""The two lists of an annotation file."""
 SECTIONS: Final[tuple[Section, Section]] = ("images", "annotations")
 
 

@@ -30,6 +30,7 @@ JPEG_TOLERANCE: Final = 2
 """Grey levels by which two versions of OpenCV's JPEG coder may differ."""
 
 NO_SAMPLE: Final = "there is no sample at all"
+"""What is said of a training set without a sample."""
 CHANGED: Final = "its bytes are not those that were written (sha256 differs)"
 UNREADABLE: Final = "cannot be read"
 FRAME_MISSING: Final = "neither frame nor video is here"

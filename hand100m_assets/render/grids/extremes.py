@@ -14,6 +14,7 @@ from hand100m_assets.render.grids.grid import GRID_PAIRS, PAIRS_PER_ROW, draw_gr
 from hand100m_assets.render.grids.sheet import Sheet, headed
 
 End: TypeAlias = Literal["best", "worst"]
+"""Which end of the ranking of pairs is drawn."""
 
 
 @dataclass(frozen=True)

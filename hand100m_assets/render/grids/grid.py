@@ -32,6 +32,7 @@ PAIRS_PER_ROW: Final = 5
 """Shape of the picture. Source: the original grid script and the published picture."""
 
 GRID_PAIRS: Final = ROWS * PAIRS_PER_ROW
+"""Number of pairs that a grid shows."""
 
 GRID_SIZE_PX: Final = ROWS * CROP_SIZE_PX
 """Side of the square picture."""

@@ -18,6 +18,7 @@ RANKS: Final = (1, 2, 5, 10, 50, 100)
 """Which neighbours are shown, 1 being the nearest."""
 
 LADDER_ROWS: Final = 10
+"""Number of anchors that a ladder shows, one per row."""
 
 _ROW_GAP_PX: Final = 6
 _ANCHOR_GAP_PX: Final = 14

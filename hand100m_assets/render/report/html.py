@@ -10,6 +10,7 @@ from typing import Final, Literal, TypeAlias
 from hand100m_assets.render.report.style import STYLE
 
 Tone: TypeAlias = Literal["good", "waiting", "wrong", "quiet"]
+"""What the colour of a figure or bar says."""
 
 _POLICY: Final = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 """Whatever a text from an annotation file may hold: a browser runs nothing of it and asks nobody."""

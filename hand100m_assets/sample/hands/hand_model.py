@@ -13,7 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 Array: TypeAlias = npt.NDArray[np.float64]
+"""An array of float64."""
 Side: TypeAlias = Literal["Left", "Right"]
+"""The person's real side."""
 
 JOINT_COUNT: Final = 21
 """MediaPipe order: wrist, then thumb, index, middle, ring, pinky from the palm to the tip."""
@@ -77,6 +79,7 @@ class Flesh:
 KIND_SLEEVE: Final = 0
 KIND_WRIST: Final = 1
 KIND_PALM: Final = 2
+"""A limb of the palm; kinds below are the arm, kinds above the fingers."""
 KIND_PHALANX: Final = 3
 KIND_FINGERTIP: Final = 4
 

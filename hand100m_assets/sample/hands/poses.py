@@ -66,3 +66,4 @@ GESTURES: Final[dict[str, Gesture]] = {
     "handling": Gesture(("pinch", "grasp", "point", "relaxed", "claw"), (98, 8, -34)),
     "reaching": Gesture(("claw", "open", "relaxed", "point", "fist"), (176, 34, -18)),
 }
+"""What the people of a sample do with their hands."""

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from hand100m_assets.sample.hands.hand_model import KIND_FINGERTIP, KIND_PHALANX, KIND_SLEEVE, Flesh
 
 Plane: TypeAlias = npt.NDArray[np.float32]
+"""A picture of one float32 per pixel."""
 
 FAR: Final = 4096.0
 """Depth where there is no hand: beyond any limb, near enough to keep sub-pixel precision in float32."""
@@ -21,6 +22,7 @@ LIGHT, TONE, MARK = range(3)
 (back), and `CLOTH` on the sleeve. Mark: 1 on a nail, down to -1 in a fold of skin."""
 
 CLOTH: Final = 2.0
+"""The tone of a sleeve."""
 
 _ALONG_SIGHT: Final = 1e-2
 """Squared sine of the angle to the line of sight below which a limb counts as seen along its bone."""

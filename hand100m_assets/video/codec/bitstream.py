@@ -12,6 +12,7 @@ from typing import Final, NamedTuple, Protocol, TypeAlias, TypeVar
 from hand100m_assets.video.codec.parameter_sets import ParameterSetError, avcc_sets, h264_sps_fault, hvcc_sets
 
 Data: TypeAlias = "bytes | memoryview"
+"""Bytes of a packet."""
 _Parsed = TypeVar("_Parsed")
 
 

@@ -49,6 +49,7 @@ class Limits:
 
 
 UNLIMITED: Final = Limits()
+"""No limit at all."""
 
 
 class Watch:

@@ -18,6 +18,7 @@ from hand100m_assets.video.decode import DecodeReport, DecoderError, Selection, 
 from hand100m_assets.video.pictures import ColourRule, PictureSize
 
 MANIFEST_VERSION: Final = 1
+"""Version of the format of `manifest.json`."""
 
 
 class ManifestError(RetryableError):
