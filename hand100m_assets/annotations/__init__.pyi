@@ -9,22 +9,14 @@ from .lookup.build import build_lookup
 from .lookup.hand_table import HandTable
 from .named_frames import frames_named
 from .pairable import pairable_hands
-from .paths import are_at_mapped_places, image_path
-from .rules.rules import RULES, apply_rules
-from .tables import HANDS_FILE, IMAGES_FILE, REJECTS_FILE, SUMMARY_FILE, IngestSummary, read_summary
+from .paths import image_path
+from .tables import IngestSummary, read_summary
 
 __all__ = [
-    "HANDS_FILE",
-    "IMAGES_FILE",
-    "REJECTS_FILE",
-    "RULES",
-    "SUMMARY_FILE",
     "AnnotationListing",
     "FrameFiles",
     "HandTable",
     "IngestSummary",
-    "apply_rules",
-    "are_at_mapped_places",
     "build_lookup",
     "coverage",
     "export_coco",

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import polars as pl
 
-from hand100m_assets.annotations.tables import HANDS_FILE, IMAGES_FILE
+from hand100m_assets.layout import HANDS_FILE, IMAGES_FILE
 
 
 class Examples(NamedTuple):

@@ -10,7 +10,7 @@ from typing import Final
 
 import polars as pl
 
-from hand100m_assets.annotations.paths import image_path, mapped_path
+from hand100m_assets.annotations.paths import are_at_mapped_places, image_path, mapped_path
 from hand100m_assets.errors import UnsafeIdError
 from hand100m_assets.imaging import NOT_ON_DISK, image_size_px
 
@@ -57,6 +57,17 @@ class FrameFiles:
         except UnsafeIdError:
             return None, None, NOT_ON_DISK
         return (None, None, size_px) if isinstance(size_px, str) else (*size_px, None)
+
+    def are_at_mapped_places(self, images: pl.LazyFrame) -> pl.Series | None:
+        """Which images are where one of `prefixes` leads.
+
+        Args:
+            images: The images table; only `file_name` is read, and nothing is read where there is no prefix.
+
+        Returns:
+            One Boolean per row, null where no prefix matches; None where there is no prefix at all.
+        """
+        return are_at_mapped_places(images, self.prefixes)
 
     def full_names(self, images: pl.DataFrame) -> pl.Series:
         """Full path of each image that is to be named so, null for the others."""

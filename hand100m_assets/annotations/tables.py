@@ -15,6 +15,7 @@ from hand100m_assets.annotations.contract import KEYPOINT_COUNT, HandRecord, Ima
 from hand100m_assets.annotations.plain_values import list_column
 from hand100m_assets.annotations.rejects import Reject
 from hand100m_assets.errors import AnnotationFileError
+from hand100m_assets.layout import HANDS_FILE, IMAGES_FILE, REJECTS_FILE, SUMMARY_FILE
 
 HANDEDNESS: Final = pl.Enum(["Left", "Right"])
 
@@ -66,16 +67,8 @@ REJECTS_SCHEMA: Final = pl.Schema(
 `byte_offset` is where the record begins in the unpacked file, a byte order mark counted; for the file as a whole where
 the fault is, and null where it has no one place."""
 
-IMAGES_FILE: Final = "images.parquet"
-"""Table of the annotated images of a set, one row per image."""
-HANDS_FILE: Final = "hands.parquet"
-"""Table of the hands of a set, one row per hand, in the order of the annotation file."""
-REJECTS_FILE: Final = "rejects.parquet"
-"""Table of the records that broke the contract, with byte offset, field and reason."""
-SUMMARY_FILE: Final = "summary.json"
-"""Counts of a set and what it was made of; written last."""
 SET_FILES: Final = (IMAGES_FILE, HANDS_FILE, REJECTS_FILE, SUMMARY_FILE)
-"""The folder of one annotation set; the summary is written last."""
+"""Files in the folder of one annotation set; the summary is written last."""
 
 
 class IngestSummary(BaseModel):

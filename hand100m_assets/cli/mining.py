@@ -5,18 +5,17 @@ from __future__ import annotations
 import sys
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import click
 import polars as pl
 
-from hand100m_assets.annotations import HANDS_FILE, FrameFiles, read_summary
+from hand100m_assets.annotations import FrameFiles, read_summary
 from hand100m_assets.annotations.export import Exported
 from hand100m_assets.cli.output import as_json, emit
 from hand100m_assets.cli.paths import HomePath
-from hand100m_assets.layout import ANNOTATIONS_DIR, EXPORT_IMAGES, FRAMES_DIR, ExportImages
+from hand100m_assets.layout import ANNOTATIONS_DIR, EXPORT_IMAGES, FRAMES_DIR, HANDS_FILE, ExportImages
 from hand100m_assets.pairs import (
-    ENGINES,
     MOST_NEIGHBOURS,
     Engine,
     MiningReport,
@@ -36,7 +35,7 @@ from hand100m_assets.sources import SOURCES
 @click.option(
     "--count", type=click.IntRange(1, MOST_NEIGHBOURS), help="Neighbours a hand; default HAND100M_MINE_NEIGHBOURS."
 )
-@click.option("--engine", type=click.Choice(ENGINES), help="Default HAND100M_MINE_ENGINE.")
+@click.option("--engine", type=click.Choice(get_args(Engine)), help="Default HAND100M_MINE_ENGINE.")
 @click.option("--annotations", type=HomePath(dir_okay=False), help="Also write this annotation JSON.")
 @click.option(
     "--rank", type=click.IntRange(1, MOST_NEIGHBOURS), default=1, show_default=True, help="Of its positives: the K-th."

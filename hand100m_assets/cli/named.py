@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from hand100m_assets.annotations import SUMMARY_FILE
 from hand100m_assets.errors import SettingsError
+from hand100m_assets.layout import SUMMARY_FILE
 from hand100m_assets.settings import Settings
 from hand100m_assets.sources import SOURCES
 from hand100m_assets.workspace import SourceWorkspace

@@ -1,14 +1,13 @@
 from .agreement import COUNTED_HANDS, SURE_RANKS, measure_agreement, summarise_agreement
 from .embed import EmbeddingOptions, embed_hands, reasons_against
 from .mine import ExactSearch, Progress
-from .mined import ENGINES, MINED_SCHEMA, MOST_NEIGHBOURS, Engine, MiningReport, mine_pairs
+from .mined import MINED_SCHEMA, MOST_NEIGHBOURS, Engine, MiningReport, mine_pairs
 from .positives_export import export_mined_json, export_temporal_json
-from .resolve import console_lines, resolve_pairs
+from .resolve import resolve_pairs
 from .temporal import write_temporal_pairs
 
 __all__ = [
     "COUNTED_HANDS",
-    "ENGINES",
     "MINED_SCHEMA",
     "MOST_NEIGHBOURS",
     "SURE_RANKS",
@@ -17,7 +16,6 @@ __all__ = [
     "ExactSearch",
     "MiningReport",
     "Progress",
-    "console_lines",
     "embed_hands",
     "export_mined_json",
     "export_temporal_json",

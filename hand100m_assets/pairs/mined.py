@@ -20,8 +20,6 @@ from hand100m_assets.pairs.mine import ExactSearch, Neighbours, Progress
 
 Engine: TypeAlias = Literal["exact", "faiss"]
 """How neighbours are searched: `exact`, or `faiss` (approximate)."""
-ENGINES: Final[tuple[Engine, ...]] = ("exact", "faiss")
-"""Every engine, the default first."""
 MOST_NEIGHBOURS: Final = 100
 """Largest number of neighbours per hand that can be mined."""
 

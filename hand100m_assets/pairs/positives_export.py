@@ -7,9 +7,10 @@ from tempfile import TemporaryDirectory
 
 import polars as pl
 
-from hand100m_assets.annotations import HANDS_FILE, FrameFiles, read_summary
+from hand100m_assets.annotations import FrameFiles, read_summary
 from hand100m_assets.annotations.export import Exported, export_json
 from hand100m_assets.files import output_errors, table_output_errors
+from hand100m_assets.layout import HANDS_FILE
 
 
 def export_mined_json(

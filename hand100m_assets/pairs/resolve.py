@@ -123,13 +123,3 @@ def mirrored_xy(hands: pl.DataFrame) -> npt.NDArray[np.float32]:
 def plain_xy(hands: pl.DataFrame) -> npt.NDArray[np.float32]:
     """x, y of every hand as they stand in its crop: (rows, 21, 2) float32 in crop sides."""
     return hands["keypoints"].to_numpy().reshape(-1, 21, 3)[:, :, :2].astype(np.float32)
-
-
-def console_lines(title: str, label: str, images_read: int, hands_read: int) -> list[str]:
-    """The three lines that the original prints once a file is loaded. Source: the original grid script."""
-    name = " ".join(filter(None, (title, label)))
-    return [
-        f"{name} JSON file loaded successfully.",
-        f"A total of {images_read} images were read.",
-        f"A total of {hands_read} data items were read.",
-    ]

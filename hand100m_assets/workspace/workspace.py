@@ -27,7 +27,7 @@ from hand100m_assets.dataset.building import TrainingSetJob
 from hand100m_assets.errors import AnnotationFileError, SettingsError
 from hand100m_assets.files import NO_FILE, FileStamp, refuse_emptied
 from hand100m_assets.layout import IN_PROGRESS_DIR, ExportFormat, ExportImages, OutputLayout, export_file_name
-from hand100m_assets.pairs import console_lines, export_mined_json
+from hand100m_assets.pairs import export_mined_json
 from hand100m_assets.set_names import AnnotationSetName, annotation_set_name
 from hand100m_assets.settings import DEFAULT_EXPORT_PREFIX, Settings, SourceFolders
 from hand100m_assets.sources import Source
@@ -369,7 +369,11 @@ def read_set_name(tables: Path, pattern: re.Pattern[str]) -> AnnotationSetName:
 
 
 def console_lines_of(tables: Path, pattern: re.Pattern[str]) -> list[str]:
-    """The three lines that users of the original look for, with what was really read."""
+    """The three lines that the original prints once a file is loaded. Source: the original grid script."""
     summary = read_summary(tables)
     name = annotation_set_name(summary.source_name, pattern)
-    return console_lines(name.title, name.label, summary.images_read, summary.hands_read)
+    return [
+        f"{' '.join(filter(None, (name.title, name.label)))} JSON file loaded successfully.",
+        f"A total of {summary.images_read} images were read.",
+        f"A total of {summary.hands_read} data items were read.",
+    ]

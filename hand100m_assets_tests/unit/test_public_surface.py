@@ -11,8 +11,7 @@ import hand100m_assets
 
 FACES = {
     "hand100m_assets.annotations": """
-        AnnotationListing FrameFiles HANDS_FILE HandTable IMAGES_FILE IngestSummary REJECTS_FILE RULES
-        SUMMARY_FILE apply_rules are_at_mapped_places build_lookup coverage export_coco export_json
+        AnnotationListing FrameFiles HandTable IngestSummary build_lookup coverage export_coco export_json
         find_annotation_file frames_named frames_on_disk image_path ingest_file list_annotation_files
         pairable_hands read_summary
     """,
@@ -26,8 +25,7 @@ FACES = {
         HandRow HandTable build_lookup stamp_of_tables
     """,
     "hand100m_assets.annotations.reading": """
-        Batch CHUNK_BYTES FileFault KeyCount LoneRecord MAX_RECORD_BYTES RecordReader Section known_keys
-        may_repeat_keys
+        Batch CHUNK_BYTES FileFault KeyCount LoneRecord MAX_RECORD_BYTES RecordReader Section may_repeat_keys
     """,
     "hand100m_assets.annotations.rules": """
         RULES Rule RuleResult RuleTables apply_rules
@@ -51,8 +49,8 @@ FACES = {
         thumbnail_markdown write_jpeg
     """,
     "hand100m_assets.pairs": """
-        COUNTED_HANDS ENGINES EmbeddingOptions Engine ExactSearch MINED_SCHEMA MOST_NEIGHBOURS MiningReport
-        Progress SURE_RANKS console_lines embed_hands export_mined_json export_temporal_json
+        COUNTED_HANDS EmbeddingOptions Engine ExactSearch MINED_SCHEMA MOST_NEIGHBOURS MiningReport
+        Progress SURE_RANKS embed_hands export_mined_json export_temporal_json
         measure_agreement mine_pairs reasons_against resolve_pairs summarise_agreement write_temporal_pairs
     """,
     "hand100m_assets.parallel": """

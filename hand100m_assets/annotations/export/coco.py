@@ -23,10 +23,11 @@ from hand100m_assets.annotations.export.numbered_images import NumberedImages
 from hand100m_assets.annotations.export.original import Exported, json_lines, named, write_records
 from hand100m_assets.annotations.frame_files import FrameFiles
 from hand100m_assets.annotations.table_rows import batches
-from hand100m_assets.annotations.tables import HANDS_FILE, IMAGES_FILE, read_summary
+from hand100m_assets.annotations.tables import read_summary
 from hand100m_assets.errors import EmptyCropError
 from hand100m_assets.files import file_in_place_of
 from hand100m_assets.imaging import FINGER_NAMES, CropRegion, JointOrder, crop_region, finger_joints
+from hand100m_assets.layout import HANDS_FILE, IMAGES_FILE
 
 CATEGORY_ID: Final = 1
 VISIBLE, OUTSIDE_IMAGE = 2, 1

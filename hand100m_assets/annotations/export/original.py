@@ -15,9 +15,10 @@ from hand100m_assets.annotations.export.numbered_images import NumberedImages
 from hand100m_assets.annotations.frame_files import FrameFiles
 from hand100m_assets.annotations.pairable import PairableHands, pairable_hands
 from hand100m_assets.annotations.table_rows import Kept, batches, have_plain_ids
-from hand100m_assets.annotations.tables import HANDS_FILE, IMAGES_FILE, read_summary
+from hand100m_assets.annotations.tables import read_summary
 from hand100m_assets.files import file_in_place_of
 from hand100m_assets.imaging import have_crops
+from hand100m_assets.layout import HANDS_FILE, IMAGES_FILE
 
 
 @dataclass(frozen=True)

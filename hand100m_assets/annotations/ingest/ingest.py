@@ -22,21 +22,10 @@ from hand100m_assets.annotations.ingest.sections import Parts, hands_table, imag
 from hand100m_assets.annotations.ingest.staging import folder_in_place_of
 from hand100m_assets.annotations.reading import CHUNK_BYTES, FileFault, KeyCount, RecordReader
 from hand100m_assets.annotations.rejects import Reject
-from hand100m_assets.annotations.tables import (
-    HANDS_FILE,
-    IMAGES_FILE,
-    REJECTS_FILE,
-    SET_FILES,
-    SUMMARY_FILE,
-    IngestSummary,
-    read_summary,
-    rejects_frame,
-)
+from hand100m_assets.annotations.tables import SET_FILES, IngestSummary, rejects_frame
 from hand100m_assets.errors import AnnotationFileError, RetryableError
 from hand100m_assets.files import FileStamp, table_output_errors
-from hand100m_assets.layout import LOOKUP_FILE
-
-__all__ = ["IngestSummary", "ingest_file", "read_summary"]
+from hand100m_assets.layout import HANDS_FILE, IMAGES_FILE, LOOKUP_FILE, REJECTS_FILE, SUMMARY_FILE
 
 ROW_GROUP_ROWS: Final = 10_000
 

@@ -22,7 +22,6 @@ from hand100m_assets.annotations.reading import (
     KeyCount,
     LoneRecord,
     Section,
-    known_keys,
     may_repeat_keys,
 )
 from hand100m_assets.annotations.record_text import RecordTextError, no_number_in, parse_record_with_no_numbers
@@ -217,6 +216,11 @@ class SectionTable(Generic[Record]):
         words = "given more than once; the last value was taken"
         place = (self.name, lone.record, lone.offset, shortened(key))
         self._faults.append(Reject(*place, "json:key_repeated", words, "", "warning"))
+
+
+def known_keys(model: type[BaseModel]) -> frozenset[str]:
+    """Keys that the file has for the fields of a record."""
+    return frozenset(field.alias or name for name, field in model.model_fields.items())
 
 
 def images_table(folder: Path, rejects: Callable[[list[Reject]], None], flush_bytes: int) -> SectionTable[ImageRecord]:

@@ -23,10 +23,9 @@ from hand100m_assets.annotations.lookup.format import (
     read_header,
     stamp_of_tables,
 )
-from hand100m_assets.annotations.tables import HANDS_FILE
 from hand100m_assets.errors import RetryableError
 from hand100m_assets.files import PART_SUFFIX, output_errors
-from hand100m_assets.layout import LOOKUP_FILE
+from hand100m_assets.layout import HANDS_FILE, LOOKUP_FILE
 
 _BATCH_ROWS: Final = 10_000
 

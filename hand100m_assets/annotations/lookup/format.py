@@ -11,8 +11,9 @@ from typing import Final
 import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from hand100m_assets.annotations.tables import HANDS_FILE, SUMMARY_FILE, read_summary
+from hand100m_assets.annotations.tables import read_summary
 from hand100m_assets.errors import AnnotationFileError
+from hand100m_assets.layout import HANDS_FILE, SUMMARY_FILE
 
 MAGIC: Final = b"HANDROWS"
 VERSION: Final = 2

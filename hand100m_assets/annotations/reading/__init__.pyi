@@ -1,6 +1,6 @@
 from .batches import Batch, LoneRecord, Section
 from .document import FileFault
-from .keys import KeyCount, known_keys, may_repeat_keys
+from .keys import KeyCount, may_repeat_keys
 from .reader import CHUNK_BYTES, RecordReader
 from .window import MAX_RECORD_BYTES
 
@@ -13,6 +13,5 @@ __all__ = [
     "LoneRecord",
     "RecordReader",
     "Section",
-    "known_keys",
     "may_repeat_keys",
 ]

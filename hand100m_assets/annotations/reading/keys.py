@@ -8,7 +8,6 @@ from itertools import chain
 from typing import Any, Final
 
 import numpy as np
-from pydantic import BaseModel
 
 from hand100m_assets.annotations.reading.batches import Batch
 
@@ -16,11 +15,6 @@ MAX_NAMES: Final = 100
 MAX_NAME_CHARS: Final = 200
 OTHERS: Final = "(others)"
 """Stands for all names beyond the first hundred: what is counted here must not grow with the file."""
-
-
-def known_keys(model: type[BaseModel]) -> frozenset[str]:
-    """Keys that the file has for the fields of a record."""
-    return frozenset(field.alias or name for name, field in model.model_fields.items())
 
 
 class KeyCount:

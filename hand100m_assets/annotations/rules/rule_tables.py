@@ -8,7 +8,8 @@ from pathlib import Path
 
 import polars as pl
 
-from hand100m_assets.annotations.tables import HANDS_FILE, IMAGES_FILE, REJECTS_FILE, IngestSummary, read_summary
+from hand100m_assets.annotations.tables import IngestSummary, read_summary
+from hand100m_assets.layout import HANDS_FILE, IMAGES_FILE, REJECTS_FILE
 from hand100m_assets.set_names import DEFAULT_NAME_PATTERN, annotation_set_name
 
 

@@ -15,7 +15,6 @@ from typing import Final
 
 import polars as pl
 
-from hand100m_assets.annotations import HANDS_FILE
 from hand100m_assets.annotations.lookup import build_lookup, stamp_of_tables
 from hand100m_assets.dataset.building.cutting import CutJob, token_of, token_of_video
 from hand100m_assets.dataset.building.job import BuildReport, TrainingSetJob
@@ -26,6 +25,7 @@ from hand100m_assets.dataset.building.workers import cut_many
 from hand100m_assets.dataset.records import CutOrder, VideoCut
 from hand100m_assets.errors import RetryableError
 from hand100m_assets.files import PART_SUFFIX, output_errors, write_whole
+from hand100m_assets.layout import HANDS_FILE
 from hand100m_assets.video.frames import ExtractionOptions, ManifestError, read_manifest
 
 PACKS_DIR: Final = ".packs"

@@ -9,9 +9,9 @@ from typing import Literal
 
 import polars as pl
 
-from hand100m_assets.annotations import HANDS_FILE, IMAGES_FILE
 from hand100m_assets.dataset.records import CutFrom, TrainingIndex
 from hand100m_assets.dataset.stored_crop import CropOptions
+from hand100m_assets.layout import HANDS_FILE, IMAGES_FILE
 from hand100m_assets.video.frames import UNLIMITED, ExtractionOptions, Limits
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from hand100m_assets.annotations import HANDS_FILE, pairable_hands
+from hand100m_assets.annotations import pairable_hands
 from hand100m_assets.annotations.lookup import HandTable
 from hand100m_assets.dataset import reader
 from hand100m_assets.dataset.building.plan import Booleans, CropsHere, missing_hands
@@ -28,6 +28,7 @@ from hand100m_assets.dataset.records import (
     sha256_of,
 )
 from hand100m_assets.files import PART_SUFFIX, file_in_place_of, output_errors, table_output_errors
+from hand100m_assets.layout import HANDS_FILE
 
 _BATCH_ROWS: Final = 50_000
 _STAGED_DIR: Final = ".unpublished"

@@ -6,7 +6,7 @@ from typing import Any
 import dagster as dg
 import polars as pl
 
-from hand100m_assets.annotations import HANDS_FILE, IMAGES_FILE, REJECTS_FILE, IngestSummary, find_annotation_file
+from hand100m_assets.annotations import IngestSummary, find_annotation_file
 from hand100m_assets.annotations.export import Exported
 from hand100m_assets.annotations.ingest import ingest_file
 from hand100m_assets.annotations.lookup import build_lookup
@@ -16,6 +16,7 @@ from hand100m_assets.defs.partitions import annotation_set_partitions
 from hand100m_assets.defs.provenance import version_of
 from hand100m_assets.defs.resources import Workspace
 from hand100m_assets.files import output_errors
+from hand100m_assets.layout import HANDS_FILE, IMAGES_FILE, REJECTS_FILE
 from hand100m_assets.render import charts
 from hand100m_assets.sources import Source
 from hand100m_assets.workspace import SourceWorkspace

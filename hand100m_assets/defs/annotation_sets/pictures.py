@@ -7,7 +7,7 @@ from typing import Any, Final
 import dagster as dg
 import polars as pl
 
-from hand100m_assets.annotations import are_at_mapped_places, frames_on_disk
+from hand100m_assets.annotations import FrameFiles, frames_on_disk
 from hand100m_assets.annotations import coverage as compute_coverage
 from hand100m_assets.defs.annotation_sets.by_set import Made, Maker, make_of_sets
 from hand100m_assets.defs.automation.following import RULES
@@ -70,6 +70,7 @@ def _coverage(place: SourceWorkspace, key: str, _: Say) -> Made:
     )
     tables = place.annotation_tables(key)
     images = pl.scan_parquet(tables / "images.parquet")
+    files = FrameFiles(place.output.frames_dir, place.settings.image_prefixes)
     table = compute_coverage(
         images.select("image_id", "video_id", "frame_index").collect(),
         pl.read_parquet(tables / "hands.parquet", columns=["image_id"]),
@@ -77,7 +78,7 @@ def _coverage(place: SourceWorkspace, key: str, _: Say) -> Made:
         inventory,
         place.extraction_failures(),
         is_selected=place.is_selected(key),
-        at_mapped_place=are_at_mapped_places(images, place.settings.image_prefixes),
+        at_mapped_place=files.are_at_mapped_places(images),
     )
     counts = dict(table.group_by(pl.col("reason").fill_null("on disk")).len().sort("reason").iter_rows())
     title = f"{place.source.title} {key}: annotated images"

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from hand100m_assets.annotations.tables import HANDS_SCHEMA
-from hand100m_assets.pairs.resolve import PAIRS_SCHEMA, console_lines, mirrored_xy, resolve_pairs
+from hand100m_assets.pairs.resolve import PAIRS_SCHEMA, mirrored_xy, resolve_pairs
 
 Row = dict[str, Any]
 OF_THE_POSITIVE = ("row_index", "image_id", "video_id", "frame_index")
@@ -123,11 +123,3 @@ def test_the_order_of_the_joints_changes_no_pair(rows: list[Row], order: list[in
 
 def test_no_hands_give_no_pairs() -> None:
     assert resolve_pairs(table([])).schema == PAIRS_SCHEMA
-
-
-def test_the_console_says_the_lines_that_users_of_the_original_look_for() -> None:
-    assert console_lines("Ego4D", "50k", 49930, 50000) == [
-        "Ego4D 50k JSON file loaded successfully.",
-        "A total of 49930 images were read.",
-        "A total of 50000 data items were read.",
-    ]

@@ -7,13 +7,16 @@ from pathlib import Path
 
 import pytest
 
+from hand100m_assets.annotations import IngestSummary
 from hand100m_assets.annotations.ingest import ingest_file
 from hand100m_assets.errors import SettingsError
+from hand100m_assets.layout import SUMMARY_FILE
+from hand100m_assets.set_names import DEFAULT_NAME_PATTERN
 from hand100m_assets.settings import Settings
 from hand100m_assets.sources import DOH, EGO4D
 from hand100m_assets.video.frames import Limits, frame_states
 from hand100m_assets.video.frames.job import extract_one
-from hand100m_assets.workspace.workspace import SourceWorkspace
+from hand100m_assets.workspace.workspace import SourceWorkspace, console_lines_of
 from hand100m_assets_tests import media
 
 PLAIN, TAGGED = "aaaaaaaaaaa", "bbbbbbbbbbb"
@@ -92,3 +95,23 @@ def test_a_spoilt_list_or_manifest_keeps_no_download_from_being_noticed(tmp_path
     said: list[str] = []
     assert place.downloads.inventory(None, lambda fault: said.append(str(fault)))["video_id"].to_list() == [name]
     assert len(said) == 1 and "manifest.csv" in said[0]
+
+
+def test_the_console_says_the_lines_that_users_of_the_original_look_for(tmp_path: Path) -> None:
+    summary = IngestSummary(
+        source_name="Hand100M_Ego4D_50k_v1-1.json",
+        source_size_bytes=1,
+        source_mtime_ns=1,
+        images_read=49930,
+        hands_read=50000,
+        images_kept=0,
+        hands_kept=0,
+        rejects=0,
+        complete=True,
+    )
+    (tmp_path / SUMMARY_FILE).write_text(summary.model_dump_json())
+    assert console_lines_of(tmp_path, DEFAULT_NAME_PATTERN) == [
+        "Ego4D 50k JSON file loaded successfully.",
+        "A total of 49930 images were read.",
+        "A total of 50000 data items were read.",
+    ]

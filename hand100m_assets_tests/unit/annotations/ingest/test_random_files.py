@@ -16,9 +16,9 @@ from pydantic import BaseModel
 
 from hand100m_assets.annotations.contract import HandRecord, ImageRecord, Note
 from hand100m_assets.annotations.ingest.ingest import ingest_file
+from hand100m_assets.annotations.ingest.sections import known_keys
 from hand100m_assets.annotations.reading import reader
 from hand100m_assets.annotations.reading.batches import Section
-from hand100m_assets.annotations.reading.keys import known_keys
 from hand100m_assets.annotations.reading.reader import LONG_FILE_BYTES
 from hand100m_assets.annotations.tables import SET_FILES, IngestSummary, hands_frame, images_frame
 from hand100m_assets_tests.unit.annotations.odd_records import judged
