@@ -1,99 +1,198 @@
-"""One HTML page that needs nothing else: pictures inside, no script, nobody to ask, light or dark as is liked."""
+"""The parts of an HTML page that needs no other file: pictures inside, no script, no request, light or dark."""
 
 from __future__ import annotations
 
 import base64
 from collections.abc import Iterable, Mapping, Sequence
-from html import escape
 from typing import Final, Literal, TypeAlias
 
-from hand100m_assets.render.report.style import STYLE
+from jinja2 import Environment, PackageLoader, StrictUndefined
 
 Tone: TypeAlias = Literal["good", "waiting", "wrong", "quiet"]
 """What the colour of a figure or bar says."""
 
-_POLICY: Final = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
-"""Whatever a text from an annotation file may hold: a browser runs nothing of it and asks nobody."""
+_TEMPLATES: Final = Environment(
+    loader=PackageLoader("hand100m_assets.render.report", ""), autoescape=True, undefined=StrictUndefined
+)
+_PARTS: Final = _TEMPLATES.get_template("page.html.jinja").module
+
+
+def _part(macro: str, *values: object) -> str:
+    """A finished part. Jinja knows it as HTML (`markupsafe.Markup`) and does not escape it once more."""
+    part: str = getattr(_PARTS, macro)(*values)
+    return part
 
 
 def html_page(title: str, body: Iterable[str]) -> str:
-    """The whole document. What `body` holds must come from the functions below, which escape all text."""
-    return "\n".join(
-        [
-            '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">',
-            f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">',
-            '<meta name="viewport" content="width=device-width, initial-scale=1">',
-            '<link rel="icon" href="data:,">',
-            f"<title>{escape(title)}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n<main>",
-            *body,
-            "</main>\n</body>\n</html>\n",
-        ]
-    )
+    """Build the whole document.
+
+    Args:
+        title: Title of the browser's tab.
+        body: The parts, each made by a function of this room. Any other text is escaped.
+
+    Returns:
+        The document, with its style inside.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from hand100m_assets.render.report import heading, html_page, paragraph
+        >>> page = html_page("My set", [heading("My set", "made today"), paragraph("All is well.", "good")])
+        >>> Path("my_set.html").write_text(page) > 1000
+        True
+    """
+    return _part("page", title, body)
 
 
 def heading(title: str, subtitle: str) -> str:
-    """The first lines of the page."""
-    return f'<h1>{escape(title)}</h1>\n<p class="quiet">{escape(subtitle)}</p>'
+    """Write the first lines of the page.
+
+    Args:
+        title: First line, large.
+        subtitle: Second line, small.
+
+    Returns:
+        A part of the page.
+
+    Example:
+        >>> from hand100m_assets.render.report import heading
+        >>> print(heading("Hands & frames", "made today"))
+        <h1>Hands &amp; frames</h1>
+        <p class="quiet">made today</p>
+    """
+    return _part("heading", title, subtitle)
 
 
 def section(title: str, parts: Iterable[str]) -> str:
-    """A titled block of parts."""
-    return "\n".join([f"<section>\n<h2>{escape(title)}</h2>", *parts, "</section>"])
+    """Put parts under a title.
+
+    Args:
+        title: Title of the section.
+        parts: What the section holds, each made by a function of this room. Any other text is escaped.
+
+    Returns:
+        A part of the page.
+
+    Example:
+        >>> from hand100m_assets.render.report import paragraph, section
+        >>> print(section("Rules", [paragraph("All kept.")]))
+        <section>
+        <h2>Rules</h2>
+        <p>All kept.</p>
+        </section>
+    """
+    return _part("section", title, parts)
 
 
 def paragraph(text: str, tone: Tone | None = None) -> str:
-    """One paragraph of plain text."""
-    return f"<p{_class(tone)}>{escape(text)}</p>"
+    """Write one paragraph.
+
+    Args:
+        text: Plain text; it is escaped.
+        tone: Its colour; None for the colour of text.
+
+    Returns:
+        A part of the page.
+
+    Example:
+        >>> from hand100m_assets.render.report import paragraph
+        >>> print(paragraph("3 < 5", "good"))
+        <p class="good">3 &lt; 5</p>
+    """
+    return _part("paragraph", text, tone)
 
 
 def figures(named: Sequence[tuple[str, str, Tone | None]]) -> str:
-    """The figures that matter most, large: name, value, tone."""
-    tiles = (f'<div><b{_class(tone)}>{escape(value)}</b><span class="quiet">{escape(name)}</span></div>'
-             for name, value, tone in named)  # fmt: skip
-    return f'<div class="figures">{"".join(tiles)}</div>'
+    """Show the most important figures, large.
+
+    Args:
+        named: Name, value and tone of each figure; the tone None is the colour of text.
+
+    Returns:
+        A part of the page.
+
+    Example:
+        >>> from hand100m_assets.render.report import figures
+        >>> print(figures([("hands", "1,204", None)]))
+        <div class="figures"><div><b>1,204</b><span class="quiet">hands</span></div></div>
+    """
+    return _part("figures", named)
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """Rows of values; numbers stand right-aligned, with thousands separators."""
+    """Show rows of values. A column of numbers only is aligned right; whole numbers get thousands separators.
+
+    Args:
+        columns: Names of the columns; an underscore is shown as a space.
+        rows: As many values per row as there are columns; None becomes an empty cell.
+
+    Returns:
+        A part of the page.
+
+    Example:
+        >>> from hand100m_assets.render.report import table
+        >>> print(table(["video_id", "frames"], [("video_a", 6531)]))
+        <div class="scroll"><table><tr><th>video id</th><th class="number">frames</th></tr><tr><td>video_a</td><td
+        class="number">6,531</td></tr></table></div>
+    """
     body = [list(row) for row in rows]
     numeric = [bool(body) and all(isinstance(row[i], int | float) for row in body) for i in range(len(columns))]
-    head = "".join(
-        _cell("th", name.replace("_", " "), is_number) for name, is_number in zip(columns, numeric, strict=True)
-    )
-    lines = ("".join(_cell("td", v, is_number) for v, is_number in zip(row, numeric, strict=True)) for row in body)
-    return f'<div class="scroll"><table><tr>{head}</tr>{"".join(f"<tr>{line}</tr>" for line in lines)}</table></div>'
-
-
-def _cell(tag: str, value: object, is_number: bool) -> str:
-    text = (
-        "" if value is None else f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
-    )
-    return f"<{tag}{_class('number') if is_number else ''}>{escape(text)}</{tag}>"
+    return _part("table", columns, numeric, body)
 
 
 def bars(counts: Mapping[str, int], tones: Mapping[str, Tone], other: Tone = "wrong") -> str:
-    """Counts with a bar each, as long as its share of the largest."""
-    total, largest = sum(counts.values()), max(counts.values(), default=0)
-    rows = []
-    for name, count in counts.items():
-        width = 100 * count / largest if largest else 0
-        bar = f'<div class="bar {tones.get(name, other)}" style="width: {width:.2f}%"></div>'
-        share = f"{count / total:.1%}" if total else ""
-        numbers = "".join(_cell("td", value, is_number=True) for value in (count, share))
-        rows.append(f'<tr>{_cell("td", name, is_number=False)}{numbers}<td class="bars">{bar}</td></tr>')
-    return f'<div class="scroll"><table>{"".join(rows)}</table></div>'
+    """Show counts, each with its share of all and with a bar as long as its share of the largest count.
+
+    Args:
+        counts: Name and count of each bar, from top to bottom.
+        tones: Colours by name.
+        other: Colour of a name that `tones` does not hold.
+
+    Returns:
+        A part of the page.
+
+    Example:
+        >>> from hand100m_assets.render.report import bars
+        >>> print(bars({"on disk": 30}, {"on disk": "good"}))
+        <div ...><td>on disk</td><td class="number">30</td><td class="number">100.0%</td>...
+    """
+    return _part("bars", counts, tones, other)
 
 
 def picture(data: bytes, media_type: str, alt: str, caption: str) -> str:
-    """A compressed picture inside the page, with a line above."""
+    """Put a picture into the page.
+
+    Args:
+        data: The compressed picture, such as the content of a JPEG file.
+        media_type: Its kind, such as `image/jpeg`.
+        alt: What the picture shows, for readers who do not see it.
+        caption: Line above the picture.
+
+    Returns:
+        A part of the page that holds the whole picture.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from hand100m_assets.render.report import picture
+        >>> jpeg = Path("frames/video_a/frame_000030.jpg").read_bytes()
+        >>> print(picture(jpeg, "image/jpeg", "a frame", "Frame 30"))
+        <figure><figcaption>Frame 30</figcaption><img alt="a frame" src="data:image/jpeg;base64,..."></figure>
+    """
     source = f"data:{media_type};base64,{base64.b64encode(data).decode('ascii')}"
-    return f'<figure><figcaption>{escape(caption)}</figcaption><img alt="{escape(alt)}" src="{source}"></figure>'
+    return _part("picture", source, alt, caption)
 
 
 def side_by_side(parts: Iterable[str]) -> str:
-    """Parts beside each other where the window is wide enough."""
-    return f'<div class="pair">{"".join(parts)}</div>'
+    """Put parts beside each other where the window is wide enough.
 
+    Args:
+        parts: Each made by a function of this room. Any other text is escaped.
 
-def _class(name: str | None) -> str:
-    return f' class="{name}"' if name else ""
+    Returns:
+        A part of the page.
+
+    Example:
+        >>> from hand100m_assets.render.report import paragraph, side_by_side
+        >>> print(side_by_side([paragraph("left"), paragraph("right")]))
+        <div class="pair"><p>left</p><p>right</p></div>
+    """
+    return _part("side_by_side", parts)
