@@ -14,7 +14,12 @@ from hand100m_assets_tests import media
 from hand100m_assets_tests.unit.dataset.scene import KEY, Scene, ring
 from hand100m_assets_tests.unit.test_public_surface import FACES
 
-COMPLETE: tuple[str, ...] = ()
+COMPLETE: tuple[str, ...] = (
+    "hand100m_assets.render",
+    "hand100m_assets.render.charts",
+    "hand100m_assets.render.grids",
+    "hand100m_assets.render.report",
+)
 """Rooms in which every function and class has an example and a description of its arguments."""
 
 OPTIONS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE

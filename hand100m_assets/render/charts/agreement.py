@@ -25,11 +25,29 @@ _RANK_STEPS: Final = ((1, 1), (2, 2), (3, 5), (6, 10), (11, 20), (21, 50), (51, 
 
 
 def agreement_chart(agreement: pl.DataFrame, *, title: str = "Where the shipped positives stand") -> bytes:
-    """Ranks of the positives, and how much farther than our nearest they are.
+    """Draw the ranks of the published positives among the hands of other videos, and how far away they are.
 
     Args:
-        agreement: The agreement table; `rank`, `reason` and both distances are read.
+        agreement: The agreement table. `rank` is null where the positive was not counted, `reason` is null where the
+            pair can be compared; `positive_distance` and `nearest_distance` are read, too.
         title: Headline of the picture.
+
+    Returns:
+        A PNG.
+
+    Example:
+        >>> import polars as pl
+        >>> from hand100m_assets.render.charts import agreement_chart
+        >>> agreement = pl.DataFrame(
+        ...     {
+        ...         "rank": [1, 4, None],
+        ...         "positive_distance": [0.02, 0.05, None],
+        ...         "nearest_distance": [0.02, 0.03, None],
+        ...         "reason": [None, None, "no positive"],
+        ...     }
+        ... )
+        >>> agreement_chart(agreement)[1:4]
+        b'PNG'
     """
     comparable = agreement.filter(pl.col("reason").is_null())
     first = int((comparable["rank"] == 1).sum())

@@ -46,17 +46,59 @@ _MAX_DRAWN_HANDS: Final = 20
 
 
 def png_markdown(png: bytes, title: str) -> str:
-    """A PNG as Markdown that shows without a network."""
+    """Put a PNG into Markdown that needs no network.
+
+    Args:
+        png: Content of a PNG file, such as a chart of this room.
+        title: What the picture shows, for readers who do not see it.
+
+    Returns:
+        One line of Markdown with the picture inside.
+
+    Example:
+        >>> from hand100m_assets.render.charts import inventory_chart, png_markdown
+        >>> png_markdown(inventory_chart({"complete": 12}), "videos")
+        '![videos](data:image/png;base64,...)'
+    """
     return image_markdown(png, "image/png", title)
 
 
 def coverage_chart(images_by_reason: Mapping[str, int], *, title: str = "Annotated images on disk") -> bytes:
-    """How many annotated images are on disk, and why the others are not; one key is `on disk`."""
+    """Draw how many annotated images are on disk, and why the others are not.
+
+    Args:
+        images_by_reason: Number of images by reason; the key of those that are there is `on disk`.
+        title: Headline of the picture.
+
+    Returns:
+        A PNG.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from hand100m_assets.render.charts import coverage_chart
+        >>> png = coverage_chart({"on disk": 970, "video missing": 30})
+        >>> Path("coverage.png").write_bytes(png) > 1000
+        True
+    """
     return _state_bars(images_by_reason, title, unit="images")
 
 
 def inventory_chart(videos_by_state: Mapping[str, int], *, title: str = "Videos") -> bytes:
-    """How many videos are in which state."""
+    """Draw how many videos are in which state.
+
+    Args:
+        videos_by_state: Number of videos by state. States in `GOOD_STATES` are drawn as good news, those in
+            `WAITING_STATES` as no news yet, all others as faults.
+        title: Headline of the picture.
+
+    Returns:
+        A PNG.
+
+    Example:
+        >>> from hand100m_assets.render.charts import inventory_chart
+        >>> inventory_chart({"complete": 12, "missing": 2, "in_progress": 1})[1:4]
+        b'PNG'
+    """
     return _state_bars(videos_by_state, title, unit="videos")
 
 
@@ -99,7 +141,20 @@ def _state_color(name: str) -> str:
 
 
 def progress_chart(videos_by_state: Mapping[str, int], *, title: str = "Videos by state") -> bytes:
-    """How far the extraction is: one bar, divided by state; good states first, faults last."""
+    """Draw how far the extraction is: one bar, divided by state, good states first and faults last.
+
+    Args:
+        videos_by_state: Number of videos by state, as for `inventory_chart`.
+        title: Headline of the picture.
+
+    Returns:
+        A PNG.
+
+    Example:
+        >>> from hand100m_assets.render.charts import progress_chart
+        >>> progress_chart({"done": 12, "outstanding": 8, "failed": 1})[1:4]
+        b'PNG'
+    """
     total = sum(videos_by_state.values())
     rank = {GOOD: 0, WAITING: 1, WRONG: 2}
     ordered = sorted(videos_by_state.items(), key=lambda item: (rank[_state_color(item[0])], -item[1], item[0]))
@@ -128,11 +183,23 @@ def progress_chart(videos_by_state: Mapping[str, int], *, title: str = "Videos b
 
 
 def distance_chart(pairs: pl.DataFrame, *, title: str = "How alike the pairs are") -> bytes:
-    """Histograms of the distance stated in the file and of the distance between the two poses.
+    """Draw histograms of the distance stated in the file and of the distance between the two poses.
 
     Args:
-        pairs: The pairs table; `distance`, `pose_distance` and `reason` are read.
+        pairs: The pairs table; `distance`, `pose_distance` (in sides of the crop) and `reason` are read. A distance
+            that is null or not finite is left out.
         title: Headline of the picture.
+
+    Returns:
+        A PNG.
+
+    Example:
+        >>> import polars as pl
+        >>> from hand100m_assets.pairs import resolve_pairs
+        >>> from hand100m_assets.render.charts import distance_chart
+        >>> pairs = resolve_pairs(pl.read_parquet("tables/hands.parquet"))
+        >>> distance_chart(pairs)[1:4]
+        b'PNG'
     """
     resolved = pairs["reason"].null_count()
     figure, (stated, pose) = new_figure(title, f"{resolved:,} of {pairs.height:,} pairs resolved", 3.6, columns=2)
@@ -167,14 +234,24 @@ def keypoint_chart(
     title: str = "What the poses look like",
     joint_order: JointOrder = "mediapipe",
 ) -> bytes:
-    """Mean hand and spread of each joint in the crop, right hands beside left ones (mirrored to match).
+    """Draw the mean hand and the spread of each joint in the crop, right hands beside left ones (mirrored to match).
 
-    Tangled fingers mean that the joints come in another order; two unlike halves mean that sides are mixed up.
+    Tangled fingers mean that the joints have another order; two unlike halves mean that sides are mixed up.
 
     Args:
-        hands: The hands table; `keypoints` and `handedness` are read, of at most 50,000 rows spread evenly.
+        hands: The hands table; `keypoints` and `handedness` of at most 50,000 rows, spread evenly, are read. Hands with
+            a coordinate that is not finite are left out.
         title: Headline of the picture.
         joint_order: Which joint is which.
+
+    Returns:
+        A PNG.
+
+    Example:
+        >>> import polars as pl
+        >>> from hand100m_assets.render.charts import keypoint_chart
+        >>> keypoint_chart(pl.scan_parquet("tables/hands.parquet"), title="My poses")[1:4]
+        b'PNG'
     """
     table = hands.lazy().select("keypoints", "handedness")
     count = int(table.select(pl.len()).collect().item())

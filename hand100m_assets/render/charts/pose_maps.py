@@ -36,16 +36,25 @@ def pose_map(
     title: str = "Which poses there are",
     joint_order: JointOrder = "mediapipe",
 ) -> bytes:
-    """Draw the two directions in which poses differ most, as PNG bytes.
+    """Draw each hand as a dot, similar poses near each other, and a few of the hands where they stand.
 
-    Left hands are mirrored, every hand is moved to its mean joint and scaled to one size; then two principal
-    components over all sources together. The same input gives the same bytes.
+    Left hands are mirrored, and each hand is moved to its mean joint and scaled to one size. The axes are the two
+    principal components over all sources together. The same input gives the same bytes.
 
     Args:
-        hands_by_source: Title of each source -> its hands table; `keypoints` and `handedness` are read, of at most
-            5,000 rows spread evenly.
+        hands_by_source: Title of each source and its hands table; `keypoints` and `handedness` of at most 5,000 rows,
+            spread evenly, are read. Hands with a coordinate that is not finite are left out.
         title: Headline of the picture.
         joint_order: Which joint is which.
+
+    Returns:
+        A PNG; with fewer than 3 hands it says that there is nothing to show.
+
+    Example:
+        >>> import polars as pl
+        >>> from hand100m_assets.render.charts import pose_map
+        >>> pose_map({"Ego4D": pl.scan_parquet("tables/hands.parquet")})[1:4]
+        b'PNG'
     """
     poses = {name: _poses(hands) for name, hands in hands_by_source.items()}
     every = np.concatenate([*poses.values(), np.empty((0, 21, 2))])

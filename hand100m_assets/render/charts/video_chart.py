@@ -26,13 +26,22 @@ _MOST_NAMED: Final = 24
 
 
 def hands_per_video_chart(hands: pl.DataFrame | pl.LazyFrame, *, title: str = "Hands per video") -> bytes:
-    """Draw how many hands each video has, most first, as PNG bytes.
+    """Draw how many hands each video has, the largest count first.
 
-    A few videos with most of the hands mean that a set is less varied than its size says.
+    If a few videos have most of the hands, the set is less varied than its size suggests.
 
     Args:
-        hands: The hands table; only `video_id` is read.
+        hands: The hands table; only `video_id` is read. Hands whose video is null are left out.
         title: Headline of the picture.
+
+    Returns:
+        A PNG.
+
+    Example:
+        >>> import polars as pl
+        >>> from hand100m_assets.render.charts import hands_per_video_chart
+        >>> hands_per_video_chart(pl.scan_parquet("tables/hands.parquet"))[1:4]
+        b'PNG'
     """
     counts = (
         hands.lazy()

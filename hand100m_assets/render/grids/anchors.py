@@ -24,17 +24,35 @@ PUBLISHED_ROWS: Final[tuple[int, ...]] = (
 
 
 def is_published(name: AnnotationSetName) -> bool:
-    """Whether the published picture was made of this annotation set."""
+    """Say whether the published picture was made of this annotation set (Ego4D, 50k).
+
+    Args:
+        name: What the name of the annotation file says.
+
+    Returns:
+        True for that one set.
+
+    Example:
+        >>> from hand100m_assets.render.grids import is_published
+        >>> from hand100m_assets.set_names import annotation_set_name
+        >>> is_published(annotation_set_name("Hand100M_Ego4D_50k_v1-1.json"))
+        True
+    """
     return name.title.casefold() == EGO4D.title.casefold() and (name.family, name.scale) == ("simhand", "50k")
 
 
 @dataclass(frozen=True)
 class AnchorChoice:
-    """The chosen hands.
+    """The hands that a grid shows.
 
     Attributes:
-        rows: `row_index` values in the order they are drawn; no row twice.
+        rows: `row_index` of each hand, in the order they are drawn; no row twice.
         how: One sentence: which choice was made, and why.
+
+    Example:
+        >>> from hand100m_assets.render.grids import AnchorChoice
+        >>> AnchorChoice((0, 2), "two hands that I like").rows
+        (0, 2)
     """
 
     rows: tuple[int, ...]
@@ -47,10 +65,22 @@ def choose_anchor_rows(
     """Choose the hands to draw with their positives.
 
     Args:
-        pairs: The pairs table; only `row_index` and `reason` are read.
+        pairs: The pairs table; only `row_index` and `reason` (null where the pair is resolved) are read.
         published: Whether this is the set that the published picture was made of (the Ego4D 50k file).
         seed: Chooses among the resolved pairs where the published rows do not apply.
-        count: How many; fewer are returned where fewer pairs are resolved.
+        count: Number of hands; fewer are returned where fewer pairs are resolved.
+
+    Returns:
+        The chosen hands and how they were chosen.
+
+    Example:
+        >>> import polars as pl
+        >>> from hand100m_assets.pairs import resolve_pairs
+        >>> from hand100m_assets.render.grids import choose_anchor_rows
+        >>> pairs = resolve_pairs(pl.read_parquet("tables/hands.parquet"))
+        >>> choice = choose_anchor_rows(pairs, published=False, seed=0, count=2)
+        >>> choice.how
+        '2 of 4 resolved pairs chosen with seed 0, as the published rows belong to the Ego4D 50k set'
     """
     table = pairs.lazy().select("row_index", "reason").collect()
     if published:

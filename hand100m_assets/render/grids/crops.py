@@ -32,10 +32,29 @@ null where the hand is shown, else it says why it is not."""
 
 
 class ImagePath(Protocol):
-    """Where an annotated image lies on disk, whether or not it is there."""
+    """A function that says where an annotated image is on disk, whether or not it is there.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from hand100m_assets.render.grids import ImagePath
+        >>> def in_frames(video_id: str, frame_index: int, file_name: str | None, /) -> Path:
+        ...     return Path("frames", video_id, f"frame_{frame_index:06d}.jpg")
+        >>> image_path: ImagePath = in_frames
+        >>> image_path("video_a", 30, None).exists()
+        True
+    """
 
     def __call__(self, video_id: str, frame_index: int, file_name: str | None, /) -> Path:
-        """Path of one frame; `file_name` is that of the annotation file, or None where it is not known."""
+        """Find one image.
+
+        Args:
+            video_id: Its video.
+            frame_index: Its decoded frame, from 0.
+            file_name: That of the annotation file; None where it is not known.
+
+        Returns:
+            Path of the image.
+        """
 
 
 @dataclass(frozen=True)
@@ -124,5 +143,17 @@ def label(cell: Cell, crop_bgr: ImageBgr, joint_order: JointOrder, *, first_line
 
 
 def short_id(video_id: str) -> str:
-    """A video id that fits below a crop: a YouTube id whole, a uuid by its first part."""
+    """Shorten a video id so that it fits below a crop: a YouTube id stays whole, a UUID keeps its first part.
+
+    Args:
+        video_id: The whole id.
+
+    Returns:
+        At most 11 characters.
+
+    Example:
+        >>> from hand100m_assets.render.grids import short_id
+        >>> short_id("dQw4w9WgXcQ")
+        'dQw4w9WgXcQ'
+    """
     return video_id if len(video_id) <= 11 else f"{video_id[:8]}.."

@@ -31,14 +31,25 @@ class ExtremePairs:
 
 
 def choose_extreme_pairs(pairs: pl.DataFrame | pl.LazyFrame, end: End, count: int = GRID_PAIRS) -> ExtremePairs:
-    """The resolved pairs of different videos with the smallest or largest pose distance, equal ones by row.
+    """Choose the resolved pairs of different videos with the smallest or the largest pose distance.
 
-    Two hands that are each other's positives are one pair.
+    Equal distances are ordered by row. Two hands that are each other's positives are one pair.
 
     Args:
-        pairs: The pairs table.
+        pairs: The pairs table. Pairs with a `reason`, or with a distance that is null or not finite, are left out.
         end: `best`: the smallest distances; `worst`: the largest.
-        count: At most so many, and no more than half of all, so that no pair is among the best and the worst.
+        count: Maximum number of pairs. At most half of all are chosen, so that no pair is among the best and the worst.
+
+    Returns:
+        `rows`, the `row_index` of the anchors, most extreme first; and `how`, one sentence about the choice.
+
+    Example:
+        >>> import polars as pl
+        >>> from hand100m_assets.pairs import resolve_pairs
+        >>> from hand100m_assets.render.grids import choose_extreme_pairs
+        >>> pairs = resolve_pairs(pl.read_parquet("tables/hands.parquet"))
+        >>> choose_extreme_pairs(pairs, "best").how
+        'the 1 smallest pose distances of 2 resolved pairs of different videos, each pair of hands once'
     """
     first, second = pl.col("row_index"), pl.col("positive_row_index")
     candidates = (
@@ -72,7 +83,7 @@ def draw_extreme_pairs(
     neighbours: pl.DataFrame | pl.LazyFrame | None = None,
     joint_order: JointOrder = "mediapipe",
 ) -> Sheet:
-    """Draw these pairs as the labelled grid has them, below a headline, with no more rows than it takes.
+    """Draw these pairs like the labelled grid, below a headline, with no more rows than they need.
 
     Args:
         pairs: The pairs table.
@@ -80,10 +91,29 @@ def draw_extreme_pairs(
         chosen: What `choose_extreme_pairs` chose.
         image_path: Finds an image on disk.
         title: Headline.
-        images: The images table, when `image_path` wants to see file names.
+        images: The images table; needed only if `image_path` wants file names.
         coverage: The coverage table of the set, for the reason why a frame is not on disk.
         neighbours: The mined pairs of the set, for the rank of each positive.
         joint_order: Order of the keypoints in `hands`.
+
+    Returns:
+        The picture, and what each of its cells shows.
+
+    Raises:
+        ValueError: More than 50 pairs; choose fewer.
+
+    Example:
+        >>> from pathlib import Path
+        >>> import polars as pl
+        >>> from hand100m_assets.pairs import resolve_pairs
+        >>> from hand100m_assets.render.grids import choose_extreme_pairs, draw_extreme_pairs
+        >>> from hand100m_assets.workspace import image_finder
+        >>> hands = pl.read_parquet("tables/hands.parquet")
+        >>> pairs = resolve_pairs(hands)
+        >>> best = choose_extreme_pairs(pairs, "best")
+        >>> sheet = draw_extreme_pairs(pairs, hands, best, image_finder(Path("frames"), {}), title="The most alike")
+        >>> sheet.missing.height
+        0
     """
     drawn = draw_grids(
         pairs,

@@ -71,7 +71,24 @@ class GridPicture(_WithCells):
 
 @dataclass(frozen=True)
 class GridPictures(_WithCells):
-    """The same grid twice, from one pass over the frames; the fields are those of `GridPicture`."""
+    """The same grid twice, from one pass over the frames.
+
+    Attributes:
+        plain: (2240, 2240, 3) uint8, BGR: crops only.
+        labelled: The same with skeletons, ids and distances.
+        cells: One row per cell that should show a hand; `reason` is null where it does, and says why where it does not.
+
+    Example:
+        >>> from pathlib import Path
+        >>> import polars as pl
+        >>> from hand100m_assets.pairs import resolve_pairs
+        >>> from hand100m_assets.render.grids import draw_grids
+        >>> from hand100m_assets.workspace import image_finder
+        >>> hands = pl.read_parquet("tables/hands.parquet")
+        >>> grids = draw_grids(resolve_pairs(hands), hands, [0, 1], image_finder(Path("frames"), {}))
+        >>> grids.cell_count, grids.missing.height
+        (4, 0)
+    """
 
     plain: ImageBgr
     labelled: ImageBgr
@@ -115,23 +132,38 @@ def draw_grids(
     neighbours: pl.DataFrame | pl.LazyFrame | None = None,
     joint_order: JointOrder = "mediapipe",
 ) -> GridPictures:
-    """Draw the grid of these hands and their positives, plain and labelled, reading each frame once.
+    """Draw the grid of these hands and their positives, plain and labelled, and read each frame once.
 
-    A hand that cannot be shown becomes a marked cell and a row of `missing`; nothing of that raises. Places
-    beyond the last anchor are marked too, but are not missing. The same input gives the same pixels.
+    A hand that cannot be shown becomes a marked cell and a row of `missing`; it raises nothing. Places after the last
+    anchor are marked, too, but are not missing. The same input gives the same pixels.
 
     Args:
         pairs: The pairs table.
         hands: The hands table of the same annotation set.
         anchor_rows: `row_index` of at most 50 hands, in drawing order.
         image_path: Finds an image on disk.
-        images: The images table, when `image_path` wants to see file names.
+        images: The images table; needed only if `image_path` wants file names.
         coverage: The coverage table of the set, for the reason why a frame is not on disk.
         neighbours: The mined pairs of the set (`row_index`, `neighbour_rows`), for the rank of each positive.
         joint_order: Order of the keypoints in `hands`.
 
+    Returns:
+        Both pictures, and what each cell shows.
+
     Raises:
-        ValueError: More anchors than places.
+        ValueError: More than 50 anchors; draw fewer.
+
+    Example:
+        >>> from pathlib import Path
+        >>> import cv2
+        >>> import polars as pl
+        >>> from hand100m_assets.pairs import resolve_pairs
+        >>> from hand100m_assets.render import draw_grids
+        >>> from hand100m_assets.workspace import image_finder
+        >>> hands = pl.read_parquet("tables/hands.parquet")
+        >>> grids = draw_grids(resolve_pairs(hands), hands, [0, 1, 2], image_finder(Path("frames"), {}))
+        >>> cv2.imwrite("grid.jpg", grids.labelled)
+        True
     """
     if len(anchor_rows) > GRID_PAIRS:
         raise ValueError(f"{len(anchor_rows)} anchors do not fit into {GRID_PAIRS} places")

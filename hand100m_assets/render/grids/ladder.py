@@ -45,9 +45,9 @@ def draw_ladder(
     coverage: pl.DataFrame | pl.LazyFrame | None = None,
     joint_order: JointOrder = "mediapipe",
 ) -> Sheet:
-    """Draw a row a hand: itself, then its neighbours of the given ranks with rank and distance.
+    """Draw one row per hand: the hand, then its neighbours of the given ranks with rank and distance.
 
-    A hand that cannot be shown becomes a marked cell with the reason; a rank beyond the mined neighbours becomes a
+    A hand that cannot be shown becomes a marked cell with the reason. A rank beyond the mined neighbours becomes a
     marked cell that says so, which is no fault. The same input gives the same pixels.
 
     Args:
@@ -57,10 +57,27 @@ def draw_ladder(
         image_path: Finds an image on disk.
         title: Headline.
         subtitle: Second line.
-        ranks: Columns after the first.
-        images: The images table, when `image_path` wants to see file names.
+        ranks: Columns after the first; 1 is the nearest hand.
+        images: The images table; needed only if `image_path` wants file names.
         coverage: The coverage table of the set, for the reason why a frame is not on disk.
         joint_order: Order of the keypoints in `hands`.
+
+    Returns:
+        The picture, and what each of its cells shows.
+
+    Example:
+        >>> from pathlib import Path
+        >>> import polars as pl
+        >>> from hand100m_assets.render import draw_ladder
+        >>> from hand100m_assets.workspace import image_finder
+        >>> hands = pl.read_parquet("tables/hands.parquet")
+        >>> neighbours = pl.DataFrame(
+        ...     {"row_index": [0], "neighbour_rows": [[2, 3]], "neighbour_distances": [[0.02, 0.05]]},
+        ...     schema_overrides={"row_index": pl.UInt32, "neighbour_rows": pl.List(pl.UInt32)},
+        ... )
+        >>> sheet = draw_ladder(neighbours, hands, [0], image_finder(Path("frames"), {}), ranks=(1, 2))
+        >>> sheet.cells["row_index"].to_list(), sheet.missing.height
+        ([0, 2, 3], 0)
     """
     rungs = _plan(neighbours, hands, anchor_rows, images, ranks)
     cut = cut_crops(rungs.cells, image_path, coverage)
@@ -125,6 +142,18 @@ def _put(body: ImageBgr, index: int, columns: int, cell_bgr: ImageBgr) -> None:
 
 
 def ordinal(rank: int) -> str:
-    """1st, 2nd, 3rd, 4th, 11th, 21st, ..."""
+    """Write a number as a rank.
+
+    Args:
+        rank: From 0 on.
+
+    Returns:
+        `1st`, `2nd`, `3rd`, `4th`, `11th`, `21st` and so on.
+
+    Example:
+        >>> from hand100m_assets.render.grids import ordinal
+        >>> [ordinal(rank) for rank in (1, 2, 11, 23)]
+        ['1st', '2nd', '11th', '23rd']
+    """
     suffix = "th" if rank % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(rank % 10, "th")
     return f"{rank}{suffix}"

@@ -25,12 +25,27 @@ _WHITE: Final = 255
 
 
 def frames_preview(images_bgr: Sequence[ImageBgr], captions: Sequence[str], max_bytes: int = 74_000) -> bytes:
-    """Contact sheet: the images at one height on white, each with its caption below, as JPEG bytes.
+    """Put images side by side on white, all at one height, each with its caption below.
 
     Args:
-        images_bgr: At least one image, (height, width, 3) uint8 of any size.
-        captions: As many lines.
+        images_bgr: At least one image, (height, width, 3) uint8 of any size, BGR.
+        captions: One line per image.
         max_bytes: Limit of the file; the default stays under 100 kB when written in base64.
+
+    Returns:
+        A JPEG.
+
+    Raises:
+        ValueError: No image, or not as many captions as images.
+
+    Example:
+        >>> from pathlib import Path
+        >>> import cv2
+        >>> from hand100m_assets.render.grids import frames_preview
+        >>> names = ["frame_000000.jpg", "frame_000030.jpg"]
+        >>> images = [cv2.imread(f"frames/video_a/{name}") for name in names]
+        >>> Path("preview.jpg").write_bytes(frames_preview(images, names)) < 74_000
+        True
     """
     sheets = [_captioned(image, caption) for image, caption in zip(images_bgr, captions, strict=True)]
     gap = np.full((_HEIGHT_PX + _CAPTION_PX, _GAP_PX, 3), _WHITE, dtype=np.uint8)
@@ -39,12 +54,21 @@ def frames_preview(images_bgr: Sequence[ImageBgr], captions: Sequence[str], max_
 
 
 def frames_preview_markdown(frame_dir: Path, frame_indices: Sequence[int], max_bytes: int = METADATA_MAX_BYTES) -> str:
-    """First, middle and last extracted frame of one video as Markdown that shows without a network.
+    """Show the first, middle and last extracted frame of a video as Markdown that needs no network.
 
     Args:
         frame_dir: Finished frame folder of the video; a frame that is not there is drawn as a marked place.
         frame_indices: Indices of its frames, ascending.
         max_bytes: Limit of the Markdown text.
+
+    Returns:
+        One line of Markdown with the picture inside, or `no frames` where there are no indices.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from hand100m_assets.render.grids import frames_preview_markdown
+        >>> frames_preview_markdown(Path("frames/video_a"), [0, 30])
+        '![frames 0, 30](data:image/jpeg;base64,...)'
     """
     if not frame_indices:
         return "no frames"
@@ -58,13 +82,25 @@ def frames_preview_markdown(frame_dir: Path, frame_indices: Sequence[int], max_b
 def labels_preview_markdown(
     hands: pl.DataFrame, image_path: ImagePath, *, joint_order: JointOrder = "mediapipe", count: int = 3
 ) -> str:
-    """Labels over pixels: boxes and skeletons on whole frames spread over the set, as offline Markdown.
+    """Draw boxes and skeletons over a few whole frames, as Markdown that needs no network.
 
     Args:
         hands: Hands whose frames are on disk; `video_id`, `frame_index`, `box_px`, `keypoints`, `handedness` are read.
-        image_path: Finds an image on disk.
+        image_path: Finds an image on disk; one that cannot be read is drawn as a marked place.
         joint_order: Order of the keypoints in `hands`.
-        count: At most this many frames, from different places of the table.
+        count: Maximum number of frames, from different places of the table.
+
+    Returns:
+        One line of Markdown with the picture inside, or `no annotated frame on disk` where there are no hands.
+
+    Example:
+        >>> from pathlib import Path
+        >>> import polars as pl
+        >>> from hand100m_assets.render.grids import labels_preview_markdown
+        >>> from hand100m_assets.workspace import image_finder
+        >>> hands = pl.read_parquet("tables/hands.parquet")
+        >>> labels_preview_markdown(hands, image_finder(Path("frames"), {}), count=2)
+        '![labels over pixels](data:image/jpeg;base64,...)'
     """
     frames = hands.select("video_id", "frame_index").unique(maintain_order=True)
     if frames.is_empty():

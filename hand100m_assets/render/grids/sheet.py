@@ -23,11 +23,19 @@ _SUBTITLE_COLOR: Final = (110, 100, 95)
 
 @dataclass(frozen=True)
 class Sheet:
-    """One drawn sheet.
+    """A picture of crops under a headline.
 
     Attributes:
-        image_bgr: (height, width, 3) uint8.
-        cells: What each cell that should show a hand shows, or why it shows nothing (`crops.CELLS_SCHEMA`).
+        image_bgr: (height, width, 3) uint8, BGR.
+        cells: One row per cell that should show a hand; `reason` is null where it does, and says why where it does not.
+
+    Example:
+        >>> import numpy as np
+        >>> import polars as pl
+        >>> from hand100m_assets.render.grids import Sheet
+        >>> cells = pl.DataFrame({"cell": [0, 1], "reason": [None, "image not on disk"]})
+        >>> Sheet(np.zeros((224, 448, 3), np.uint8), cells).missing["cell"].to_list()
+        [1]
     """
 
     image_bgr: ImageBgr

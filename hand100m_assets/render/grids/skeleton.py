@@ -21,13 +21,23 @@ _SUBPIXEL_BITS: Final = 4
 def draw_skeleton(
     image_bgr: ImageBgr, points_px: npt.NDArray[Any], *, joint_order: JointOrder = "mediapipe", thickness_px: int = 2
 ) -> None:
-    """Draw one hand into the image, in place.
+    """Draw the skeleton of one hand into the image, in place.
 
     Args:
-        image_bgr: (height, width, 3) uint8; drawn into.
+        image_bgr: (height, width, 3) uint8, BGR; drawn into.
         points_px: (21, 2 or 3) x and y in pixels of that image; a finger with a value that is not finite is left out.
         joint_order: Which joint is which.
         thickness_px: Width of a bone; joints and the dark outline follow from it.
+
+    Example:
+        >>> import cv2
+        >>> import numpy as np
+        >>> from hand100m_assets.render import draw_skeleton
+        >>> image = cv2.imread("frames/video_a/frame_000000.jpg")
+        >>> before = image.copy()
+        >>> draw_skeleton(image, np.random.default_rng(0).uniform(50, 200, (21, 2)))
+        >>> bool((image != before).any())
+        True
     """
     fixed = [_fixed_point(points_px[list(joints)]) for joints in finger_joints(joint_order)]
     fingers = [(points, FINGER_COLORS_RGB[i][::-1]) for i, points in enumerate(fixed) if points is not None]
