@@ -4,18 +4,25 @@ import warnings
 
 import dagster as dg
 
+from hand100m_assets.defs.annotation_sets.annotation_checks import build_annotation_checks
 from hand100m_assets.defs.annotation_sets.annotations import build_annotation_assets
 from hand100m_assets.defs.annotation_sets.mining import build_mining_assets
+from hand100m_assets.defs.annotation_sets.mining_checks import build_mining_checks
+from hand100m_assets.defs.annotation_sets.pair_checks import build_grid_checks, build_pair_checks
 from hand100m_assets.defs.annotation_sets.pairs import build_pair_assets
 from hand100m_assets.defs.annotation_sets.pictures import build_picture_assets
+from hand100m_assets.defs.annotation_sets.set_checks import build_set_checks
 from hand100m_assets.defs.annotation_sets.training import build_training_assets
+from hand100m_assets.defs.annotation_sets.training_checks import build_training_checks
 from hand100m_assets.defs.automation.schedules import build_schedules
 from hand100m_assets.defs.automation.sensors import build_sensors
-from hand100m_assets.defs.checks import build_checks
 from hand100m_assets.defs.jobs import build_jobs
 from hand100m_assets.defs.plain_log import plain
 from hand100m_assets.defs.resources import ParquetTables, Workspace
+from hand100m_assets.defs.videos.audit_check import build_audit_check
+from hand100m_assets.defs.videos.frame_checks import build_frame_checks
 from hand100m_assets.defs.videos.frames import build_frame_assets
+from hand100m_assets.defs.videos.list_checks import build_video_checks
 from hand100m_assets.defs.videos.lists import build_video_assets
 from hand100m_assets.settings import Settings, load_settings
 from hand100m_assets.sources import SOURCES, Source
@@ -55,6 +62,21 @@ def _of_source(source: Source, settings: Settings) -> dg.Definitions:
         sensors=build_sensors(source, settings, jobs),
         schedules=build_schedules(source, settings),
     )
+
+
+def build_checks(source: Source) -> list[dg.AssetChecksDefinition]:
+    """Every check of one source, each on what is on disk: errors where training would go wrong, else warnings."""
+    return [
+        *build_video_checks(source),
+        *build_frame_checks(source),
+        build_audit_check(source),
+        *build_set_checks(source),
+        *build_annotation_checks(source),
+        *build_pair_checks(source),
+        *build_mining_checks(source),
+        *build_grid_checks(source),
+        *build_training_checks(source),
+    ]
 
 
 @dg.definitions

@@ -3,9 +3,8 @@
 from typing import Final
 
 import dagster as dg
-from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
-from dagster._core.storage.tags import PRIORITY_TAG
 
+from hand100m_assets.defs.internals import PRIORITY_TAG, UnresolvedAssetJobDefinition
 from hand100m_assets.defs.keys import asset_keys
 from hand100m_assets.sources import Source
 

@@ -10,14 +10,15 @@ from pathlib import Path
 from typing import Final
 
 import dagster as dg
-from dagster._core.definitions.data_version import (
+
+from hand100m_assets.defs.internals import (
     CODE_VERSION_TAG,
     DATA_VERSION_TAG,
     NULL_EVENT_POINTER,
     get_input_data_version_tag,
     get_input_event_pointer_tag,
+    latest_storage_ids,
 )
-
 from hand100m_assets.video.frames import MANIFEST_VERSION, Manifest
 
 _BLOCK_BYTES: Final = 1 << 20
@@ -77,5 +78,5 @@ def _is_videos(key: dg.AssetKey) -> bool:
 
 def _latest_records(instance: dg.DagsterInstance, key: dg.AssetKey, partitions: set[str] | None) -> Mapping[str, int]:
     """Partition -> storage id of the last event that recorded it."""
-    found = [instance.get_latest_storage_id_by_partition(key, kind, partitions) for kind in _RECORDS]
+    found = [latest_storage_ids(instance, key, kind, partitions) for kind in _RECORDS]
     return {p: max(ids.get(p, 0) for ids in found) for p in set().union(*found)}

@@ -9,6 +9,7 @@ import polars as pl
 from upath import UPath
 
 from hand100m_assets.defs.failures import clear_failures
+from hand100m_assets.defs.internals import set_data_version
 from hand100m_assets.defs.provenance import version_of
 from hand100m_assets.errors import PermanentError
 from hand100m_assets.files import output_errors, table_output_errors
@@ -58,8 +59,7 @@ class ParquetTables(dg.UPathIOManager):
         """Write the frame, and tell its data version, so that the same table made again is no change."""
         target = Path(str(path))
         write_table(obj, target)
-        if context.has_asset_key and context.step_context is not None:
-            context.step_context.set_data_version(context.asset_key, version_of(target))
+        set_data_version(context, version_of(target))
 
     def load_from_path(self, context: dg.InputContext, path: UPath) -> pl.DataFrame | pl.LazyFrame:
         """Scan or read the file, as the reading asset's parameter is annotated."""

@@ -19,11 +19,10 @@ from dataclasses import dataclass, field
 
 import click
 import dagster as dg
-from dagster._core.definitions.sensor_definition import SensorExecutionData
-from dagster._core.execution.plan.objects import UserFailureData
 
 from hand100m_assets.dataset import HandPairs, samples_per_second
 from hand100m_assets.definitions import build_defs
+from hand100m_assets.defs.internals import SensorExecutionData, UserFailureData, evaluate_tick
 from hand100m_assets.defs.jobs import annotations_job_name, catalog_job_name, frames_job_name, pictures_job_name
 from hand100m_assets.defs.partitions import (
     RANGE_END_TAG,
@@ -192,10 +191,7 @@ def evaluate_sensor(
         dg.build_sensor_context(instance, cursor, repository_def=repository, resources=resources) as context,
         dg.partition_loading_context(dynamic_partitions_store=instance),
     ):
-        data = repository.get_sensor_def(name).evaluate_tick(context)
-    for event in data.asset_events:
-        instance.report_runless_asset_event(event)
-    return data
+        return evaluate_tick(repository.get_sensor_def(name), context, instance)
 
 
 def summarise(source: Source, settings: Settings) -> Iterator[str]:

@@ -12,21 +12,16 @@ if __name__ == "__main__":
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Final
 
 import click
 import dagster as dg
-from dagster._core.errors import DagsterHomeNotSetError, DagsterInvariantViolationError
-from dagster._serdes import ConfigurableClassData
 
 from hand100m_assets.definitions import build_defs
+from hand100m_assets.defs.internals import DagsterHomeNotSetError, without_captured_output
 from hand100m_assets.defs.jobs import checks_job_name
 from hand100m_assets.errors import Hand100mError, SettingsError
 from hand100m_assets.sources import SOURCES
 
-_ON_THE_CONSOLE: Final = ConfigurableClassData(
-    "dagster._core.storage.noop_compute_log_manager", "NoOpComputeLogManager", "{}"
-)
 SILENT = {"loggers": {"console": {"config": {"log_level": "ERROR"}}}}
 
 
@@ -87,8 +82,8 @@ def open_instance() -> dg.DagsterInstance:
     """
     try:
         with dg.DagsterInstance.get() as found:
-            return dg.DagsterInstance.from_ref(found.get_ref()._replace(compute_logs_data=_ON_THE_CONSOLE))
-    except (DagsterHomeNotSetError, DagsterInvariantViolationError) as error:
+            return without_captured_output(found)
+    except (DagsterHomeNotSetError, dg.DagsterInvariantViolationError) as error:
         raise SettingsError(
             "no Dagster instance there", where="DAGSTER_HOME", fix="Set it to an existing folder; `make` does so."
         ) from error

@@ -7,9 +7,10 @@ Celery keeps the state of a task that began as `STARTED` for ever when the worke
 from typing import Any
 
 import dagster as dg
-from dagster._core.launcher import CheckRunHealthResult, WorkerStatus
 from dagster_celery.launcher import CeleryRunLauncher
 from dagster_celery.tags import DAGSTER_CELERY_TASK_ID_TAG
+
+from hand100m_assets.defs.internals import CheckRunHealthResult, WorkerStatus
 
 LOOKS_BEFORE_LOST = 3
 """So often in a row no worker may know of a task: one that is only slow to answer has not lost its run."""

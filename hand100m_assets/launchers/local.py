@@ -9,15 +9,15 @@ import os
 from pathlib import Path
 
 import dagster as dg
-from dagster._core.launcher import CheckRunHealthResult, DefaultRunLauncher, WorkerStatus
-from dagster._core.storage.tags import GRPC_INFO_TAG
+
+from hand100m_assets.defs.internals import GRPC_INFO_TAG, CheckRunHealthResult, WorkerStatus
 
 LOCAL_HOSTS = {"localhost", "127.0.0.1", "::1"}
 START_SLACK_S = 120.0
 """A process that began so much later than its run said so is another that was given the same number."""
 
 
-class WatchfulRunLauncher(DefaultRunLauncher):
+class WatchfulRunLauncher(dg.DefaultRunLauncher):
     """`DefaultRunLauncher` for which a run is healthy only while its process lives."""
 
     @property

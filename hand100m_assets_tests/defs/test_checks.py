@@ -20,7 +20,7 @@ import pytest
 from hand100m_assets.annotations.ingest import ingest_file
 from hand100m_assets.annotations.rules import RULES
 from hand100m_assets.dataset.building import build_training_set
-from hand100m_assets.defs.checks import build_checks
+from hand100m_assets.definitions import build_checks
 from hand100m_assets.defs.jobs import MADE_OF_EACH_SET
 from hand100m_assets.defs.partitions import annotation_set_partitions, register
 from hand100m_assets.defs.resources import Workspace

@@ -8,7 +8,11 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import dagster as dg
-from dagster._core.definitions.data_version import (
+
+from hand100m_assets.defs.automation import clock
+from hand100m_assets.defs.automation.following import RULES, UNPARTITIONED, SetState, read_by
+from hand100m_assets.defs.automation.records import beside_tag, latest_records
+from hand100m_assets.defs.internals import (
     CODE_VERSION_TAG,
     DATA_VERSION_IS_USER_PROVIDED_TAG,
     DATA_VERSION_TAG,
@@ -16,10 +20,6 @@ from dagster._core.definitions.data_version import (
     get_input_data_version_tag,
     get_input_event_pointer_tag,
 )
-
-from hand100m_assets.defs.automation import clock
-from hand100m_assets.defs.automation.following import RULES, UNPARTITIONED, SetState, read_by
-from hand100m_assets.defs.automation.records import beside_tag, latest_records
 from hand100m_assets.defs.keys import asset_key
 from hand100m_assets.errors import Hand100mError, OutputUnwritableError
 from hand100m_assets.sources import Source

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import dagster as dg
-from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES, RunRecord
 
 from hand100m_assets.defs.automation import clock
+from hand100m_assets.defs.internals import NOT_FINISHED_STATUSES
 
 ABOUT_TAG: Final = "hand100m/about"
 ATTEMPT_TAG: Final = "hand100m/attempt"
@@ -37,7 +37,7 @@ class History:
     """
 
     attempts: int
-    last: RunRecord | None
+    last: dg.RunRecord | None
 
     @property
     def is_under_way(self) -> bool:

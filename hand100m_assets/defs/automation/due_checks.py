@@ -5,14 +5,12 @@ from dataclasses import dataclass
 from hashlib import blake2b
 
 import dagster as dg
-from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
 
 from hand100m_assets.defs.automation.ingests import failed_ingests
 from hand100m_assets.defs.automation.records import Records
+from hand100m_assets.defs.internals import EVALUATED, latest_check_executions
 from hand100m_assets.defs.jobs import MADE_OF_EACH_SET
 from hand100m_assets.workspace import SourceWorkspace
-
-_EVALUATED = {AssetCheckExecutionRecordStatus.SUCCEEDED, AssetCheckExecutionRecordStatus.FAILED}
 
 
 @dataclass(frozen=True)
@@ -87,11 +85,11 @@ def _groups(context: dg.SensorEvaluationContext, place: SourceWorkspace) -> dict
 
 
 def _were_run_since(instance: dg.DagsterInstance, checks: list[dg.AssetCheckKey], changed_at_s: float) -> bool:
-    last = instance.event_log_storage.get_latest_asset_check_execution_by_key(checks)
+    last = latest_check_executions(instance, checks)
     runs = set()
     for check in checks:
         record = last.get(check)
-        if record is None or record.status not in _EVALUATED:
+        if record is None or record.status not in EVALUATED:
             return False
         runs.add(record.run_id)
     return all(_began_at_s(instance, run_id) >= changed_at_s for run_id in runs)

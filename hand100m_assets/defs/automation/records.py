@@ -9,10 +9,13 @@ from hashlib import sha256
 from typing import Final
 
 import dagster as dg
-from dagster._core.definitions.data_version import (
+
+from hand100m_assets.defs.internals import (
     DATA_VERSION_TAG,
     DEFAULT_DATA_VERSION,
+    database_id,
     get_input_data_version_tag,
+    latest_storage_ids,
 )
 
 _CACHE_LIMIT: Final = 20_000
@@ -108,7 +111,7 @@ def latest_records(
             for last in instance.fetch_materializations(key, limit=1).records:
                 found[key, None] = _as_record(instance, key, last)
             continue
-        latest = instance.get_latest_storage_id_by_partition(key, dg.DagsterEventType.ASSET_MATERIALIZATION)
+        latest = latest_storage_ids(instance, key, dg.DagsterEventType.ASSET_MATERIALIZATION)
         wanted = {partition: number for partition, number in latest.items() if partition in partitions}
         records = _read(instance, key, wanted.values())
         found |= {(key, partition): records[number] for partition, number in wanted.items() if number in records}
@@ -117,7 +120,7 @@ def latest_records(
 
 def _read(instance: dg.DagsterInstance, key: dg.AssetKey, numbers: Collection[int]) -> dict[int, Record]:
     """Records never change, and an event holds pictures of tens of kilobytes: each is read once by a process."""
-    database = str(instance.run_storage.get_run_storage_id())  # type: ignore[attr-defined]
+    database = database_id(instance)
     if len(_cache) > _CACHE_LIMIT:
         _cache.clear()
     unread = [number for number in numbers if (database, number) not in _cache]

@@ -8,7 +8,6 @@ from hashlib import blake2b
 from typing import Any, Final
 
 import dagster as dg
-from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 from hand100m_assets.defs.annotation_sets.by_set import ONLY_DUE_TAG
 from hand100m_assets.defs.automation import clock
@@ -17,6 +16,7 @@ from hand100m_assets.defs.automation.due_checks import DueChecks
 from hand100m_assets.defs.automation.following import FILES, PICTURES, RULES, TABLES, UNPARTITIONED, SetState, read_by
 from hand100m_assets.defs.automation.records import latest_records
 from hand100m_assets.defs.automation.under_way import unfinished_other_runs
+from hand100m_assets.defs.internals import UnresolvedAssetJobDefinition
 from hand100m_assets.defs.jobs import annotations_job_name, checks_job_name, pictures_job_name
 from hand100m_assets.defs.keys import asset_keys
 from hand100m_assets.defs.partitions import RANGE_END_TAG, RANGE_START_TAG, annotation_set_partitions, known_keys

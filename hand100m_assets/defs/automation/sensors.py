@@ -4,7 +4,6 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import dagster as dg
-from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 from hand100m_assets.defs.automation.attempts import NotNow, ask
 from hand100m_assets.defs.automation.changes import newest_change, waits_too_long
@@ -12,6 +11,7 @@ from hand100m_assets.defs.automation.ingests import ingest_history, ingest_of
 from hand100m_assets.defs.automation.lost_batches import ask_for_batch, lost_batches
 from hand100m_assets.defs.automation.renewal import build_renewal_sensor
 from hand100m_assets.defs.automation.under_way import unfinished_catalog_runs, unfinished_frames_runs
+from hand100m_assets.defs.internals import UnresolvedAssetJobDefinition
 from hand100m_assets.defs.jobs import annotations_job_name, catalog_job_name
 from hand100m_assets.defs.keys import asset_key
 from hand100m_assets.defs.partitions import (

@@ -3,9 +3,8 @@
 from collections.abc import Sequence
 
 import dagster as dg
-from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
-from dagster._core.storage.tags import PARTITION_NAME_TAG
 
+from hand100m_assets.defs.internals import NOT_FINISHED_STATUSES, PARTITION_NAME_TAG
 from hand100m_assets.defs.jobs import (
     annotations_job_name,
     catalog_job_name,
