@@ -1,4 +1,4 @@
-"""Videos to exact frames: which downloads are whole, what a file holds, and the pictures at chosen frame indices."""
+"""Videos and their exact frames: which downloads are complete, what a file holds, and the pictures at frame indices."""
 
 import lazy_loader
 

@@ -19,6 +19,10 @@ COMPLETE: tuple[str, ...] = (
     "hand100m_assets.render.charts",
     "hand100m_assets.render.grids",
     "hand100m_assets.render.report",
+    "hand100m_assets.video",
+    "hand100m_assets.video.container",
+    "hand100m_assets.video.decode",
+    "hand100m_assets.video.frames",
 )
 """Rooms in which every function and class has an example and a description of its arguments."""
 
@@ -27,10 +31,12 @@ OPTIONS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """`video.mp4` of 90 frames, `set.json`, its tables, its frames below `frames/`, and its training set."""
+    """`video.mp4` of 90 frames, also as avi, flv and ts; `set.json`, its tables, `frames/`, and its training set."""
     scene = ring(Scene(tmp_path_factory.mktemp("examples")), ("video_a", "video_b"))
     scene.build()
     media.encode(scene.root / "video.mp4", frames=90)
+    for suffix in ("avi", "flv", "ts"):
+        media.copy_with(scene.root / f"video.{suffix}", scene.root / "video.mp4")
     (scene.root / "tables").symlink_to(scene.tables)
     (scene.root / "pairs").symlink_to(scene.root / "training_set" / KEY)
     return scene.root

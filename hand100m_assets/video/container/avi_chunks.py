@@ -1,9 +1,9 @@
-"""The chain of an AVI file's chunks: whether every packet of a track was read, and in its place.
+"""Follows the chain of an AVI file's chunks, to tell whether every packet of a track was read, in its place.
 
-ffmpeg's reader, when it has lost its way, goes on at the next thing that looks like a chunk, and numbers what it finds.
-The index is no evidence: recorders that were switched off leave none, repairs leave a wrong one, and pictures are read
-without it. But each chunk says how long it is, so from a chunk that is whole the next one is found; where none is,
-something was lost.
+When ffmpeg's reader loses its place, it continues at the next bytes that look like a chunk, and numbers what it finds.
+The index is no evidence: a recorder that was switched off leaves none, a repair may leave a wrong one, and pictures can
+be read without it. But each chunk gives its length, so the next chunk is found from one that is whole. Where there is
+none, something was lost.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ HEADER_BYTES: Final = 8
 _LIST_BYTES: Final = 12
 _OPENED_LISTS: Final = frozenset({b"movi", b"rec "})
 _MAX_HEADERS_BYTES: Final = 2**22
-"""Of a list of headers so much is looked through for the places of OpenDML's indexes."""
+"""At most so many bytes of the header list are searched for the places of OpenDML's indexes."""
 _SUPER_INDEX_ENTRY_BYTES: Final = 16
 _SUPER_INDEX: Final = re.compile(rb"indx.{4}\x04\0\0\0(.{4})\d\d[ -~]{2}\0{12}", re.DOTALL)
 _MAX_PARTS: Final = 1024
 _KNOWN_KINDS: Final = re.compile(rb"\d\d[ -~]{2}|ix\d\d|JUNK|LIST|RIFF|idx1")
 _INDEX_ENTRY_BYTES: Final = 16
 _UNKNOWN_SIZES: Final = frozenset({0, 0xFFFFFFFF})
-"""What stands for the size of a list in a file that was written to a pipe, or whose recorder was switched off."""
+"""List sizes that mean "unknown", in a file that was written to a pipe or whose recorder was switched off."""
 
 MISSING: Final = "packets are missing: the file's chunks do not follow each other here"
 CUT: Final = "packets are missing: the file ends before its chunks do"
@@ -43,9 +43,23 @@ class _Chunk(NamedTuple):
 
 
 class AviChunks:
-    """A walk over the chunks of one file, in step with the packets that a reader gives.
+    """Walks over the chunks of an AVI file in step with the packets of a reader, and reports packets that are missing.
 
     Source: Microsoft, AVI RIFF File Reference; OpenDML AVI File Format Extensions 1.02.
+
+    Args:
+        path: The AVI file.
+        track: Index of the track in the file.
+
+    Example:
+        >>> from pathlib import Path
+        >>> import av
+        >>> from hand100m_assets.video.container import AviChunks
+        >>> chunks = AviChunks(Path("video.avi"), track=0)
+        >>> with av.open("video.avi") as container:
+        ...     losses = [chunks.loss_before(packet.pos) for packet in container.demux(video=0) if packet.size]
+        >>> any(losses), chunks.loss_at_end()
+        (False, None)
     """
 
     def __init__(self, path: Path, track: int) -> None:
@@ -62,7 +76,7 @@ class AviChunks:
         self._is_over = False
 
     def promises_end(self) -> bool:
-        """Whether anything before the first packet says where the pictures end; call nothing else afterwards."""
+        """Whether anything before the first packet says where the pictures end. Call nothing else afterwards."""
         while self._promised_end == 0 and (chunk := self._next()) is not None:
             if chunk.kind[:2].isdigit():
                 break
@@ -70,7 +84,14 @@ class AviChunks:
         return self._promised_end > 0
 
     def loss_before(self, position: int | None) -> str | None:
-        """Words for what is missing before the packet whose first byte is at this position; told once."""
+        """Tell what is missing before a packet. Call it for every packet of the track, in order.
+
+        Args:
+            position: Byte at which the packet begins; None where the reader does not know it, which ends the watch.
+
+        Returns:
+            Words for what is missing, once; None when nothing is.
+        """
         if self._is_over or position is None or position < 0:
             self._stop()  # tracks that the reader takes apart by itself (DV) have no places
             return None
@@ -81,7 +102,7 @@ class AviChunks:
         return MISSING
 
     def loss_at_end(self) -> str | None:
-        """The same after the last packet."""
+        """Tell what is missing after the last packet: words, or None when nothing is."""
         if self._is_over:
             return None
         is_another_there = self._next_of_track() is not None
@@ -91,9 +112,10 @@ class AviChunks:
         return CUT if max(self._promised_end, self._needed_end) > self._size_bytes else None
 
     def look_ahead(self) -> None:
-        """Find whole chunks that are gone: then a list ends before its length says, and the index tells where.
+        """Find out whether whole chunks are gone. Call it before the first packet.
 
-        It reads the header of every chunk, and goes back to the first.
+        The list is then shorter than its length says, and the index tells where chunks are gone. This reads the header
+        of every chunk, and then goes back to the first.
         """
         own: list[_Chunk] = []
         while (chunk := self._next()) is not None:
@@ -106,9 +128,9 @@ class AviChunks:
         self._promised_end = self._list_end = 0
 
     def _first_unlike_index(self, own: list[_Chunk], index: _Chunk) -> float:
-        """Where the first chunk is that the index has elsewhere; the first of all where there is no index.
+        """Where the first chunk is that the index has elsewhere; where the first of all is if there is no index.
 
-        Where the index has all chunks in their places, the list's length alone is wrong: nothing is missing.
+        If the index has all chunks in their places, only the list's length is wrong and nothing is missing.
         """
         if index.kind != b"idx1":
             return own[0].at
@@ -150,7 +172,7 @@ class AviChunks:
         return chunk
 
     def _go_past(self, chunk: _Chunk) -> None:
-        """Some writers leave out the byte that makes an odd chunk even."""
+        """Some writers leave out the padding byte after a chunk of odd length."""
         if chunk.kind != b"idx1":
             self._needed_end = chunk.at + HEADER_BYTES + chunk.size_bytes
         self._is_after_odd = chunk.size_bytes & 1 == 1
@@ -180,7 +202,7 @@ class AviChunks:
         return chunk._replace(size_bytes=0)
 
     def _note_indexes(self, headers: bytes) -> None:
-        """OpenDML's index of indexes names one for each part of the file: the last part lies behind the others."""
+        """OpenDML's index of indexes has an entry for each part of the file. The last part lies behind the others."""
         for found in _SUPER_INDEX.finditer(headers):
             count = int.from_bytes(found[1], "little")
             entries = headers[found.end() : found.end() + _SUPER_INDEX_ENTRY_BYTES * min(count, _MAX_PARTS)]
@@ -190,5 +212,5 @@ class AviChunks:
 
 
 def avi_promises_end(path: Path) -> bool:
-    """Whether an AVI file says where its pictures end: one that was written to a pipe does not."""
+    """Whether an AVI file says where its pictures end. One that was written to a pipe does not."""
     return AviChunks(path, 0).promises_end()

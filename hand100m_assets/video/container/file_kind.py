@@ -1,4 +1,4 @@
-"""What a file that is no video is instead, by its first bytes."""
+"""Tells what a file that is not a video is instead, by its first bytes."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ _NOT_FILES: Final = (
 
 
 def known_kind(head: bytes) -> str | None:
-    """What a file with this beginning is; None when it may be a video, or when nothing is known of it."""
+    """What a file with this beginning is; None when it may be a video or its kind is not known."""
     return next((words for beginning, words in _BEGINNINGS if beginning.match(head)), None)
 
 
 def not_a_file(mode: int) -> str | None:
-    """What stands under a name in place of a file, by `stat`'s mode; None for a file."""
+    """What stands under a name instead of a file, by the mode of `stat`; None for a file."""
     if stat.S_ISREG(mode):
         return None
     return next((words for is_it, words in _NOT_FILES if is_it(mode)), "something that is no file")

@@ -1,10 +1,10 @@
-"""The chain of an FLV file's tags: whether it was cut, and whether every picture in it was read.
+"""Follows the chain of an FLV file's tags, to tell whether the file was cut and whether every picture in it was read.
 
-Each tag says how long it is, so from a whole one the next is found. ffmpeg's reader, when it has lost its way, goes on
-at the next thing that looks like a tag, and passes over those that it does not understand.
+Each tag gives its length, so the next tag is found from one that is whole. When ffmpeg's reader loses its place, it
+continues at the next bytes that look like a tag, and skips tags that it does not understand.
 
-Better evidence than the duration in the header: that is rounded, counts from the first picture in some files and from
-zero in others, and may lack the last frames.
+The tags are better evidence than the duration in the header, which is rounded, counts from the first picture in some
+files and from zero in others, and may leave out the last frames.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ _TAG_HEADER_BYTES: Final = 11
 _BACK_POINTER_BYTES: Final = 4
 """Behind the header and each tag stands the length of the tag before."""
 _TAG_KINDS: Final = frozenset({8, 9, 15, 18})
-"""Sound, picture, and two kinds of script; two higher bits are reserved, one says that the tag is encrypted."""
+"""Sound, picture, and two kinds of script. Two higher bits are reserved, one says that the tag is encrypted."""
 _PICTURE: Final = 9
 _HEAD_BYTES: Final = 6
-"""Of a picture's tag so much tells what it holds."""
+"""So many bytes of a picture's tag tell what it holds."""
 _COMMAND: Final = 5
 _HAS_PACKET_KINDS: Final = frozenset({7, 12})
 """H.264 and HEVC: the second byte tells what is in the tag."""
 _LEFTOVER_BYTES: Final = _TAG_HEADER_BYTES + _BACK_POINTER_BYTES
-"""So few bytes behind the last tag are no picture that was lost."""
+"""So few bytes after the last tag cannot be a lost picture."""
 
 MISSING: Final = "packets are missing: the file's tags do not follow each other here"
 CUT: Final = "packets are missing: the file ends within a tag"
@@ -41,7 +41,7 @@ class _Tag(NamedTuple):
 
     @property
     def has_picture(self) -> bool:
-        """Whether a reader makes a packet of it: not of parameter sets, of a command, or of an end that is announced.
+        """Whether a reader makes a packet of it. It makes none of parameter sets, a command, or an announced end.
 
         Source: Adobe Flash Video File Format Specification 10.1, E.4.3; Enhanced RTMP, version 2.
         """
@@ -60,7 +60,23 @@ class _Tag(NamedTuple):
 
 
 class FlvTags:
-    """A walk over the tags of one file, in step with the packets that a reader makes of its pictures."""
+    """Walks over the tags of an FLV file in step with the packets of a reader, and reports packets that are missing.
+
+    Source: Adobe Flash Video File Format Specification 10.1, annex E.
+
+    Args:
+        path: The FLV file.
+
+    Example:
+        >>> from pathlib import Path
+        >>> import av
+        >>> from hand100m_assets.video.container import FlvTags
+        >>> tags = FlvTags(Path("video.flv"))
+        >>> with av.open("video.flv") as container:
+        ...     losses = [tags.loss_before(packet.pos) for packet in container.demux(video=0) if packet.size]
+        >>> any(losses), tags.loss_at_end()
+        (False, None)
+    """
 
     def __init__(self, path: Path) -> None:
         self._size_bytes = path.stat().st_size
@@ -69,7 +85,14 @@ class FlvTags:
         self._is_over = False
 
     def loss_before(self, position: int | None) -> str | None:
-        """Words for what is missing before the packet whose first byte is at this position; told once."""
+        """Tell what is missing before a packet. Call it for every packet of the picture track, in order.
+
+        Args:
+            position: Byte at which the packet begins; None where the reader does not know it, which ends the watch.
+
+        Returns:
+            Words for what is missing, once; None when nothing is.
+        """
         if self._is_over or position is None or position < 0:
             self._is_over = True
             return None
@@ -80,7 +103,7 @@ class FlvTags:
         return MISSING
 
     def loss_at_end(self) -> str | None:
-        """The same after the last packet."""
+        """Tell what is missing after the last packet: words, or None when nothing is."""
         if self._is_over:
             return None
         self._is_over = True
@@ -102,9 +125,9 @@ class FlvTags:
 
 
 def flv_missing_bytes(path: Path) -> int:
-    """How much the file lacks of its last tag; 0 where it ends with a whole tag, or where what follows is no tag.
+    """Number of bytes that the file lacks of its last tag; 0 where it ends with a whole tag or with something else.
 
-    A file that was cut right between two tags looks whole.
+    A file that was cut exactly between two tags looks whole.
 
     Raises:
         OSError: As `open` does.
@@ -116,7 +139,7 @@ def flv_missing_bytes(path: Path) -> int:
 
 
 def _tags(path: Path) -> Iterator[_Tag]:
-    """Every tag up to the first place where none is; the last one may be cut.
+    """Yield every tag up to the first place where there is none. The last one may be cut.
 
     Source: Adobe Flash Video File Format Specification 10.1, annex E.
     """

@@ -1,7 +1,7 @@
-"""Where a Matroska or WebM file says that it ends, in bytes: its one segment holds everything.
+"""Reads where a Matroska or WebM file says that it ends, in bytes: one segment holds everything.
 
-Better evidence than its duration, which is that of the longest track, and counts from zero in some muxers and from the
-first picture in others.
+This is better evidence than the duration, which is that of the longest track and counts from zero in some muxers and
+from the first picture in others.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from typing import BinaryIO, Final
 _EBML: Final = 0x1A45DFA3
 _SEGMENT: Final = 0x18538067
 _MAX_ELEMENTS: Final = 100
-"""Before the segment stand a header and perhaps padding."""
+"""So many elements are looked at: a header, and perhaps padding, come before the segment."""
 
 
 def segment_missing_bytes(path: Path) -> int | None:
-    """How much the file lacks of its segment; None for other formats and for a segment of unknown size.
+    """Number of bytes that the file lacks of its segment; None for other formats and for a segment of unknown size.
 
     Source: RFC 8794 (EBML), sections 4 to 6; RFC 9559 (Matroska), section 4.5.
 

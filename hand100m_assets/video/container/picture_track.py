@@ -1,7 +1,7 @@
-"""Which of a file's tracks holds the pictures, and what the container says of that track.
+"""Chooses the track that holds the pictures, and reads what the container says about it.
 
-OpenCV takes the first picture track of all. So do we, but for covers and other attached pictures, of which OpenCV would
-give one frame and no more.
+OpenCV takes the first picture track. So does this module, except for covers and other attached pictures, of which
+OpenCV would give a single frame.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ import av.video.stream
 
 _HEADING: Final = re.compile(r" *Stream #\d+:(\d+)\D")
 _TURN: Final = re.compile(r" +display ?matrix: rotation of (\S+) degrees", re.IGNORECASE)
-"""How FFmpeg's versions say it, among a track's lines. Source: FFmpeg, libavformat/dump.c."""
+"""How FFmpeg's versions write the rotation, among a track's lines. Source: FFmpeg, libavformat/dump.c."""
 _ATTACHED: Final = av.stream.Disposition.attached_pic | av.stream.Disposition.timed_thumbnails
 
 
 def choose_picture_track(container: av.container.InputContainer) -> av.video.stream.VideoStream | None:
-    """The first picture track that is no attached picture and has a decoder; None without any picture track.
+    """Return the first picture track that has a decoder and is no attached picture; None without any picture track.
 
-    A file with covers alone gives the first of them, and one without any decoder its first picture track.
+    A file with covers only gives the first of them, and one without any decoder its first picture track.
     """
     tracks = [stream for stream in container.streams if _holds_pictures(stream)]
     moving = [track for track in tracks if not track.disposition & _ATTACHED]
@@ -33,22 +33,22 @@ def choose_picture_track(container: av.container.InputContainer) -> av.video.str
 
 
 def tracks_not_taken(container: av.container.InputContainer, taken: av.video.stream.VideoStream) -> list[str]:
-    """A few words about each other picture track."""
+    """Describe each other picture track in a few words."""
     others = [stream for stream in container.streams if _holds_pictures(stream) and stream.index != taken.index]
     return [_description(track) for track in others]
 
 
 def leave_other_tracks_unread(container: av.container.InputContainer, taken: av.video.stream.VideoStream) -> None:
-    """Have the demuxer drop every other track before it looks into it: what is broken there concerns nobody."""
+    """Make the demuxer drop every other track unread, so that damage in them does not matter."""
     for stream in container.streams:
         if stream.index != taken.index and hasattr(stream, "discard"):
             stream.discard = av.stream.Discard.all
 
 
 def rotation_deg_of(container: av.container.InputContainer, track: av.video.stream.VideoStream) -> int:
-    """Counter-clockwise turn, 0 to 359, that the container asks for, in whole degrees as OpenCV rounds them.
+    """Counter-clockwise rotation that the container asks for, 0 to 359, rounded to whole degrees as OpenCV does.
 
-    Not the frames' own matrix: an H.264 or HEVC stream may bring one of its own, which OpenCV does not look at.
+    The frames' own matrix is not used: an H.264 or HEVC stream may hold one, which OpenCV ignores.
     """
     level = av.logging.get_level()
     av.logging.set_level(av.logging.INFO)  # PyAV shows a track's matrix only in what FFmpeg logs about a file

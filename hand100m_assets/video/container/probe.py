@@ -1,4 +1,4 @@
-"""Container headers -> VideoInfo. Every figure says in its name where it comes from."""
+"""Reads the headers of a video file into a VideoInfo. Each value says in its name where it comes from."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ _OPEN_OPTIONS: Final = {
     "format_whitelist": "mov,mp4,matroska,webm,avi,mpegts,mpeg,flv,asf,ogg,h264,hevc",
 }
 MAX_PIXELS: Final = 8192 * 8192
-"""Larger pictures are refused, also where they turn up within a stream: one of these is 200 MB as colours."""
+"""Larger pictures are refused, also where they appear within a stream: one picture takes 200 MB as uint8 colours."""
 
 _ENDLESS: Final = frozenset({"mpegts", "mpeg", "h264", "hevc"})
-"""Formats without a header for the whole file: ffmpeg derives the duration from what is there."""
+"""Formats without a header for the whole file: ffmpeg computes the duration from what is there."""
 _COUNTED_FROM_ZERO: Final = frozenset({"matroska,webm"})
-"""Formats whose duration is the time at which the last track ends, however late the first one begins.
+"""Formats whose duration is the time at which the last track ends, even if the first one begins late.
 
-FLV is none of them: counted so, a late file that was cut passed for whole.
+FLV is not one of them: if it were, a late file that was cut would pass as whole.
 """
 _AGAIN: Final = "Download it again."
 _READ: Final = "MP4, MOV, Matroska, WebM, AVI, FLV, Ogg, WMV, MPEG, transport streams"
@@ -50,31 +50,40 @@ _REPACK: Final = "If it is a video, repack it (ffmpeg -i VIDEO -c copy NEW.mkv);
 
 @dataclass(frozen=True, kw_only=True)
 class VideoInfo:
-    """What a video file says of itself.
+    """What the headers of a video file say.
 
     Attributes:
         path: The file.
-        size_bytes: Its size when it was looked at.
-        mtime_ns: Its modification time then.
+        size_bytes: Size of the file when it was read.
+        mtime_ns: Modification time then, in nanoseconds since 1970.
         container: Container format as ffmpeg names it.
         codec: Decoder, such as `h264`.
-        pixel_format: Such as `yuv420p`, None when the header does not say.
+        pixel_format: Such as `yuv420p`; None when the header does not say.
         width_px: Width as shown, after rotation.
         height_px: Height as shown, after rotation.
         coded_width_px: Width before rotation.
         coded_height_px: Height before rotation.
-        rotation_deg: Counter-clockwise turn that the container asks for, 0 to 359.
-        track_index: Which of the file's tracks holds the pictures that are taken.
+        rotation_deg: Counter-clockwise rotation that the container asks for, 0 to 359.
+        track_index: Index of the track whose pictures are taken.
         tracks_not_taken: A few words about each other picture track; None when there is none.
-        frame_rate_fps: Average rate from the header, exact; None when it does not say.
-        frame_count_from_header: Number of frames in the index; None unless the container is a plain mp4 or mov.
-        duration_from_header_s: Length of the video stream, or of the container where the stream gives none, from the
-            video stream's beginning on.
-        start_time_s: When the video stream begins.
+        frame_rate_fps: Exact average frame rate from the header; None when it does not say.
+        frame_count_from_header: Number of frames in the index; None unless the container is an mp4 or mov without
+            fragments.
+        duration_from_header_s: Length of the picture track in seconds, counted from its beginning, or of the container
+            where the track gives none; None when neither says.
+        start_time_s: When the picture track begins, in seconds; None when the header does not say.
         has_audio: Whether there is a sound track.
-        missing_bytes: How much the file lacks of what its boxes promise; 0 when whole or not an mp4.
+        missing_bytes: How many bytes the file lacks of what its headers promise; 0 when it is whole, or when its format
+            does not say.
         has_promised_end: Whether anything in the file says where it ends. Where nothing does (transport streams, some
-            mp4 of fragments) a cut between two pieces cannot be seen.
+            fragmented mp4 files), a cut between two pieces cannot be detected.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from hand100m_assets.video import probe_video
+        >>> info = probe_video(Path("video.mp4"))
+        >>> info.frame_rate_fps, info.frame_count_from_header, info.duration_from_header_s
+        (Fraction(30, 1), 90, 3.0)
     """
 
     path: Path
@@ -100,17 +109,17 @@ class VideoInfo:
 
     @property
     def note_on_tracks(self) -> str | None:
-        """Which track was taken, where there was a choice."""
+        """A sentence about the track that was taken, where there was a choice; None otherwise."""
         if self.tracks_not_taken is None:
             return None
         return f"The pictures are those of track {self.track_index}. Not taken: track {self.tracks_not_taken}."
 
     def converter(self) -> PictureConverter:
-        """What makes this video's pictures."""
+        """Make a converter for this video's pictures."""
         return PictureConverter((self.coded_width_px, self.coded_height_px), self.rotation_deg)
 
     def to_row(self) -> dict[str, Any]:
-        """Flat JSON values; the rate as `frame_rate_num_from_header` and `frame_rate_den_from_header`."""
+        """Return flat JSON values; the rate becomes `frame_rate_num_from_header` and `frame_rate_den_from_header`."""
         row = {name: value for name, value in vars(self).items() if name not in ("path", "frame_rate_fps")}
         rate = self.frame_rate_fps
         row["frame_rate_num_from_header"] = rate.numerator if rate else None
@@ -125,10 +134,10 @@ def probe_video(path: Path) -> VideoInfo:
         path: The video file, of any container and codec that ffmpeg reads.
 
     Returns:
-        Codec, size, rate, length and how many bytes are missing. A value that the headers do not tell is None.
+        Codec, size, frame rate, length and how many bytes are missing. A value that the headers do not give is None.
 
     Raises:
-        VideoUnreadableError: The file is no video, has no picture track, or was cut before its index. The message
+        VideoUnreadableError: The file is not a video, has no picture track, or was cut before its index. The message
             says what to do.
         RetryableError: The file is not there or may not be read now. Try again later.
 
@@ -149,7 +158,7 @@ _MISSING_BYTES: Final[Mapping[str, Callable[[Path], int | None]]] = {
     "matroska,webm": segment_missing_bytes,
     "flv": flv_missing_bytes,
 }
-"""How much a file of this format lacks at its end, besides mp4, whose outline says it."""
+"""How many bytes a file of this format lacks at its end. For mp4 files the outline says it."""
 
 
 def describe_video(
@@ -159,7 +168,33 @@ def describe_video(
     stream: av.video.stream.VideoStream,
     outline: Mp4Outline,
 ) -> VideoInfo:
-    """What the headers of an open file say."""
+    """Return what the headers of an open file say. `probe_video` opens a file and calls this.
+
+    Args:
+        path: The video file.
+        stamp: Its size and time before it was opened, from `stamp_video`.
+        container: The open file, from `open_video`.
+        stream: Its picture track, from `open_video`.
+        outline: What the file's boxes say, from `container.mp4.read_outline`; for any format.
+
+    Returns:
+        Codec, size, frame rate, length and how many bytes are missing. A value that the headers do not give is None.
+
+    Raises:
+        OSError: The file cannot be read any more.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from hand100m_assets.video.container import describe_video, open_video, stamp_video
+        >>> from hand100m_assets.video.container.mp4 import read_outline
+        >>> path = Path("video.mp4")
+        >>> stamp = stamp_video(path)
+        >>> container, stream = open_video(path)
+        >>> with container:
+        ...     info = describe_video(path, stamp, container, stream, read_outline(path))
+        >>> info.codec
+        'h264'
+    """
     context, rate = stream.codec_context, stream.average_rate
     rotation_deg = rotation_deg_of(container, stream)
     coded_size = (context.width, context.height)
@@ -196,11 +231,23 @@ def _has_promised_end(path: Path, format_name: str, outline: Mp4Outline) -> bool
 
 
 def stamp_video(path: Path) -> FileStamp:
-    """Size and time of a video file.
+    """Return size and modification time of a video file, and refuse what is not a file or is empty.
+
+    Args:
+        path: The video file.
+
+    Returns:
+        The file's stamp, which changes when the file does.
 
     Raises:
-        VideoUnreadableError: It is no file, or has zero bytes.
-        RetryableError: It is not there or may not be read now.
+        VideoUnreadableError: It is not a file (a folder, a device), or it has zero bytes. Put the video there.
+        RetryableError: It is not there or may not be read now. Mount its folder, or give read permission.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from hand100m_assets.video.container import stamp_video
+        >>> stamp_video(Path("video.mp4")).size_bytes > 0
+        True
     """
     try:
         other_kind = not_a_file(path.stat().st_mode)
@@ -223,11 +270,26 @@ def stamp_video(path: Path) -> FileStamp:
 
 
 def open_video(path: Path) -> tuple[av.container.InputContainer, av.video.stream.VideoStream]:
-    """Open a file and choose the picture track that OpenCV would take; the caller closes the container.
+    """Open a video file and choose its picture track: the one that OpenCV would take, unless that is a cover picture.
+
+    Args:
+        path: The video file.
+
+    Returns:
+        The open file, which the caller closes, and its picture track.
 
     Raises:
-        VideoUnreadableError: As `probe_video`.
-        RetryableError: The file may not be read now.
+        VideoUnreadableError: The file is not a video, has no picture track or decoder, or has too large pictures. The
+            message says what to do.
+        RetryableError: The file may not be read now. Check the mount and its permissions.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from hand100m_assets.video.container import open_video
+        >>> container, stream = open_video(Path("video.mp4"))
+        >>> with container:
+        ...     print(stream.codec_context.name, stream.frames)
+        h264 90
     """
     try:
         refuse_impossible_tables(path)
@@ -272,7 +334,7 @@ def _unreadable(path: Path, error: Exception) -> VideoUnreadableError:
         what = outline.fault
     elif head.lstrip()[:1] == b"<" or (head.isascii() and b"\0" not in head):
         what = f"a text file, not a video; it begins with {head[:40].decode('ascii', 'replace')!r}"
-    elif isinstance(error, av.error.ArgumentError):  # what ffmpeg says of a format that the list leaves out
+    elif isinstance(error, av.error.ArgumentError):  # ffmpeg's answer to a format that is not on the list
         return VideoUnreadableError(f"not a video in a format that is read here ({_READ})", where=path, fix=_REPACK)
     else:
         what = f"not a video that can be opened ({getattr(error, 'strerror', None) or error})"
@@ -280,7 +342,7 @@ def _unreadable(path: Path, error: Exception) -> VideoUnreadableError:
 
 
 def frame_count_from_header(stream: av.video.stream.VideoStream, outline: Mp4Outline) -> int | None:
-    """Number of frames in the index, or None where that figure is known to be absent or nonsense."""
+    """Number of frames in the index; None where that number is known to be absent or wrong."""
     return stream.frames if outline.is_mp4 and not outline.is_fragmented and stream.frames > 0 else None
 
 
@@ -289,10 +351,26 @@ def _seconds(ticks: int | None, time_base: Fraction | None) -> float | None:
 
 
 def packets_promised(path: Path, stream: av.video.stream.VideoStream, frame_count: int | None) -> int | None:
-    """Packets that reading the file must give, by its index of `frame_count` frames; None where there is none.
+    """Return how many packets the reader must give, by the file's index.
 
-    An edit list may drop whole groups of pictures, and then fewer packets come than the index has. Only when the
-    index is whole without that list, it is the list that explains the difference, and not damage.
+    An edit list may hide whole groups of pictures, and then fewer packets come than the index has. This is told from
+    damage by opening the file without its edit list: if the index is whole then, the edit list explains the difference.
+
+    Args:
+        path: The video file.
+        stream: Its picture track, from `open_video`.
+        frame_count: Number of frames in the index, `VideoInfo.frame_count_from_header`; None where it has none.
+
+    Returns:
+        The number of packets; None where the file has no such index.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from hand100m_assets.video.container import open_video, packets_promised
+        >>> container, stream = open_video(Path("video.mp4"))
+        >>> with container:
+        ...     packets_promised(Path("video.mp4"), stream, frame_count=90)
+        90
     """
     entries = getattr(stream, "index_entries", None)
     if frame_count is None or entries is None or len(entries) == frame_count:
@@ -307,7 +385,7 @@ def _duration_from_header_s(
 ) -> float | None:
     """Length of the picture track, or of the container where the track gives none.
 
-    Of fragments ffmpeg adds up what it finds; what the header promises may be more.
+    For a fragmented file ffmpeg adds up the fragments that it finds; the header may promise more.
     """
     own = _seconds(stream.duration, stream.time_base)
     found = own if own is not None else _seconds(container.duration, Fraction(1, av.time_base))

@@ -1,4 +1,4 @@
-"""Whether a file ends before its header says. Where no header counts frames, this is how a cut shows."""
+"""Tells whether a file ends before its header says. Where no header counts frames, this is how a cut is detected."""
 
 from __future__ import annotations
 
@@ -14,16 +14,33 @@ from hand100m_assets.errors import Hand100mError
 from hand100m_assets.video.container.probe import VideoInfo, open_video
 
 MAX_SHORTFALL_S: Final = 2.0
-"""The last frame may be shown for so long."""
+"""The last frame may be shown for so long, in seconds, so a smaller difference is no evidence."""
 
 _READ_BEFORE_END_S: Final = 10.0
 
 
 def duration_shortfall(video: VideoInfo | None, end_s: float) -> str | None:
-    """Words for the time that is lacking when the last frame is shown at `end_s`; None when the video is whole.
+    """Tell whether a video ends earlier than its header promises.
 
-    A container may give one duration for all its tracks. So where the sound reaches the end that is promised, the file
-    was not cut, and the pictures are merely over sooner.
+    A container may give one duration for all its tracks. So if the sound reaches the promised end, the file was not
+    cut: its pictures merely end sooner.
+
+    Args:
+        video: What the headers say, from `probe_video`; None when nothing is known.
+        end_s: When the last frame ends, in seconds by the stream's clock.
+
+    Returns:
+        A sentence with both times; None when the video is whole or promises nothing.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from hand100m_assets.video import probe_video
+        >>> from hand100m_assets.video.container import duration_shortfall
+        >>> info = probe_video(Path("video.mp4"))
+        >>> duration_shortfall(info, end_s=3.0) is None
+        True
+        >>> duration_shortfall(info, end_s=0.5)
+        'the video ends at 0.5 s, its header promises 3.0 s'
     """
     if video is None or video.duration_from_header_s is None:
         return None
@@ -34,7 +51,7 @@ def duration_shortfall(video: VideoInfo | None, end_s: float) -> str | None:
 
 
 def _last_end_s(path: Path, promised_s: float) -> float:
-    """When the last packet of any track ends, by what stands at the end of the file."""
+    """When the last packet of any track ends, in seconds, read from the end of the file."""
     try:
         container, _ = open_video(path)
     except Hand100mError:
@@ -53,6 +70,6 @@ def _end_of_other_tracks_s(container: av.container.InputContainer, promised_s: f
         for packet in container.demux():
             if packet.pts is not None and packet.time_base is not None:
                 last_s = max(last_s, float((packet.pts + (packet.duration or 0)) * packet.time_base))
-    except (av.error.FFmpegError, IndexError):  # the latter for a track that turns up within a broken file
+    except (av.error.FFmpegError, IndexError):  # the latter for a track that appears within a broken file
         return last_s
     return last_s

@@ -1,7 +1,7 @@
-"""The packets of an MPEG transport stream: whether all that belong to a picture track are there.
+"""Reads the packets of an MPEG transport stream, to tell whether all packets of a picture track are there.
 
-ffmpeg's reader passes over what is lost and goes on. Timestamps are no evidence, as pictures need not come at a steady
-pace. But packets are of one size, begin with the same byte, and are counted for each track, modulo 16.
+ffmpeg's reader skips what is lost and continues. Timestamps are no evidence, as pictures need not come at a steady
+pace. But packets have one size, begin with the same byte, and are counted for each track, modulo 16.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Bytes: TypeAlias = npt.NDArray[np.uint8]
 SYNC: Final = 0x47
 _BODY_BYTES: Final = 188
 _PACKET_BYTES: Final = (188, 192, 204)
-"""Plain, with a time before each packet (cameras, Blu-ray), with a checksum behind it."""
+"""Plain packets, packets after a timestamp (cameras, Blu-ray), and packets followed by a checksum."""
 _PACKETS_TO_BE_SURE: Final = 8
 _PACKETS_AT_ONCE: Final = 4096
 _NO_TRACK: Final = 0x1FFF
@@ -36,11 +36,18 @@ CUT: Final = "packets are missing: the file ends within one"
 
 
 class Pace:
-    """The usual distance between times."""
+    """The usual distance between timestamps, to recognise a larger one.
+
+    Example:
+        >>> from hand100m_assets.video.container import Pace
+        >>> pace = Pace()
+        >>> [pace.step_to(time) for time in (0, 3000, 6000, 12000)]
+        [(None, False), (3000, False), (3000, False), (6000, True)]
+    """
 
     _STEPS_KEPT: Final = 64
     _LEAP: Final = 1.5
-    """A lost picture makes it 2."""
+    """A distance of so many times the usual one is a leap. One lost picture makes it 2."""
 
     def __init__(self) -> None:
         self._steps: deque[int] = deque(maxlen=self._STEPS_KEPT)
@@ -48,11 +55,19 @@ class Pace:
 
     @property
     def is_known(self) -> bool:
-        """Whether two distances were seen, so that another can be told from them."""
+        """Whether two distances were seen, so that another one can be compared with them."""
         return len(self._steps) > 1
 
     def step_to(self, time: int | None) -> tuple[int | None, bool]:
-        """Distance to the last time, and whether it is known to be more than usual; None and False without times."""
+        """Take the next timestamp into account.
+
+        Args:
+            time: The timestamp, in any unit; None where there is none.
+
+        Returns:
+            The distance to the last timestamp, and whether it is known to be larger than usual; None and False where
+            there is no distance.
+        """
         if time is None:
             return None, False
         step = None if self._last is None else time - self._last
@@ -64,13 +79,20 @@ class Pace:
 
 
 class Start(NamedTuple):
-    """Where a piece of the track begins (a PES packet, mostly one picture).
+    """Where a piece of the track begins (a PES packet, which mostly holds one picture).
 
     Attributes:
-        position: Of its first transport packet, as ffmpeg tells it.
+        position: Byte at which its first transport packet begins, as ffmpeg counts it.
         loss: Words for what is missing between the piece before and the end of this one; None when nothing is.
-        ends_at_joint: Behind it begins another recording, appended to this one.
-        time: Of the picture that begins in it, in 1/90000 s; None where none does.
+        ends_at_joint: Whether another recording, which was appended to this one, begins after it.
+        time: Decoding time of the picture that begins in it, in 1/90000 s; None where it has none.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from hand100m_assets.video.container import TransportPackets
+        >>> first = next(TransportPackets(Path("video.ts"), track=256).starts())
+        >>> first.loss is None, first.ends_at_joint
+        (True, False)
     """
 
     position: int
@@ -81,20 +103,35 @@ class Start(NamedTuple):
 
 @dataclass
 class _Track:
-    """What was seen of the picture track so far."""
+    """What has been seen of the picture track so far."""
 
     is_ended: bool = False
-    """Its last packet was filled up, so no picture goes on behind it."""
+    """Its last packet was padded, so the picture does not continue after it."""
     loss: str | None = None
     other_loss: bool = False
     goes_on: bool = False
-    """A packet came behind the one that was filled up."""
+    """A packet came after the one that was padded."""
     is_begun_anew: bool = False
     """The table of programs came, as the first of its kind by its counter."""
 
 
 class TransportPackets:
-    """The pieces of one track, in the order of the file. Source: ISO/IEC 13818-1, 2.4.3."""
+    """The pieces of one track, in the order of the file, with what is missing. Source: ISO/IEC 13818-1, 2.4.3.
+
+    Args:
+        path: The transport stream.
+        track: Packet id (PID) of the track, which PyAV calls the stream's `id`.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from hand100m_assets.video.container import TransportPackets, open_video
+        >>> container, stream = open_video(Path("video.ts"))
+        >>> with container:
+        ...     packets = TransportPackets(Path("video.ts"), stream.id)
+        >>> starts = list(packets.starts())
+        >>> len(starts), any(start.loss for start in starts)
+        (90, False)
+    """
 
     def __init__(self, path: Path, track: int) -> None:
         self._path, self._track_id = path, track
@@ -106,11 +143,11 @@ class TransportPackets:
 
     @property
     def is_ended(self) -> bool:
-        """Whether the last packet that was looked at was filled up, as the last one of a picture mostly is."""
+        """Whether the last packet that was looked at was padded, as the last one of a picture mostly is."""
         return self._track.is_ended
 
     def starts(self) -> Iterator[Start]:
-        """Yield every piece, once it is known where it ends; the first loss ends it."""
+        """Yield every piece as soon as its end is known. The first loss ends the iteration."""
         for start in self._blocks():
             yield start
             if start.loss is not None:
@@ -165,7 +202,7 @@ class TransportPackets:
             self._track.loss = HOLE
 
     def _breaks(self, packets: Bytes, tracks: npt.NDArray[np.int16]) -> npt.NDArray[np.bool_]:
-        """Which packets do not carry on the count of their track, and do not say themselves that they begin anew."""
+        """Mark packets that do not continue the count of their track and do not say themselves that they begin anew."""
         control, counters = packets[:, 3] >> 4 & 3, (packets[:, 3] & 15).astype(np.int16)
         says_so = (control & 2 > 0) & (packets[:, 4] > 0) & (packets[:, 5] & 0x80 > 0)
         breaks = np.zeros(len(packets), np.bool_)
@@ -182,7 +219,7 @@ class TransportPackets:
     def _goes_on(
         self, packets: Bytes, is_own: npt.NDArray[np.bool_], is_start: npt.NDArray[np.bool_]
     ) -> npt.NDArray[np.bool_]:
-        """Which packets of the track carry on a piece whose last one was filled up."""
+        """Mark packets of the track that continue a piece whose last packet was padded."""
         goes_on = np.zeros(len(packets), np.bool_)
         own = np.flatnonzero(is_own)
         goes_on[own] = np.concatenate(([self._track.is_ended], _are_filled_up(packets[own])))[:-1] & ~is_start[own]
@@ -193,7 +230,7 @@ class TransportPackets:
             self._track.is_ended = bool(_are_filled_up(own[-1:])[0])
 
     def _begin(self, packet: Bytes, position: int, *, is_break: bool) -> Iterator[Start]:
-        """A piece begins, and so the one before ends."""
+        """A piece begins, which means that the one before ends."""
         before, header = self._track, _pes_header(packet)
         time = _dts_of(header)
         step, is_leap = self._pace.step_to(time)
@@ -214,7 +251,7 @@ class TransportPackets:
 
 
 def _grid_of(path: Path) -> tuple[int, int]:
-    """Where the first whole packet begins, and how long each is; (0, 0) where there is no such grid."""
+    """Where the first whole packet begins, and how long each packet is; (0, 0) where the file has no such packets."""
     with path.open("rb") as file:
         head = file.read(max(_PACKET_BYTES) * (_PACKETS_TO_BE_SURE + 64))
     for first in range(len(head)):
@@ -226,7 +263,7 @@ def _grid_of(path: Path) -> tuple[int, int]:
 
 
 def _are_filled_up(packets: Bytes) -> npt.NDArray[np.bool_]:
-    """Whether there are bytes in a packet only to make it as long as it must be. Source: ISO/IEC 13818-1, 2.4.3.5."""
+    """Mark packets that hold padding bytes. Source: ISO/IEC 13818-1, 2.4.3.5."""
     length, flags = packets[:, 4].astype(np.int16), packets[:, 5]
     used = 1 + 6 * (flags >> 4 & 1) + 6 * (flags >> 3 & 1) + (flags >> 2 & 1)
     has_more = (length == 0) | ((length > used) & (flags & 3 == 0))
@@ -245,7 +282,7 @@ def _is_pes_header(header: bytes) -> bool:
 
 
 def _dts_of(header: bytes) -> int | None:
-    """Time of decoding in 1/90000 s. Source: ISO/IEC 13818-1, 2.4.3.7."""
+    """Decoding time in 1/90000 s. Source: ISO/IEC 13818-1, 2.4.3.7."""
     flags = header[7] >> 6 if len(header) > 7 else 0
     place = {2: 9, 3: 14}.get(flags)
     if place is None or len(header) < place + 5:

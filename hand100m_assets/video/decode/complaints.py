@@ -1,7 +1,7 @@
-"""What ffmpeg's libraries say while they read and decode, for some faults show in no other way.
+"""Errors that ffmpeg's libraries log while they read and decode. Some damage shows in no other way.
 
-HEVC's decoder meets damage, logs a line, and gives out a smeared picture that nothing marks. Matroska's reader loses
-packets in a broken cluster and goes on. So their words count.
+When HEVC's decoder meets damage, it logs a line and returns a smeared picture without any mark. Matroska's reader loses
+packets in a broken cluster and continues. So the log lines count as evidence.
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ from hand100m_assets.video.codec import picture_is_the_same_without_notes
 HARMLESS: Final = re.compile(
     r"mmco: unref short|number of reference frames .* exceeds max|SEI |Error parsing SEI|VUI|no frame!"
 )
-"""Complaints about what touches no sample of a picture, or about encoders' habits. Source: FFmpeg, libavcodec."""
+"""Log lines that do not concern any sample of a picture, or only an encoder's habits. Source: FFmpeg, libavcodec."""
 
 
 _NAMED_TRACK: Final = re.compile(r"\bstream #?(\d+)\b", re.IGNORECASE)
 
 
 class Decoded(NamedTuple):
-    """What one packet brought.
+    """What decoding one packet gave.
 
     Attributes:
-        frames: That came out; mostly of earlier packets.
-        complaints: Lines that the decoder logged as errors; about this packet, not about earlier ones.
-        error: What it ended with, None when it accepted the packet.
+        frames: The frames that came out; most belong to earlier packets.
+        complaints: Lines that the decoder logged as errors; they are about this packet.
+        error: The error that decoding ended with; None when the packet was accepted.
     """
 
     frames: list[av.video.frame.VideoFrame]
@@ -50,18 +50,18 @@ class Decoded(NamedTuple):
 
 
 def listen_to_libraries() -> None:
-    """Let what they say in this process be heard; call it before decoding, as anybody may have silenced them."""
+    """Make the libraries' log lines available in this process. Call it before decoding: they may have been silenced."""
     av.logging.set_level(av.logging.ERROR)
     av.logging.set_skip_repeated(False)  # the same complaint about two packets is two complaints
     libav = logging.getLogger("libav")
     if not libav.handlers:
-        libav.addHandler(logging.NullHandler())  # what nobody listens to is not for the console
+        libav.addHandler(logging.NullHandler())  # otherwise Python prints the lines on the console
 
 
 def decode_packet(
     stream: av.video.stream.VideoStream, packet: av.packet.Packet[av.video.stream.VideoStream] | None
 ) -> Decoded:
-    """Decode one packet, or with None what the decoder still holds. Single-threaded decoders only."""
+    """Decode one packet; None returns the frames that the decoder still holds. For single-threaded decoders only."""
     frames: list[av.video.frame.VideoFrame] = []
     error = None
     with av.logging.Capture() as lines:
@@ -76,7 +76,7 @@ def decode_packet(
 
 
 def complaints_in(lines: list[tuple[int, str, str]]) -> list[str]:
-    """The errors among the lines that `av.logging.Capture` caught."""
+    """Return the errors among the lines that `av.logging.Capture` caught."""
     return [text.strip() for level, _, text in lines if level <= av.logging.ERROR]
 
 
@@ -87,14 +87,14 @@ def complaints_about(
     *,
     is_opening: bool = False,
 ) -> list[str]:
-    """The errors that were logged while a file was read and that may concern one track; others' are left out.
+    """Return the errors that were logged while a file was read and that may concern one track.
 
     Args:
         lines: What `av.logging.Capture` caught.
         container: The file.
         stream: The track.
-        is_opening: To open a file, FFmpeg decodes the beginning of each track. What the decoders say then is left out:
-            of this track they say it again, and of the others nobody wants to know.
+        is_opening: Whether the lines were logged when the file was opened. FFmpeg then decodes the beginning of each
+            track. The decoders' lines are left out: this track's decoder logs them again, and others do not matter.
     """
     decoders = {other.codec_context.name for other in container.streams if getattr(other, "codec_context", None)}
     deaf_to = decoders if is_opening else decoders - {stream.codec_context.name}

@@ -1,6 +1,6 @@
-"""A video file -> exactly the wanted frames, whole ones only, with an honest account of everything else.
+"""Decodes exactly the wanted frames of a video file, and reports everything that is damaged.
 
-Selectively where that is proved to give the same, else by decoding every packet.
+Frames are decoded selectively where that provably gives the same pictures; otherwise every packet is decoded.
 """
 
 from __future__ import annotations
@@ -37,10 +37,25 @@ __all__ = [
 
 
 class DecodeAgainError(Exception):
-    """Throw away every frame of this pass and decode the file again with `why_full=error.reason`.
+    """A selective pass met something that makes its frames doubtful: decode again with `why_full=error.reason`.
+
+    Discard every frame of this pass. `pick_frames` does both by itself.
 
     Attributes:
-        reason: What raised the doubt.
+        reason: What raised the doubt, as half a sentence.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from hand100m_assets.video import StrideSelection
+        >>> from hand100m_assets.video.decode import DecodeAgainError, DecodeReport, decode_frames
+        >>> path, selection, report = Path("video.mp4"), StrideSelection(30), DecodeReport()
+        >>> try:
+        ...     frames = list(decode_frames(path, selection, report))
+        ... except DecodeAgainError as doubt:
+        ...     report = DecodeReport()
+        ...     frames = list(decode_frames(path, selection, report, why_full=doubt.reason))
+        >>> len(frames)
+        3
     """
 
     def __init__(self, reason: str) -> None:
@@ -56,19 +71,38 @@ def decode_frames(
     *,
     why_full: str | None = None,
 ) -> Iterator[PickedFrame]:
-    """Yield the wanted frames that are whole, ascending, holding on to none of them.
+    """Yield the wanted frames that are undamaged, by ascending index, one at a time.
+
+    Use `pick_frames` unless the frames do not fit into memory.
 
     Args:
         path: The video file.
-        selection: Which indices are wanted.
-        report: A new one; filled in on the way.
-        should_stop: Asked before each packet; when it says yes the iteration ends with `stopped_early`.
-        why_full: A reason to decode every packet; then an error is recorded and never ends the loop.
+        selection: Which frame indices are wanted.
+        report: A new report; it is filled in while the frames are yielded and complete after the last one.
+        should_stop: Called before each packet. When it returns True, the iteration ends with `report.stopped_early`.
+        why_full: A reason to decode every packet. An error is then recorded in the report and does not end the
+            iteration. None tries the selective way first.
+
+    Yields:
+        The frames; a wanted frame that is damaged or past the end is left out, and the report lists damaged ones.
 
     Raises:
-        DecodeAgainError: The selective way met something that it cannot vouch for; never raised with `why_full`.
-        VideoUnreadableError: The file cannot be opened as a video.
-        RetryableError: The file may not be read now.
+        DecodeAgainError: The selective way met something doubtful. Discard the frames and call again with `why_full`.
+            It is never raised with `why_full`.
+        VideoUnreadableError: The file cannot be opened as a video. Download it again; the message says more.
+        RetryableError: The file is not there or may not be read now. Try again later.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from hand100m_assets.video import StrideSelection
+        >>> from hand100m_assets.video.decode import DecodeReport, decode_frames
+        >>> report = DecodeReport()
+        >>> for frame in decode_frames(Path("video.mp4"), StrideSelection(45), report):
+        ...     print(frame.frame_index, frame.time_s, frame.image_bgr.shape)
+        0 0.0 (240, 320, 3)
+        45 1.5 (240, 320, 3)
+        >>> report.is_damaged, report.frame_count
+        (False, 90)
     """
     stop = should_stop or (lambda: False)
     listen_to_libraries()
@@ -76,7 +110,7 @@ def decode_frames(
     with av.logging.Capture() as lines:
         container, stream = open_video(path)
     with container:
-        # Frame threads cost 15 % more and hide which packet an error belongs to; processes work on other videos.
+        # Frame threads cost 15 % more and hide which packet an error belongs to. Other cores extract other videos.
         stream.codec_context.thread_type = "NONE"
         stream.codec_context.thread_count = 1
         outline = read_outline(path)
@@ -109,7 +143,7 @@ def decode_frames(
 
 
 def _fault_of_bytes(outline: Mp4Outline, video: VideoInfo, stream: av.video.stream.VideoStream) -> str | None:
-    """In what way the file's bytes are not all there; None when nothing shows it, or when no picture lacks any."""
+    """In what way bytes of the file are missing; None when nothing shows it, or when no picture is affected."""
     if not outline.is_mp4:
         return (
             f"the file is {video.missing_bytes:,} bytes too short: the download was cut"
@@ -138,11 +172,30 @@ def _or_again(frames: Iterator[PickedFrame]) -> Iterator[PickedFrame]:
 def pick_frames(
     path: Path, selection: Selection, *, why_full: str | None = None
 ) -> tuple[list[PickedFrame], DecodeReport]:
-    """The same as a list, for as many frames as fit into memory: starts again by itself.
+    """Decode the wanted frames of a video file into a list. It must fit into memory.
+
+    Args:
+        path: The video file, of any container and codec that ffmpeg reads.
+        selection: Which frame indices are wanted, for instance `FrameSetSelection([0, 45])`.
+        why_full: A reason to decode every packet; None decodes selectively where that gives the same frames.
+
+    Returns:
+        The undamaged frames by ascending index, and a report. Each frame has `frame_index`, `pts`, `time_s` (both None
+        where the stream has no timestamps) and `image_bgr`, (height, width, 3) uint8, blue first. A wanted frame that
+        is damaged or past the end of the video is left out. `report.damaged_indices` lists damaged frames.
 
     Raises:
-        VideoUnreadableError: The file cannot be opened as a video.
-        RetryableError: The file may not be read now.
+        VideoUnreadableError: The file cannot be opened as a video. Download it again; the message says more.
+        RetryableError: The file is not there or may not be read now. Try again later.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from hand100m_assets.video import FrameSetSelection, pick_frames
+        >>> frames, report = pick_frames(Path("video.mp4"), FrameSetSelection([0, 45]))
+        >>> [(frame.frame_index, frame.time_s) for frame in frames]
+        [(0, 0.0), (45, 1.5)]
+        >>> frames[0].image_bgr.shape, report.is_damaged
+        ((240, 320, 3), False)
     """
     report = DecodeReport()
     try:

@@ -1,4 +1,4 @@
-"""Which frame indices to take: every N-th, or a given set. Pure; indices count shown frames from 0."""
+"""Which frame indices to take: every N-th one, or a given set. Frame indices count the shown frames from 0."""
 
 from __future__ import annotations
 
@@ -11,22 +11,42 @@ from functools import cached_property
 from typing import Any, Final, Protocol
 
 MAX_DESCRIBED_RANGES: Final = 500
-"""Longer frame sets are described by count and digest only, so that a manifest stays small."""
+"""Frame sets of more ranges are described by count and digest only, so that a manifest stays small."""
 
 MAX_FRAME_INDEX: Final = 10**9
-"""About a year at 30 frames a second: anything above is a typing error, not a frame."""
+"""About a year at 30 frames per second: a larger number is a typing error, not a frame."""
 
 
 class Selection(Protocol):
-    """What every selection can answer."""
+    """Which frame indices are wanted of a video. `StrideSelection` and `FrameSetSelection` are the usual ones.
+
+    Example:
+        A selection of your own has these five members. This one takes the frames from 40 on:
+
+        >>> from pathlib import Path
+        >>> from hand100m_assets.video import pick_frames
+        >>> class From40:
+        ...     last_wanted = None
+        ...     def wants(self, frame_index):
+        ...         return frame_index >= 40
+        ...     def expected(self, frame_count):
+        ...         return list(range(40, frame_count))
+        ...     def describe(self):
+        ...         return {"kind": "from", "first": 40}
+        ...     def missing_from(self, done_indices, frame_count):
+        ...         return [i for i in self.expected(frame_count) if i not in set(done_indices)]
+        >>> frames, _ = pick_frames(Path("video.mp4"), From40())
+        >>> len(frames), frames[0].frame_index
+        (50, 40)
+    """
 
     @property
     def last_wanted(self) -> int | None:
-        """Largest wanted index, None when there is no end."""
+        """Largest wanted index; None when the selection has no end."""
         ...
 
     def wants(self, frame_index: int) -> bool:
-        """Whether this frame is to be taken."""
+        """Whether this frame is wanted."""
         ...
 
     def expected(self, frame_count: int) -> list[int]:
@@ -34,7 +54,7 @@ class Selection(Protocol):
         ...
 
     def describe(self) -> dict[str, Any]:
-        """JSON value, the same for equal selections."""
+        """Description as a JSON value; equal for equal selections."""
         ...
 
     def missing_from(self, done_indices: Collection[int], frame_count: int) -> list[int]:
@@ -54,7 +74,19 @@ class _Missing:
 
 @dataclass(frozen=True)
 class StrideSelection(_Missing):
-    """Every `stride`-th frame from 0, as the original scripts take them with 30."""
+    """Every `stride`-th frame from 0 on. The original scripts take every 30th.
+
+    Attributes:
+        stride: Distance between two wanted frames, 1 or more.
+
+    Raises:
+        ValueError: The stride is less than 1.
+
+    Example:
+        >>> from hand100m_assets.video import StrideSelection
+        >>> StrideSelection(30).expected(frame_count=90)
+        [0, 30, 60]
+    """
 
     stride: int
 
@@ -64,7 +96,7 @@ class StrideSelection(_Missing):
 
     @property
     def last_wanted(self) -> int | None:
-        """None: there is always a next one."""
+        """None: a stride has no end."""
         return None
 
     def wants(self, frame_index: int) -> bool:
@@ -76,13 +108,26 @@ class StrideSelection(_Missing):
         return list(range(0, frame_count, self.stride))
 
     def describe(self) -> dict[str, Any]:
-        """JSON value, the same for equal selections."""
+        """Description as a JSON value; equal for equal selections."""
         return {"kind": "stride", "stride": self.stride}
 
 
 @dataclass(frozen=True)
 class FrameSetSelection(_Missing):
-    """A given set of frames, kept sorted and unique whatever order it is given in."""
+    """A given set of frame indices, in any order.
+
+    Attributes:
+        indices: The wanted indices, sorted and each once.
+
+    Raises:
+        ValueError: An index is negative.
+
+    Example:
+        >>> from hand100m_assets.video import FrameSetSelection
+        >>> selection = FrameSetSelection([60, 0, 60])
+        >>> selection.indices, selection.wants(30)
+        ((0, 60), False)
+    """
 
     indices: tuple[int, ...]
     _lookup: frozenset[int] = field(init=False, repr=False, compare=False)
@@ -96,12 +141,12 @@ class FrameSetSelection(_Missing):
 
     @classmethod
     def of(cls, indices: Iterable[int]) -> FrameSetSelection:
-        """The same as calling the class; reads better with a table's column."""
+        """Make one; the same as calling the class."""
         return cls(indices)
 
     @property
     def last_wanted(self) -> int | None:
-        """Largest index; -1 for the empty set, so that nothing need be decoded."""
+        """Largest index; -1 for the empty set, so that nothing is decoded."""
         return self.indices[-1] if self.indices else -1
 
     def wants(self, frame_index: int) -> bool:
@@ -109,7 +154,7 @@ class FrameSetSelection(_Missing):
         return frame_index in self._lookup
 
     def expected(self, frame_count: int) -> list[int]:
-        """Members below the frame count."""
+        """Indices of the set below the frame count."""
         return list(self.indices[: bisect_left(self.indices, frame_count)])
 
     @cached_property
@@ -117,7 +162,7 @@ class FrameSetSelection(_Missing):
         return to_ranges(self.indices)
 
     def describe(self) -> dict[str, Any]:
-        """JSON value, the same for equal selections; lists the frames unless there are very many runs of them."""
+        """Description as a JSON value; equal for equal selections. Up to 500 ranges of frames are listed."""
         digest = hashlib.sha256(",".join(map(str, self.indices)).encode()).hexdigest()[:16]
         described: dict[str, Any] = {"kind": "frames", "count": len(self.indices), "digest": digest}
         if len(self._ranges) <= MAX_DESCRIBED_RANGES:
@@ -127,13 +172,23 @@ class FrameSetSelection(_Missing):
 
 @dataclass(frozen=True)
 class UnionSelection(_Missing):
-    """Whatever any of its parts wants."""
+    """The frames that any of several selections wants.
+
+    Attributes:
+        parts: The selections.
+
+    Example:
+        >>> from hand100m_assets.video import FrameSetSelection, StrideSelection
+        >>> from hand100m_assets.video.decode import UnionSelection
+        >>> UnionSelection((StrideSelection(30), FrameSetSelection([45]))).expected(frame_count=90)
+        [0, 30, 45, 60]
+    """
 
     parts: tuple[Selection, ...]
 
     @property
     def last_wanted(self) -> int | None:
-        """Largest of the parts', None when one of them has no end."""
+        """Largest last index of the parts; None when one of them has no end."""
         lasts = [part.last_wanted for part in self.parts]
         return None if None in lasts else max((i for i in lasts if i is not None), default=-1)
 
@@ -146,24 +201,37 @@ class UnionSelection(_Missing):
         return sorted({i for part in self.parts for i in part.expected(frame_count)})
 
     def describe(self) -> dict[str, Any]:
-        """JSON value, the same for equal selections."""
+        """Description as a JSON value; equal for equal selections."""
         return {"kind": "union", "of": [part.describe() for part in self.parts]}
 
 
 @dataclass(frozen=True)
 class RemainingSelection(_Missing):
-    """What a selection wants, less the frames that are there already; it ends where the whole of it ends."""
+    """The frames that a selection wants and that are not there yet.
+
+    Its last wanted frame is that of the whole selection, so that the same part of the video is read.
+
+    Attributes:
+        whole: The whole selection.
+        done: Indices of the frames that are there already.
+
+    Example:
+        >>> from hand100m_assets.video import StrideSelection
+        >>> from hand100m_assets.video.decode import RemainingSelection
+        >>> RemainingSelection(StrideSelection(30), frozenset({30})).expected(frame_count=90)
+        [0, 60]
+    """
 
     whole: Selection
     done: frozenset[int]
 
     @property
     def last_wanted(self) -> int | None:
-        """Of the whole selection, so that as much of the video is seen."""
+        """Largest wanted index of the whole selection; None when it has no end."""
         return self.whole.last_wanted
 
     def wants(self, frame_index: int) -> bool:
-        """Whether it is wanted and not there."""
+        """Whether the frame is wanted and not there yet."""
         return frame_index not in self.done and self.whole.wants(frame_index)
 
     def expected(self, frame_count: int) -> list[int]:
@@ -171,16 +239,16 @@ class RemainingSelection(_Missing):
         return self.whole.missing_from(self.done, frame_count)
 
     def describe(self) -> dict[str, Any]:
-        """JSON value, the same for equal selections."""
+        """Description as a JSON value; equal for equal selections."""
         done = FrameSetSelection(self.done).describe()
         return {"kind": "remaining", "of": self.whole.describe(), "done": done}
 
 
 def from_description(description: Mapping[str, Any]) -> Selection:
-    """Rebuild a selection from `describe()`.
+    """Rebuild a selection from what its `describe()` returned.
 
     Raises:
-        ValueError: The description is malformed, or gives only the digest of a big frame set.
+        ValueError: The description is malformed, or gives only the digest of a large frame set.
     """
     kind = description.get("kind")
     if kind == "stride" and isinstance(description.get("stride"), int):
@@ -194,7 +262,22 @@ def from_description(description: Mapping[str, Any]) -> Selection:
 
 
 def widen_description(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
-    """Description of a folder that holds what either selection wants; parts are named once, oldest first."""
+    """Combine two descriptions into that of a frame folder that holds what either selection wants.
+
+    Args:
+        old: What `Selection.describe` returned for the frames that are there.
+        new: What it returned for the frames that are added.
+
+    Returns:
+        A JSON value. Each part is listed once, the oldest first.
+
+    Example:
+        >>> from hand100m_assets.video import FrameSetSelection, StrideSelection
+        >>> from hand100m_assets.video.decode import widen_description
+        >>> wider = widen_description(StrideSelection(30).describe(), FrameSetSelection([45]).describe())
+        >>> wider["kind"], [part["kind"] for part in wider["of"]]
+        ('union', ['stride', 'frames'])
+    """
     parts: list[Any] = []
     for description in (old, new):
         for part in description["of"] if description.get("kind") == "union" else [dict(description)]:
@@ -204,10 +287,22 @@ def widen_description(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[st
 
 
 def parse_frame_list(text: str) -> FrameSetSelection:
-    """Read `0,30,60-90` (ranges include both ends) as typed on a command line.
+    """Read a list of frame indices such as `0,30,60-90`, as typed on a command line.
+
+    Args:
+        text: Numbers and ranges, separated by commas. A range includes both ends; spaces are allowed.
+
+    Returns:
+        The selection of these frames.
 
     Raises:
-        ValueError: A part is not a number or range, or a range runs backwards; the message names the part.
+        ValueError: A part is not a number or range, is a range that runs backwards or is very long, or is beyond any
+            video's length. The message names the part; correct it.
+
+    Example:
+        >>> from hand100m_assets.video.decode import parse_frame_list
+        >>> parse_frame_list("0, 30, 60-62").indices
+        (0, 30, 60, 61, 62)
     """
     indices: set[int] = set()
     for part in text.split(","):
@@ -227,7 +322,19 @@ def parse_frame_list(text: str) -> FrameSetSelection:
 
 
 def to_ranges(indices: Iterable[int]) -> list[tuple[int, int]]:
-    """Runs of consecutive numbers as (first, last), both included; the input must ascend."""
+    """Combine consecutive numbers into ranges.
+
+    Args:
+        indices: Numbers in ascending order.
+
+    Returns:
+        (first, last) of each range, both included.
+
+    Example:
+        >>> from hand100m_assets.video.decode import to_ranges
+        >>> to_ranges([1, 2, 3, 7])
+        [(1, 3), (7, 7)]
+    """
     runs: list[tuple[int, int]] = []
     for i in indices:
         if runs and i == runs[-1][1] + 1:

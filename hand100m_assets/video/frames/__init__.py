@@ -1,4 +1,4 @@
-"""Frame folders: one per video, with a manifest written last, many videos at a time."""
+"""Frame folders: one folder of JPEGs per video, with a manifest that is written last; for one video or for many."""
 
 import lazy_loader
 

@@ -1,4 +1,4 @@
-"""Many videos over workers: largest first, each outcome as it comes, no video able to stop the others."""
+"""Extracts many videos with several workers, the largest file first. A fault in one never stops the others."""
 
 from __future__ import annotations
 
@@ -18,28 +18,69 @@ __all__ = ["ExtractionJob", "ExtractionOutcome", "WorkerPool", "extract_many", "
 
 
 class WorkerPool(Protocol):
-    """Where videos are worked on: `LocalPool` on this machine, `DaskPool` on a cluster."""
+    """What `extract_many` needs from a pool of workers.
+
+    `extract_many` makes one for this machine by itself. `DaskPool` is the one for a cluster.
+
+    Example:
+        A pool that has no workers and extracts in this process:
+
+        >>> from pathlib import Path
+        >>> from hand100m_assets.video import ExtractionOptions, StrideSelection
+        >>> from hand100m_assets.video.frames import ExtractionJob, extract_many
+        >>> class NoWorkers:
+        ...     size = 1
+        ...     def __init__(self):
+        ...         self.running = {}
+        ...     def submit(self, job):
+        ...         self.running[job.video_id] = job
+        ...     def collect(self):
+        ...         outcomes = list(extract_many(list(self.running.values()), 0))
+        ...         self.running.clear()
+        ...         return outcomes, []
+        ...     def end_overdue(self):
+        ...         return [], []
+        ...     def kill(self):
+        ...         self.running.clear()
+        >>> job = ExtractionJob(
+        ...     video_path=Path("video.mp4"),
+        ...     frames_dir=Path("extracted"),
+        ...     video_id="video",
+        ...     selection=StrideSelection(30),
+        ...     options=ExtractionOptions(),
+        ... )
+        >>> [outcome.video_id for outcome in extract_many([job], NoWorkers())]
+        ['video']
+    """
 
     @property
     def size(self) -> int:
-        """How many videos are worked on at a time; may change while a cluster grows."""
+        """How many videos the pool takes at a time. It may change while a cluster grows."""
         ...
 
     @property
     def running(self) -> Mapping[Any, ExtractionJob]:
-        """The jobs in flight, by whatever stands for them."""
+        """The jobs that are being worked on. Each pool chooses its own keys."""
         ...
 
     def submit(self, job: ExtractionJob) -> None:
-        """Start one job; never more than `size` at a time."""
+        """Start one job. The caller never has more than `size` jobs running."""
         ...
 
     def collect(self) -> tuple[list[ExtractionOutcome], list[ExtractionJob]]:
-        """Wait a little; return finished outcomes, and jobs to be tried alone as their worker died."""
+        """Wait for at most about half a second, then return what has finished.
+
+        Returns:
+            The outcomes of finished jobs, and the jobs whose worker died. `extract_many` runs each of the latter alone.
+        """
         ...
 
     def end_overdue(self) -> tuple[list[ExtractionOutcome], list[ExtractionJob]]:
-        """End videos far beyond their time; return their outcomes, and other jobs to be submitted again."""
+        """End the jobs that are far beyond their time limit.
+
+        Returns:
+            The outcomes of the ended jobs, and other jobs that were interrupted with them and must be submitted again.
+        """
         ...
 
     def kill(self) -> None:
@@ -48,7 +89,7 @@ class WorkerPool(Protocol):
 
 
 Watch: TypeAlias = Callable[[Collection[ExtractionJob]], None]
-"""Told about twice a second, in the caller's thread, of the jobs in flight."""
+"""A function that is called about twice per second, in the caller's thread, with the jobs that are being worked on."""
 
 
 def extract_many(
@@ -58,20 +99,44 @@ def extract_many(
     *,
     watch: Watch | None = None,
 ) -> Generator[ExtractionOutcome, None, None]:
-    """Work through the jobs, largest file first; yield each outcome as its video is finished.
+    """Extract many videos, the largest file first, and yield each outcome when its video is finished.
 
-    Closing the iterator, an interrupt, or any exception ends the workers' work at once; the videos in flight
-    are taken up where they stopped by the next run.
+    A failed video gives an outcome with an error and does not stop the others. If you close the iterator, if an
+    exception is raised or if you press Ctrl-C, the workers stop at once. The next run continues the unfinished videos
+    from the JPEGs that are already there.
 
     Args:
-        jobs: At most one a video.
-        workers: Processes of this machine; 0 works in this process, for notebooks and debuggers. Or a pool, of a
-            cluster for instance, which is ended with the work.
-        should_stop: Asked about twice a second; when it says yes no outcome follows.
-        watch: Told as often of the jobs in flight, however long they take.
+        jobs: At most one job per video.
+        workers: Number of worker processes on this machine; 0 extracts in this process, for notebooks and debuggers.
+            Or a pool, for instance a `DaskPool`; it is ended with the work.
+        should_stop: Called about twice per second. When it returns True, no further outcome follows.
+        watch: Called as often with the jobs that are being worked on, for a progress display.
+
+    Yields:
+        One outcome per job, in the order in which the videos finish.
 
     Raises:
-        DiskFullError: The output disk has no room left; outcomes until then stand.
+        DiskFullError: The output disk is full. Free some space and run again; the outcomes before it stay valid.
+        OutputUnwritableError: A cluster's run cannot write beside the frames. Give write permission or choose another
+            output folder.
+        RetryableError: The cluster is lost or has no workers. Start it, then run again.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from hand100m_assets.video import ExtractionOptions, StrideSelection
+        >>> from hand100m_assets.video.frames import ExtractionJob, extract_many
+        >>> jobs = [
+        ...     ExtractionJob(
+        ...         video_path=Path("video.mp4"),
+        ...         frames_dir=Path("extracted"),
+        ...         video_id="video",
+        ...         selection=StrideSelection(30),
+        ...         options=ExtractionOptions(),
+        ...     )
+        ... ]
+        >>> for outcome in extract_many(jobs, workers=0):
+        ...     print(outcome.video_id, outcome.error or outcome.manifest.status)
+        video complete
     """
 
     def stop(running: Collection[ExtractionJob]) -> bool:
@@ -91,7 +156,7 @@ def extract_many(
 
 
 def _while_there_is_room(outcomes: Iterator[ExtractionOutcome]) -> Iterator[ExtractionOutcome]:
-    """The first video for which the disk has no room ends the batch: the next ones would fail by the same."""
+    """End the batch at the first video for which the disk is full: the following videos would fail in the same way."""
     for outcome in outcomes:
         if isinstance(outcome.error, DiskFullError):
             raise outcome.error
@@ -113,7 +178,7 @@ def _with_pool(
 ) -> Iterator[ExtractionOutcome]:
     suspects: deque[ExtractionJob] = deque()
     while (waiting or suspects or pool.running) and not stop():
-        # After a crash each video that was in flight runs alone, which shows whose fault it was.
+        # After a crash, each video that was running is run alone. This shows which one made the worker die.
         if suspects and not pool.running:
             yield from _alone(pool, suspects.popleft(), stop)
             continue

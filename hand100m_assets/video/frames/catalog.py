@@ -1,4 +1,4 @@
-"""All manifests of a source as one table; and which files do not match it."""
+"""One table of all extracted frames of a source, and the frame files that do not match it."""
 
 from __future__ import annotations
 
@@ -25,26 +25,43 @@ FRAME_CATALOG_SCHEMA: Final = pl.Schema(
         "manifest_mtime_ns": pl.Int64(),
     }
 )
-"""One row a JPEG. `path` is relative to the frames folder; `pts` and `time_s` are null where the stream has none.
-`manifest_mtime_ns` tells the next catalog which manifests it need not read again."""
+"""One row per JPEG. `path` is relative to the frames folder. `pts` and `time_s` are null where the stream has no
+timestamps. By `manifest_mtime_ns` the next call knows which manifests it need not read again.
+"""
 
 FRAME_FAULTS_SCHEMA: Final = pl.Schema(
     {"video_id": pl.String(), "frame_index": pl.Int32(), "path": pl.String(), "fault": pl.String()}
 )
+"""One row per frame file that is absent or not as its manifest says."""
 
 
 def frame_catalog(frames_dir: Path, earlier_file: Path | None = None) -> pl.DataFrame:
-    """Every finished frame of every video, sorted by video and index; folders without a manifest are passed over.
+    """List every extracted frame of every finished video in one table.
+
+    Folders without a valid manifest are left out: their extraction is not finished.
 
     Args:
-        frames_dir: Folder of the frame folders.
-        earlier_file: A catalog of the same folder; of videos whose manifest has not changed since, its rows are kept.
+        frames_dir: The folder that holds one frame folder per video.
+        earlier_file: Parquet file of an earlier catalog of the same folder. Its rows are kept for videos whose manifest
+            has not changed since, which saves reading them again. None, or an absent or unreadable file, reads all.
 
     Returns:
-        Columns of `FRAME_CATALOG_SCHEMA`; empty when nothing has been extracted yet.
+        One row per JPEG, sorted by video id and frame index, with the columns of `FRAME_CATALOG_SCHEMA`:
+        `video_id`, `frame_index` (Int32), `pts` (Int64, in the stream's time base), `time_s` (Float64),
+        `size_bytes` (Int64), `path` (relative to `frames_dir`), `status` (`complete` or `damaged`, of the whole video)
+        and `manifest_mtime_ns` (Int64). `pts` and `time_s` are null where the stream has no timestamps. The table is
+        empty when nothing has been extracted yet.
 
     Raises:
-        FolderUnreadableError: The frames folder is there but cannot be read; mount it or give permission.
+        FolderUnreadableError: The frames folder is there but cannot be read. Mount it or give read permission.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from hand100m_assets.video import ExtractionOptions, StrideSelection, extract_video, frame_catalog
+        >>> frames_dir = Path("extracted")
+        >>> _ = extract_video(Path("video.mp4"), frames_dir, "video", StrideSelection(30), ExtractionOptions())
+        >>> frame_catalog(frames_dir).select("video_id", "frame_index", "time_s", "status").rows()
+        [('video', 0, 0.0, 'complete'), ('video', 30, 1.0, 'complete'), ('video', 60, 2.0, 'complete')]
     """
     stamps = _manifest_stamps(frames_dir)
     now = pl.DataFrame(
@@ -61,12 +78,29 @@ def frame_catalog(frames_dir: Path, earlier_file: Path | None = None) -> pl.Data
 
 
 def catalogued_videos(catalog_file: Path) -> set[str]:
-    """Videos that a stored catalog has frames of."""
+    """Return the videos that a stored catalog has frames of.
+
+    Args:
+        catalog_file: Parquet file of a table that `frame_catalog` returned.
+
+    Returns:
+        Video ids; an empty set where the file is absent, cannot be read or was written by an older version.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from hand100m_assets.video import ExtractionOptions, StrideSelection, extract_video, frame_catalog
+        >>> from hand100m_assets.video.frames import catalogued_videos
+        >>> frames_dir = Path("extracted")
+        >>> _ = extract_video(Path("video.mp4"), frames_dir, "video", StrideSelection(30), ExtractionOptions())
+        >>> frame_catalog(frames_dir).write_parquet("catalog.parquet")
+        >>> catalogued_videos(Path("catalog.parquet"))
+        {'video'}
+    """
     return set(_earlier_rows(catalog_file)["video_id"].unique())
 
 
 def _earlier_rows(file: Path | None) -> pl.DataFrame:
-    """A catalog as stored; an absent, broken or older one is as good as none."""
+    """Read a stored catalog; an absent, broken or older one counts as empty."""
     nothing = pl.DataFrame(schema=FRAME_CATALOG_SCHEMA)
     try:
         table = nothing if file is None else pl.read_parquet(file)
@@ -121,10 +155,28 @@ def _table(manifest: Manifest, mtime_ns: int) -> pl.DataFrame:
 
 
 def frame_files_at_fault(frames_dir: Path, catalog: pl.DataFrame) -> pl.DataFrame:
-    """Catalog rows whose file is gone, has another size, or is no whole JPEG.
+    """Find the frame files of a catalog that are absent, have another size, or do not begin as a JPEG.
+
+    This reads two bytes per file. It does not decode the pictures; `hand100m_assets.video.audit` does.
+
+    Args:
+        frames_dir: The folder that holds one frame folder per video.
+        catalog: Table of `frame_catalog`.
 
     Returns:
-        Columns of `FRAME_FAULTS_SCHEMA`, in the catalog's order.
+        One row per faulty file, in the catalog's order: `video_id`, `frame_index` (Int32), `path` (relative to
+        `frames_dir`) and `fault`, a few words. The table is empty when all files are as their manifests say.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from hand100m_assets.video import ExtractionOptions, FrameSetSelection, extract_video, frame_catalog
+        >>> from hand100m_assets.video.frames import frame_files_at_fault
+        >>> frames_dir = Path("some_deleted")
+        >>> _ = extract_video(Path("video.mp4"), frames_dir, "video", FrameSetSelection([0, 30]), ExtractionOptions())
+        >>> catalog = frame_catalog(frames_dir)
+        >>> (frames_dir / "video" / "frame_000030.jpg").unlink()
+        >>> frame_files_at_fault(frames_dir, catalog).rows()
+        [('video', 30, 'video/frame_000030.jpg', 'gone')]
     """
     faults = [
         (video_id, frame_index, path, fault)

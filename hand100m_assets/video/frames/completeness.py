@@ -1,4 +1,4 @@
-"""How far each video's frames are: done, damaged, failed, or still to be extracted."""
+"""How far the extraction of each video is: done, damaged, failed, or still to be done."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ FRAME_STATES: Final = pl.Schema(
         "reason": pl.String(),
     }
 )
-"""One row a video. `frames_expected` is null where the video could not be read; `reason` is null when done."""
+"""One row per video. `frames_expected` is null where the video could not be read; `reason` is null when it is done."""
 
 StateRow: TypeAlias = tuple[str, str, int | None, int | None, str | None]
 
@@ -35,12 +35,32 @@ _REMEMBERED: Final = pl.Schema({**FRAME_STATES, "seen": pl.String()})
 
 
 def frame_states(jobs: Sequence[ExtractionJob], remembered_file: Path | None = None) -> pl.DataFrame:
-    """One row a job, by its manifest or its failure record; decodes nothing.
+    """Say for each job how far its frames are, from manifests and failure records. Nothing is decoded.
 
     Args:
-        jobs: At most one a video.
-        remembered_file: Table that this call leaves for the next, which then reads manifests only of folders that
-            changed since, or of which something else is asked.
+        jobs: At most one job per video.
+        remembered_file: Parquet file with the results of earlier calls. This call updates it, and reads only manifests
+            of folders that have changed since, or of which the job asks something else. None reads all manifests.
+
+    Returns:
+        One row per job, in the order of the jobs: `video_id`; `state`; `frames_expected` and `frames_found` (Int64);
+        `reason`. The state is `done`, `damaged` (some frames could not be decoded), `failed` (worth another attempt),
+        `failed for good` (no attempt until the file changes) or `outstanding` (not extracted yet). `frames_expected`
+        and `frames_found` are null where nothing is known; `reason` is null when the state is `done`.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from hand100m_assets.video import ExtractionOptions, StrideSelection
+        >>> from hand100m_assets.video.frames import ExtractionJob, frame_states
+        >>> job = ExtractionJob(
+        ...     video_path=Path("video.mp4"),
+        ...     frames_dir=Path("not_extracted"),
+        ...     video_id="video",
+        ...     selection=StrideSelection(30),
+        ...     options=ExtractionOptions(),
+        ... )
+        >>> frame_states([job]).rows()
+        [('video', 'outstanding', None, None, 'not extracted yet')]
     """
     failures = {folder: read_failures(folder) for folder in {job.frames_dir for job in jobs}}
     seen = {job.video_id: _seen(job) for job in jobs}
@@ -54,9 +74,9 @@ def frame_states(jobs: Sequence[ExtractionJob], remembered_file: Path | None = N
 
 
 def _seen(job: ExtractionJob) -> str | None:
-    """What a finished folder's state follows from, without opening anything; None when there is no such folder.
+    """Identify the state of a finished folder without opening a file; None when there is no such folder.
 
-    A folder's own time changes with every file that comes or goes.
+    The folder's own modification time changes with every file that is added or removed.
     """
     folder = job.frames_dir / job.video_id
     try:
@@ -69,7 +89,7 @@ def _seen(job: ExtractionJob) -> str | None:
 
 
 def _read_remembered(file: Path | None) -> dict[str, tuple[str, StateRow]]:
-    """Video -> what was seen, and its row; an absent, broken or older table is as good as none."""
+    """Video id -> what was seen, and its row; an absent, broken or older table counts as empty."""
     try:
         table = pl.read_parquet(file) if file is not None else pl.DataFrame(schema=_REMEMBERED)
     except (OSError, pl.exceptions.PolarsError):
@@ -80,7 +100,20 @@ def _read_remembered(file: Path | None) -> dict[str, tuple[str, StateRow]]:
 
 
 def remembered_videos(file: Path) -> set[str]:
-    """Videos whose frames are finished, as `frame_states` last left them."""
+    """Return the videos that `frame_states` has recorded as finished.
+
+    Args:
+        file: The `remembered_file` of `frame_states`.
+
+    Returns:
+        Ids of videos whose state was `done` or `damaged`; an empty set where there is no such file.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from hand100m_assets.video.frames import remembered_videos
+        >>> remembered_videos(Path("frame_states.parquet"))
+        set()
+    """
     return set(_read_remembered(file))
 
 
@@ -90,7 +123,7 @@ def _remember(
     rows = {video_id: (*row, what) for video_id, (what, row) in before.items()}
     rows |= {row[0]: (*row, seen[row[0]]) for row in table.iter_rows()}
     kept = [row for row in rows.values() if row[-1] is not None and row[1] in ("done", "damaged")]
-    # Only time is lost where it cannot be written.
+    # Where it cannot be written, the next call takes longer; nothing else is lost.
     with suppress(OutputUnwritableError), table_output_errors(file), file_in_place_of(file) as beside:
         pl.DataFrame(kept, schema=_REMEMBERED, orient="row").sort("video_id").write_parquet(beside)
 

@@ -1,8 +1,8 @@
-"""Workers of a Dask cluster, for videos and frames that lie on storage which every machine mounts alike.
+"""Extracts videos on the workers of a Dask cluster. Every machine must mount the videos and frames at the same path.
 
-A run leaves a small file beside the frames and touches it while it lives. A worker that cannot see it shares no
-storage with the run and refuses; a worker that sees it vanish, or no longer change, stops: so an interrupted run,
-or a machine that died, leaves nobody behind who goes on writing.
+A run writes a small file beside the frames and updates its time while it lives. A worker that cannot see this file
+does not share the run's storage and refuses the job. A worker that sees the file vanish, or no longer change, stops.
+So no worker continues to write after a run was interrupted or its machine died.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ if TYPE_CHECKING:
     from distributed import Client, Future
 
 BEAT_S: Final = 10.0
-"""How often a run says that it lives."""
+"""How often a run updates its file, in seconds."""
 SILENCE_S: Final = 180.0
-"""A run not heard of for so long is dead. Network file systems show a change to other machines after up to 60 s."""
+"""Seconds without an update after which a run counts as dead. Network file systems may show changes 60 s late."""
 LOOK_S: Final = 2.0
-"""How often a worker looks."""
+"""How often a worker looks at the file, in seconds."""
 
 _ONE_AT_A_TIME: Final = threading.Lock()
 
@@ -43,7 +43,7 @@ class NotSharedError(PermanentError):
 
 
 class SignOfLife:
-    """A run's file beside the frames, as its workers see it."""
+    """The file by which workers see that their run still lives."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -57,7 +57,7 @@ class SignOfLife:
             )
 
     def has_ended(self) -> bool:
-        """Whether the run was stopped or died; looks every two seconds at most."""
+        """Whether the run was stopped or died. Looks at the file at most every two seconds."""
         now_s = time.monotonic()
         if now_s - self._looked_s < LOOK_S:
             return False
@@ -76,42 +76,59 @@ class SignOfLife:
 
 
 def extract_for(job: ExtractionJob, sign_of_life: Path) -> ExtractionOutcome:
-    """Do one job on a worker as long as its run lives.
+    """Do one job on a worker for as long as its run lives.
 
     Raises:
-        NotSharedError: This machine does not see the folder of the run.
+        NotSharedError: This machine does not see the run's folder.
     """
-    with _ONE_AT_A_TIME:  # what a decoder complains of is heard by process, not by thread
+    with _ONE_AT_A_TIME:  # a decoder's messages are captured per process, not per thread
         _say_begun(sign_of_life.name)
         cv2.setNumThreads(1)
         return extract_one(job, should_stop=SignOfLife(sign_of_life).has_ended)
 
 
 def _say_begun(topic: str) -> None:
-    """Tell the run; the scheduler calls a video processed that only waits on its worker behind another one."""
+    """Tell the run that this video has begun: the scheduler cannot tell it from one that waits on the same worker."""
     worker = import_module("distributed").get_worker()
     worker.log_event(topic, {"key": worker.get_current_task(), "worker": worker.address})
 
 
 class DaskPool:
-    """Videos as futures of a Dask cluster; a worker's death moves its video to another worker.
+    """A pool for `extract_many` that extracts on a Dask cluster. When a worker dies, another one takes its video.
 
     Attributes:
-        running: Videos handed to the cluster, by their futures.
+        running: The videos that were submitted to the cluster, by their futures.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from distributed import Client
+        >>> from hand100m_assets.video import ExtractionOptions, StrideSelection
+        >>> from hand100m_assets.video.frames import DaskPool, ExtractionJob, extract_many
+        >>> job = ExtractionJob(
+        ...     video_path=Path("video.mp4"),
+        ...     frames_dir=Path("extracted"),
+        ...     video_id="video",
+        ...     selection=StrideSelection(30),
+        ...     options=ExtractionOptions(),
+        ... )
+        >>> with Client(processes=False, n_workers=1, threads_per_worker=1, dashboard_address=None) as client:
+        ...     outcomes = list(extract_many([job], DaskPool(client)))
+        >>> outcomes[0].manifest.status
+        'complete'
     """
 
     def __init__(self, client: Client, *, patience_s: float = 600.0) -> None:
-        """Use a cluster that others may use too.
+        """Use a cluster, which others may use at the same time.
 
         Args:
-            client: Connected; closing it is the caller's.
-            patience_s: How long to go without a single worker.
+            client: A connected client; the caller closes it.
+            patience_s: For how many seconds the cluster may have no worker before the run fails.
         """
         self.running: dict[Future, ExtractionJob] = {}
         self._client = client
         self._patience_s = patience_s
         self._sign_of_life: Path | None = None
-        self._begun: dict[str, tuple[str, float]] = {}  # by key: the worker, and when we heard of it
+        self._begun: dict[str, tuple[str, float]] = {}  # by key: the worker, and when it reported that it began
         self._beat_s = self._asked_s = float("-inf")
         self._last_worker_s = time.monotonic()
         self._workers = 0
@@ -119,21 +136,21 @@ class DaskPool:
 
     @property
     def address(self) -> str:
-        """Of the scheduler."""
+        """Address of the scheduler."""
         scheduler = self._client.scheduler
         return str(scheduler.address) if scheduler else "(no scheduler)"
 
     @property
     def size(self) -> int:
-        """A video for each worker process, and another at hand so that none waits for us."""
+        """Two videos per worker process, so that a worker always has the next one ready."""
         self._count_workers()
         return max(1, 2 * self._workers)
 
     def submit(self, job: ExtractionJob) -> None:
-        """Hand one video to the cluster.
+        """Submit one video to the cluster.
 
         Raises:
-            OutputUnwritableError: The output disk refuses.
+            OutputUnwritableError: The run's file cannot be written beside the frames.
         """
         if self._sign_of_life is None:
             self._sign_of_life = job.frames_dir / IN_PROGRESS_DIR / f".run-{uuid.uuid4().hex}"
@@ -145,11 +162,11 @@ class DaskPool:
         future.add_done_callback(lambda _: self._any_done.set())
 
     def collect(self) -> tuple[list[ExtractionOutcome], list[ExtractionJob]]:
-        """Wait a little; return finished outcomes. A job is never to be tried alone: the cluster has tried others.
+        """Wait a little, then return finished outcomes. No job is to be tried alone: the cluster tried other workers.
 
         Raises:
-            RetryableError: The cluster is gone, or has had no worker for too long.
-            NotSharedError: A worker does not see the folder of the run.
+            RetryableError: The cluster is lost, or has had no worker for too long.
+            NotSharedError: A worker does not see the run's folder.
         """
         self._beat()
         self._insist_on_workers()
@@ -180,7 +197,7 @@ class DaskPool:
         return ExtractionOutcome(video_id=job.video_id, error=failure)
 
     def end_overdue(self) -> tuple[list[ExtractionOutcome], list[ExtractionJob]]:
-        """Give up videos far beyond their time and restart their workers, whose other videos the cluster moves."""
+        """Give up videos far beyond their limit and restart their workers, whose other videos the cluster moves."""
         now_s = time.monotonic()
         for future, job in list(self.running.items()):
             worker, begun_s = self._begun.get(future.key, ("", now_s))
@@ -204,14 +221,14 @@ class DaskPool:
     def _give_up(self, future: Future, worker: str) -> ExtractionOutcome:
         job = self.running.pop(future)
         future.cancel()
-        with suppress(Exception):  # without a nanny nobody restarts it: then it hangs on, but alone
+        with suppress(Exception):  # without a nanny the worker is not restarted and goes on hanging
             self._client.restart_workers([worker], timeout=10)
         error = job.limits.too_slow(job.video_path)
         remember(job, error)
         return ExtractionOutcome(video_id=job.video_id, error=error)
 
     def kill(self) -> None:
-        """Take back what has not begun, and have the workers stop the rest within seconds."""
+        """Take back what has not begun, and make the workers stop the rest within seconds."""
         if self._sign_of_life is not None:
             self._sign_of_life.unlink(missing_ok=True)
             with suppress(Exception):

@@ -1,4 +1,4 @@
-"""A video file -> a folder of JPEGs and its manifest: exact, resumable, and never half finished to the eye."""
+"""Turns a video file into a folder of JPEGs and its manifest: exact frames, resumable, never visible half finished."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ __all__ = [
 
 
 class ExtractionStoppedError(RetryableError):
-    """The caller asked to stop; the next run goes on with the JPEGs that are there."""
+    """The caller asked to stop. The next run continues from the JPEGs that are there."""
 
 
 def extract_video(
@@ -73,17 +73,45 @@ def extract_video(
     should_stop: Callable[[], bool] | None = None,
     limits: Limits = UNLIMITED,
 ) -> Manifest:
-    """Make `<frames_dir>/<video_id>/` hold the wanted frames; what is there already is not made again.
+    """Extract the wanted frames of one video as JPEGs into `<frames_dir>/<video_id>/`, with a manifest.
 
-    A damaged video publishes the frames that are whole, with status `damaged`.
+    Frames that an earlier call made with the same file and options are kept. Frames of an earlier selection stay, and
+    the manifest lists both. Of a damaged video, the undamaged frames are published with status `damaged`. Until all
+    frames are there, the folder is built in `<frames_dir>/.in_progress/`.
+
+    Args:
+        video_path: The video file.
+        frames_dir: The folder that holds one frame folder per video. It is created when absent.
+        video_id: Name of the frame folder: letters, digits, `_` and `-`, at most 200 of them.
+        selection: Which frame indices are wanted, for instance `StrideSelection(30)`.
+        options: JPEG quality and colour rule. A folder that was made with other options is made anew.
+        should_stop: Called before each packet. When it returns True, the extraction stops and can be continued later.
+        limits: How long the video and the work on it may be.
+
+    Returns:
+        The manifest of the finished folder, as it is stored in its `manifest.json`.
 
     Raises:
-        UnsafeIdError: The id cannot name a folder.
-        VideoUnreadableError: Not a video, too long, or no wanted frame is whole; nothing is published.
-        OutputUnwritableError: The output disk is full, read-only or not permitted.
-        ExtractionStoppedError: `should_stop` said yes.
-        TimeLimitError: The work took longer than `limits` allow; the next run goes on.
-        RetryableError: The file cannot be read now, changed meanwhile, or another process works on it.
+        UnsafeIdError: The video id cannot be a folder name. Use another id.
+        VideoUnreadableError: The file is not a video or is too long, or no wanted frame can be decoded. Nothing is
+            published. Download the video again; the message says more.
+        OutputUnwritableError: The output disk is full, read-only, or you may not write to it. The message says what to
+            do; finished frames stay.
+        ExtractionStoppedError: `should_stop` returned True. Run again to continue.
+        TimeLimitError: The work took longer than `limits` allow. Raise the limit; the next run continues.
+        RetryableError: The file cannot be read now, changed while it was read, or another process extracts it. Run
+            again later.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from hand100m_assets.video import ExtractionOptions, StrideSelection, extract_video
+        >>> manifest = extract_video(
+        ...     Path("video.mp4"), Path("extracted"), "video", StrideSelection(30), ExtractionOptions()
+        ... )
+        >>> manifest.status, [frame.frame_index for frame in manifest.frames]
+        ('complete', [0, 30, 60])
+        >>> sorted(path.name for path in Path("extracted/video").iterdir())
+        ['frame_000000.jpg', 'frame_000030.jpg', 'frame_000060.jpg', 'manifest.json']
     """
     check_video_id(video_id)
     done = is_done(frames_dir, video_path, selection, options, video_id=video_id)
@@ -126,7 +154,7 @@ class _Extraction:
                 self._insist_on_something_whole(manifest)
             except VideoUnreadableError:
                 work.discard()
-                self._insist_on_same_file()  # of a file that is being written nothing is said for good
+                self._insist_on_same_file()  # a file that is still being written has not failed for good
                 raise
             work.publish(manifest, widens=before is not None)
         return manifest
@@ -134,7 +162,7 @@ class _Extraction:
     def _all_frames(
         self, work: WorkFolder, before: Manifest | None, should_stop: Callable[[], bool] | None
     ) -> dict[int, FrameRecord]:
-        """Decode, once more if the first pass raised a doubt, and make sure that it was one file throughout."""
+        """Decode, a second time if the first pass raised a doubt, and check that the file did not change meanwhile."""
         try:
             frames = self._frames(work, before, should_stop)
         except DecodeAgainError as doubt:
@@ -145,7 +173,7 @@ class _Extraction:
         return frames
 
     def _manifest_to_widen(self) -> Manifest | None:
-        """Manifest of a folder whose JPEGs are of the same file and options."""
+        """Manifest of an existing folder whose JPEGs are of the same file and options."""
         try:
             before = read_manifest(self.frames_dir / self.video_id / MANIFEST_FILE)
         except ManifestError:
@@ -153,7 +181,7 @@ class _Extraction:
         return before if before.video_id == self.video_id and before.agrees_with(self.stamp, self.options) else None
 
     def _whole_frames(self, before: Manifest | None) -> dict[int, FrameRecord]:
-        """Records of an earlier manifest whose files are there with the size it says."""
+        """Records of an earlier manifest whose files are there with the recorded size."""
         if before is None:
             return {}
         sizes = file_sizes(self.frames_dir / self.video_id)
@@ -166,10 +194,10 @@ class _Extraction:
     def _frames(
         self, work: WorkFolder, before: Manifest | None, should_stop: Callable[[], bool] | None
     ) -> dict[int, FrameRecord]:
-        """Records of the frames that are there and of those made now."""
+        """Records of the frames that are already there and of those made now."""
         why_full = work.why_full
         if why_full and before is not None and before.decode_mode == "selective":
-            kept = {}  # made by trusting a stream that has lost its credit
+            kept = {}  # they were made the selective way, which this stream has turned out not to allow
         else:
             kept = self._whole_frames(before)
             why_full = why_full or _known_doubt(before)
@@ -199,7 +227,7 @@ class _Extraction:
         return made
 
     def _wanted(self, before: Manifest | None, kept: dict[int, FrameRecord]) -> Selection:
-        """What is to be there: the selection, and whatever an earlier manifest lists that is not to be kept."""
+        """The selection, and all frames of an earlier manifest that cannot be kept."""
         lost = [f.frame_index for f in (before.frames if before else ()) if f.frame_index not in kept]
         return UnionSelection((self.selection, FrameSetSelection(lost))) if lost else self.selection
 
@@ -242,13 +270,13 @@ class _Extraction:
         )
 
     def _decoding_facts(self, before: Manifest | None) -> dict[str, Any]:
-        """Manifest fields about the decoding: of this pass, or of an earlier one that saw more of the file."""
+        """Manifest fields about the decoding: of this pass, or of an earlier one that read more of the file."""
         if before is not None and self.report.stopped_early and before.frame_count is not None:
             return before.model_dump(include=set(decoding_facts(self.report)))
         return decoding_facts(self.report)
 
     def _notes(self, before: Manifest | None) -> list[str]:
-        """Of this pass, and of earlier ones whose pictures stay."""
+        """Notes of this pass, and of earlier passes whose pictures stay."""
         on_tracks = self.report.video.note_on_tracks if self.report.video else None
         found = [*(before.notes if before else []), on_tracks, *self.report.converter.notes(self.options.colour_rule)]
         return list(dict.fromkeys(note for note in found if note))
@@ -265,7 +293,7 @@ class _Extraction:
 
 
 def _known_doubt(before: Manifest | None) -> str | None:
-    """Why an earlier pass decoded everything; damage that it found would go unseen if this one did not."""
+    """Why an earlier pass decoded everything. A selective pass now would not see the damage that it found."""
     if before is None:
         return None
     return before.why_full or ("an earlier pass found damage" if before.status == "damaged" else None)

@@ -1,4 +1,4 @@
-"""Why a video gave no frames, one small file each, so that what failed for good is not tried every night."""
+"""Why a video gave no frames, in one small file per video, so that permanent failures are not tried every night."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ class FailureRecord(BaseModel):
     """The last failure of one video.
 
     Attributes:
-        video_id: Which video.
+        video_id: Id of the video.
         reason: The error in words, with what to do.
-        permanent: Trying again is useless until the file changes.
+        permanent: Whether another attempt is useless until the file changes.
         size_bytes: Size of the file that failed; None if it was not there.
-        mtime_ns: Its modification time.
+        mtime_ns: Modification time of that file, in nanoseconds since 1970; None if it was not there.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -32,14 +32,29 @@ class FailureRecord(BaseModel):
 
     @property
     def stamp(self) -> FileStamp | None:
-        """State of the file that failed."""
+        """Size and time of the file that failed; None if it was not there."""
         if self.size_bytes is None or self.mtime_ns is None:
             return None
         return FileStamp(self.size_bytes, self.mtime_ns)
 
 
 def stamp_of(video_path: Path) -> FileStamp | None:
-    """State of the file now, None when it cannot be seen."""
+    """Return size and modification time of a file, without an error when it is not there.
+
+    Args:
+        video_path: The file.
+
+    Returns:
+        The stamp of the file now; None when it is absent or cannot be reached.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from hand100m_assets.video.frames import stamp_of
+        >>> stamp_of(Path("video.mp4")).size_bytes == Path("video.mp4").stat().st_size
+        True
+        >>> stamp_of(Path("absent.mp4")) is None
+        True
+    """
     try:
         return FileStamp.of(video_path)
     except OSError:
@@ -51,10 +66,10 @@ def _failure_file(frames_dir: Path, video_id: str) -> Path:
 
 
 def record_failure(frames_dir: Path, video_id: str, error: Hand100mError, stamp: FileStamp | None) -> FailureRecord:
-    """Remember a failure, in place of an earlier one.
+    """Record a failure, in place of an earlier one.
 
     Raises:
-        OutputUnwritableError: The record cannot be written either.
+        OutputUnwritableError: The record cannot be written.
     """
     record = FailureRecord(
         video_id=video_id,
@@ -71,14 +86,41 @@ def record_failure(frames_dir: Path, video_id: str, error: Hand100mError, stamp:
 
 
 def clear_failure(frames_dir: Path, video_id: str) -> None:
-    """Forget a failure, if there is one."""
+    """Remove the record of a failure, if there is one."""
     path = _failure_file(frames_dir, video_id)
     with output_errors(path):
         path.unlink(missing_ok=True)
 
 
 def read_failures(frames_dir: Path) -> dict[str, FailureRecord]:
-    """All failures by video id, sorted; a broken record is passed over, as the video will be tried again."""
+    """Read the failure records of a frames folder.
+
+    A broken record is left out, so that its video is tried again.
+
+    Args:
+        frames_dir: The folder that holds one frame folder per video.
+
+    Returns:
+        Video id -> record, sorted by id; empty when nothing has failed. A record has `video_id`, `reason` (what went
+        wrong and what to do), `permanent` (no further attempt until the file changes), and `size_bytes` and `mtime_ns`
+        of the file that failed (None if it was not there).
+
+    Example:
+        >>> from pathlib import Path
+        >>> from hand100m_assets.video import ExtractionOptions, StrideSelection
+        >>> from hand100m_assets.video.frames import ExtractionJob, extract_many, read_failures
+        >>> _ = Path("broken.mp4").write_bytes(b"")
+        >>> job = ExtractionJob(
+        ...     video_path=Path("broken.mp4"),
+        ...     frames_dir=Path("failing"),
+        ...     video_id="broken",
+        ...     selection=StrideSelection(30),
+        ...     options=ExtractionOptions(),
+        ... )
+        >>> outcomes = list(extract_many([job], workers=0))
+        >>> read_failures(Path("failing"))["broken"].reason
+        'broken.mp4: zero bytes: the download failed. Download it again.'
+    """
     records: dict[str, FailureRecord] = {}
     for path in sorted((frames_dir / FAILURES_DIR).glob("*.json")):
         record = _read(path)
@@ -88,7 +130,7 @@ def read_failures(frames_dir: Path) -> dict[str, FailureRecord]:
 
 
 def failed_for_good(frames_dir: Path, video_id: str, stamp: FileStamp | None) -> FailureRecord | None:
-    """The failure, if it was permanent and the file has not changed since."""
+    """Return the failure record if the failure was permanent and the file has not changed since."""
     record = _read(_failure_file(frames_dir, video_id))
     return record if record is not None and record.permanent and record.stamp == stamp else None
 

@@ -1,4 +1,4 @@
-"""One video's extraction as a message: what a worker is told, does, and answers."""
+"""One video's extraction as a message to a worker process, and the worker's answer."""
 
 from __future__ import annotations
 
@@ -20,7 +20,30 @@ from hand100m_assets.video.frames.manifest import ExtractionOptions, Manifest, i
 
 @dataclass(frozen=True, kw_only=True)
 class ExtractionJob:
-    """One video to extract; the arguments of `extract_video`."""
+    """One video to extract: the arguments of `extract_video` in a value that can be sent to a worker process.
+
+    Attributes:
+        video_path: The video file.
+        frames_dir: The folder that holds one frame folder per video.
+        video_id: Name of the frame folder: letters, digits, `_` and `-`.
+        selection: Which frame indices are wanted.
+        options: JPEG quality and colour rule.
+        limits: How long the video and the work on it may be.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from hand100m_assets.video import ExtractionOptions, StrideSelection
+        >>> from hand100m_assets.video.frames import ExtractionJob
+        >>> job = ExtractionJob(
+        ...     video_path=Path("video.mp4"),
+        ...     frames_dir=Path("extracted"),
+        ...     video_id="video",
+        ...     selection=StrideSelection(30),
+        ...     options=ExtractionOptions(),
+        ... )
+        >>> job.selection
+        StrideSelection(stride=30)
+    """
 
     video_path: Path
     frames_dir: Path
@@ -32,15 +55,30 @@ class ExtractionJob:
 
 @dataclass(frozen=True, kw_only=True)
 class ExtractionOutcome:
-    """What became of one video.
+    """The result of one video's extraction.
 
     Attributes:
-        video_id: Which video.
-        manifest: Of the finished folder, None when it failed.
-        error: Why it failed, None when it did not.
-        reused: The folder was finished before and agreed; nothing was decoded.
-        seconds: Wall time of this video's work.
-        details: Traceback of a fault of ours, None otherwise.
+        video_id: Id of the video.
+        manifest: Manifest of the finished folder; None when the extraction failed.
+        error: Why it failed; None when it did not.
+        reused: Whether the folder was finished before, so that nothing was decoded.
+        seconds: Wall time of the work on this video.
+        details: Traceback of an error in this package; None otherwise.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from hand100m_assets.video import ExtractionOptions, StrideSelection
+        >>> from hand100m_assets.video.frames import ExtractionJob, extract_many
+        >>> job = ExtractionJob(
+        ...     video_path=Path("absent.mp4"),
+        ...     frames_dir=Path("extracted"),
+        ...     video_id="absent",
+        ...     selection=StrideSelection(30),
+        ...     options=ExtractionOptions(),
+        ... )
+        >>> [outcome] = extract_many([job], workers=0)
+        >>> outcome.manifest is None, outcome.error.fix
+        (True, 'Mount its folder, give read permission, or download it.')
     """
 
     video_id: str
@@ -52,7 +90,7 @@ class ExtractionOutcome:
 
 
 def extract_one(job: ExtractionJob, should_stop: Callable[[], bool] | None = None) -> ExtractionOutcome:
-    """Do one job in this process; a failure is an outcome, and is recorded beside the frames."""
+    """Do one job in this process. A failure becomes an outcome and is recorded beside the frames."""
     started_s = time.monotonic()
     error: Hand100mError
     details: str | None = None
@@ -86,13 +124,13 @@ def extract_one(job: ExtractionJob, should_stop: Callable[[], bool] | None = Non
 
 
 def remember(job: ExtractionJob, error: Hand100mError, stamp: FileStamp | None = None) -> None:
-    """Note beside the frames why there are none; a permanent fault is not tried again until the file changes.
+    """Record beside the frames why there are none. A permanent failure is not tried again until the file changes.
 
     Args:
-        job: The video.
+        job: The job that failed.
         error: What went wrong.
-        stamp: State of the file before it was read, as it may have grown since; None for its state now.
+        stamp: Size and time of the file before it was read, as it may have grown since; None for those of now.
     """
-    # A full disk is what most likely failed just now: then the record cannot be written either.
+    # If the disk is full, which is a likely reason of the failure, the record cannot be written either.
     with suppress(OutputUnwritableError):
         record_failure(job.frames_dir, job.video_id, error, stamp or stamp_of(job.video_path))

@@ -1,4 +1,4 @@
-"""How long a video may be and how long the work on it may take: what protects a batch against hostile files."""
+"""Limits on a video's length and on the time of the work on it: they protect a batch against hostile files."""
 
 from __future__ import annotations
 
@@ -13,22 +13,28 @@ if TYPE_CHECKING:
     from hand100m_assets.video.decode import DecodeReport
 
 MAX_RATE_FPS: Final = 120
-"""Average rate up to which the allowed hours are also an allowed number of frames."""
+"""The limit in hours also limits the number of frames, as if a video had at most this average frame rate."""
 
 _SHORTEN: Final = "Cut it into parts, leave it out, or raise HAND100M_MAX_VIDEO_HOURS."
 
 
 class TimeLimitError(RetryableError):
-    """The work on one video took longer than it may; the frames made so far stay for the next run."""
+    """The work on one video took longer than allowed. The frames made so far stay for the next run."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """What one video may cost. None sets no limit.
+    """How long one video, and the work on it, may be. None sets no limit.
 
     Attributes:
-        max_video_hours: Longest video, by its header and by what really comes out of it.
-        max_seconds: Wall time of the work on one video.
+        max_video_hours: Longest video in hours; both the length in the header and the decoded length count.
+        max_seconds: Longest wall time of the work on one video, in seconds.
+
+    Example:
+        >>> from hand100m_assets.video.frames import Limits
+        >>> limits = Limits(max_video_hours=2, max_seconds=1800)
+        >>> limits.max_frames
+        864000
     """
 
     max_video_hours: float | None = None
@@ -36,11 +42,11 @@ class Limits:
 
     @property
     def max_frames(self) -> int | None:
-        """Most frames that a video of the allowed length can have."""
+        """Number of frames of the longest allowed video, at 120 frames per second; None for no limit."""
         return None if self.max_video_hours is None else int(self.max_video_hours * 3600 * MAX_RATE_FPS)
 
     def too_slow(self, path: Path) -> TimeLimitError:
-        """The error for a video that took too long."""
+        """Make the error for a video that took too long."""
         return TimeLimitError(
             f"the work on it took longer than the {self.max_seconds:g} s that are allowed and was ended",
             where=path,
@@ -49,26 +55,43 @@ class Limits:
 
 
 UNLIMITED: Final = Limits()
-"""No limit at all."""
+"""No limits: every length and every duration is allowed."""
 
 
 class Watch:
-    """Holds the work on one video to its limits, from now on."""
+    """Checks the work on one video against its limits. The time is counted from the moment it is made.
+
+    Args:
+        limits: What is allowed.
+        path: The video file, which the errors name.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from hand100m_assets.video.decode import DecodeReport
+        >>> from hand100m_assets.video.frames import Limits, Watch
+        >>> watch = Watch(Limits(max_video_hours=1), Path("video.mp4"))
+        >>> watch.check(DecodeReport(), time_s=3599)
+        >>> watch.check(DecodeReport(), time_s=7200)
+        Traceback (most recent call last):
+            ...
+        hand100m_assets.errors.VideoUnreadableError: ...
+    """
 
     def __init__(self, limits: Limits, path: Path) -> None:
         self._limits, self._path = limits, path
         self._ends_s = None if limits.max_seconds is None else time.monotonic() + limits.max_seconds
 
     def check(self, report: DecodeReport, time_s: float | None = None) -> None:
-        """Look at the clock, at the header's figures, and at what has come out of the video so far.
+        """Check the clock, the length in the header, and the length of what has been decoded so far.
 
         Args:
-            report: Of the pass that is under way.
-            time_s: When the last frame is shown. Recorders may count from anywhere, so this is no length.
+            report: Report of the decoding pass that is running.
+            time_s: Presentation time of the last frame, in seconds; None when not known. The header's start time is
+                subtracted, as some recorders do not count from 0.
 
         Raises:
-            TimeLimitError: The work has taken too long.
-            VideoUnreadableError: The video is longer than is allowed.
+            TimeLimitError: The work has taken too long. The next run continues.
+            VideoUnreadableError: The video is longer than allowed. Cut it, leave it out, or raise the limit.
         """
         if self._ends_s is not None and time.monotonic() > self._ends_s:
             raise self._limits.too_slow(self._path)

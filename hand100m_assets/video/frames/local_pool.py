@@ -1,4 +1,4 @@
-"""Worker processes of this machine, whose death or hanging costs one video at most."""
+"""Worker processes on this machine. If one dies or hangs, at most one video fails."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ from hand100m_assets.parallel import kill_pool, start_pool
 from hand100m_assets.video.frames.job import ExtractionJob, ExtractionOutcome, extract_one, remember
 
 POLL_S: Final = 0.5
+"""How long `collect` waits, in seconds."""
 GRACE_S: Final = 30.0
-"""Beyond its time limit a worker is waited for so long: it ends its video itself unless one call of it hangs."""
+"""Seconds by which a worker may exceed its limit. Normally it ends its video itself, unless a library call hangs."""
 
 
 class LocalPool:
-    """A process pool that survives the death of its workers and can be killed."""
+    """A pool of worker processes that survives the death of its workers and can be killed."""
 
     def __init__(self, size: int) -> None:
         self.size = max(1, size)
@@ -25,7 +26,7 @@ class LocalPool:
         self._executor: ProcessPoolExecutor | None = None
 
     def submit(self, job: ExtractionJob) -> None:
-        """Start one job; never more than `size` at a time, so that a crash implicates few."""
+        """Start one job. There are never more than `size` running, so that few are suspected when a worker dies."""
         self._started_s[job.video_id] = time.monotonic()
         if self._executor is None:
             self._executor = start_pool(self.size)
@@ -37,7 +38,7 @@ class LocalPool:
             self.running[failed] = job
 
     def collect(self) -> tuple[list[ExtractionOutcome], list[ExtractionJob]]:
-        """Wait a little; return finished outcomes, and the jobs that were in flight when a worker died."""
+        """Wait a little, then return finished outcomes, and the jobs that were running when a worker died."""
         finished, _ = wait(self.running, timeout=POLL_S, return_when=FIRST_COMPLETED)
         if any(isinstance(future.exception(), BrokenProcessPool) for future in finished):
             wait(self.running, timeout=POLL_S)
@@ -52,9 +53,9 @@ class LocalPool:
         return outcomes, []
 
     def end_overdue(self) -> tuple[list[ExtractionOutcome], list[ExtractionJob]]:
-        """End videos that are far beyond their time, with their workers; return their outcomes, and the other jobs.
+        """End videos far beyond their time limit, with their workers; return their outcomes, and the other jobs.
 
-        One process of a pool cannot die alone, so the others' work is to be submitted again: it goes on where it was.
+        A process pool ends as a whole, so the other jobs must be submitted again. They continue where they were.
         """
         late = [job for future, job in self.running.items() if not future.done() and self._is_overdue(job)]
         if not late:
@@ -76,7 +77,7 @@ class LocalPool:
         return time.monotonic() - self._started_s[job.video_id]
 
     def kill(self) -> None:
-        """End every worker now, whatever it is doing; the next submit starts new ones."""
+        """End every worker now, whatever it is doing. The next submit starts new ones."""
         executor, self._executor = self._executor, None
         self.running.clear()
         if executor is not None:

@@ -1,4 +1,4 @@
-"""What a finished frame folder holds and how it came about; its presence means done."""
+"""The manifest of a finished frame folder: which frames it holds and how they were made. Its presence means done."""
 
 from __future__ import annotations
 
@@ -18,15 +18,39 @@ from hand100m_assets.video.decode import DecodeReport, DecoderError, Selection, 
 from hand100m_assets.video.pictures import ColourRule, PictureSize
 
 MANIFEST_VERSION: Final = 1
-"""Version of the format of `manifest.json`."""
+"""Version of the layout of `manifest.json`; a manifest of another version is not read."""
 
 
 class ManifestError(RetryableError):
-    """A manifest is absent or broken: the folder counts as not done, and extracting again mends it."""
+    """A manifest is absent or broken, so its frame folder counts as not done. Extract the video again.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from hand100m_assets.video import read_manifest
+        >>> from hand100m_assets.video.frames import ManifestError
+        >>> try:
+        ...     read_manifest(Path("absent/manifest.json"))
+        ... except ManifestError as error:
+        ...     print(error.fix)
+        Extract this video's frames again.
+    """
 
 
 class ExtractionOptions(BaseModel):
-    """What changes the bytes of a JPEG; a folder made with other options is built anew."""
+    """The options that change the bytes of a JPEG. A frame folder that was made with other options is made anew.
+
+    Attributes:
+        jpeg_quality: OpenCV's JPEG quality, 1 to 100; 95 is OpenCV's default, which the original scripts use.
+        colour_rule: `opencv5` uses all that the stream says about its colours; `opencv4` always converts by BT.601.
+
+    Raises:
+        pydantic.ValidationError: A value is out of range, or a name is not known. The message says which.
+
+    Example:
+        >>> from hand100m_assets.video import ExtractionOptions
+        >>> ExtractionOptions(jpeg_quality=90)
+        ExtractionOptions(jpeg_quality=90, colour_rule='opencv5')
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -35,7 +59,14 @@ class ExtractionOptions(BaseModel):
 
 
 class FrameRecord(BaseModel):
-    """One JPEG: where its frame stood in the video, and how big the file is."""
+    """One JPEG: its frame's place and time in the video, and the size of the file.
+
+    Attributes:
+        frame_index: Index of the frame among all shown frames of the video, from 0.
+        pts: Presentation timestamp in the stream's time base; None where the stream has none.
+        time_s: The same in seconds; None where the stream has none.
+        size_bytes: Size of the JPEG file.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -46,33 +77,42 @@ class FrameRecord(BaseModel):
 
 
 class Manifest(BaseModel):
-    """A finished frame folder.
+    """What a finished frame folder holds, and how it was made.
 
     Attributes:
-        version: Layout of this file.
+        version: Version of this layout.
         video_id: Name of the folder.
-        video_file: Name of the source file.
-        size_bytes: Its size when it was decoded: with `mtime_ns` its fingerprint.
-        mtime_ns: Its modification time then.
-        selection: Which frames were asked for, as `Selection.describe` gives it.
-        jpeg_quality: OpenCV's JPEG quality.
-        colour_rule: Whether all that the stream says of its colours counted (`opencv5`), or BT.601 always (`opencv4`).
-        libraries: Versions of what decoded and encoded.
-        video: Header figures of the source, as `VideoInfo.to_row` gives them.
-        frames: The JPEGs in this folder, ascending.
-        picture_sizes: What the decoder gave, before it was made one size: the first size, and each that came after it.
-        notes: What else a reader of these pictures should know, in sentences.
+        video_file: Name of the video file.
+        size_bytes: Size of the video file when it was decoded. Together with `mtime_ns` it identifies the file's state.
+        mtime_ns: Its modification time then, in nanoseconds since 1970.
+        selection: Which frames were asked for, as `Selection.describe` returns it.
+        jpeg_quality: OpenCV's JPEG quality, 1 to 100.
+        colour_rule: `opencv5` uses all that the stream says about its colours; `opencv4` always converts by BT.601.
+        libraries: Versions of the libraries that decoded and encoded.
+        video: Header values of the video file, as `VideoInfo.to_row` returns them.
+        frames: The JPEGs in this folder, by ascending frame index.
+        picture_sizes: Sizes that the decoder gave, before scaling to one size: the first one, and each change.
+        notes: What else a user of these pictures should know, in sentences.
         frame_count_decoded: Frames that came out of the decoder in the last pass over the file.
         frame_count: Length of the video in frames, lost ones included; None if decoding stopped after the last wanted.
-        frame_count_expected: What the file's index promises, less what an edit list hides; None when unknown.
-        damaged_ranges: First and last index of each damaged stretch, wanted or not.
-        missing_frames: Frames that were asked for and are damaged, so not here.
-        past_end: Frames that were asked for and that the video does not have.
-        decoder_errors: (frames placed by then, words) of the first complaints.
-        decoder_error_count: All complaints.
-        decode_mode: Which way was taken: `selective`, or `full`.
-        why_full: Why it was the full way; None when it was not.
-        status: `complete`, or `damaged` when anything that was read or decoded was not as the file promises.
+        frame_count_expected: Frames that the file's index promises, without those that an edit list hides; None when
+            unknown.
+        damaged_ranges: First and last frame index of each damaged stretch, whether wanted or not.
+        missing_frames: Frames that were asked for but are damaged, so that they are not here.
+        past_end: Frames that were asked for but lie beyond the end of the video.
+        decoder_errors: The first error messages of the decoder, each with the number of frames placed before it.
+        decoder_error_count: Number of all error messages.
+        decode_mode: `selective` (only what the wanted frames depend on was decoded) or `full` (everything was).
+        why_full: Why everything was decoded; None when it was not.
+        status: `complete`, or `damaged` when anything that was read or decoded is not as the file promises.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from hand100m_assets.video import ExtractionOptions, StrideSelection, extract_video, read_manifest
+        >>> _ = extract_video(Path("video.mp4"), Path("extracted"), "video", StrideSelection(30), ExtractionOptions())
+        >>> manifest = read_manifest(Path("extracted/video/manifest.json"))
+        >>> manifest.status, manifest.frames_expected, manifest.frames[1].time_s
+        ('complete', 3, 1.0)
     """
 
     model_config = ConfigDict(frozen=True)
@@ -104,17 +144,17 @@ class Manifest(BaseModel):
 
     @property
     def stamp(self) -> FileStamp:
-        """Fingerprint of the source file."""
+        """Size and modification time of the video file when it was decoded."""
         return FileStamp(self.size_bytes, self.mtime_ns)
 
     @property
     def digest(self) -> str:
-        """The same for manifests that say the same, and so for the same JPEGs."""
+        """Short hash of the manifest: equal for equal manifests, and so for equal JPEGs."""
         return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:16]
 
     @property
     def frames_expected(self) -> int:
-        """JPEGs that there would be if nothing were damaged."""
+        """Number of JPEGs that there would be if nothing were damaged."""
         return len(self.frames) + len(self.missing_frames)
 
     def is_damaged_at(self, frame_index: int) -> bool:
@@ -122,12 +162,17 @@ class Manifest(BaseModel):
         return any(first <= frame_index <= last for first, last in self.damaged_ranges)
 
     def agrees_with(self, stamp: FileStamp | None, options: ExtractionOptions) -> bool:
-        """Whether these JPEGs are what this file and these options give; None for a file that is gone."""
+        """Whether these JPEGs were made from this state of the file and with these options.
+
+        Args:
+            stamp: Size and time of the video file now; None when it was deleted, which contradicts nothing.
+            options: The options that are wanted.
+        """
         made_with = ExtractionOptions(jpeg_quality=self.jpeg_quality, colour_rule=self.colour_rule)
         return stamp in (None, self.stamp) and made_with == options
 
     def covers(self, selection: Selection) -> bool:
-        """Whether every frame the selection wants is here, or known to be damaged or past the end."""
+        """Whether every frame that the selection wants is here, or is known to be damaged or past the end."""
         if self.frame_count is not None:
             end = self.frame_count
         elif selection.last_wanted is not None:
@@ -139,7 +184,7 @@ class Manifest(BaseModel):
 
 
 def decoding_facts(report: DecodeReport) -> dict[str, Any]:
-    """Manifest fields about one decoding pass."""
+    """The manifest fields that describe one decoding pass."""
     expected = report.expected_from_header
     return {
         "picture_sizes": report.converter.sizes,
@@ -157,15 +202,38 @@ def decoding_facts(report: DecodeReport) -> dict[str, Any]:
 
 @cache
 def library_versions() -> dict[str, str]:
-    """Versions of the libraries whose change may change a JPEG's bytes."""
+    """Return the versions of the libraries whose change may change a JPEG's bytes.
+
+    Returns:
+        Distribution name -> installed version, of PyAV and OpenCV.
+
+    Example:
+        >>> from hand100m_assets.video.frames import library_versions
+        >>> sorted(library_versions())
+        ['av', 'opencv-python-headless']
+    """
     return {name: importlib.metadata.version(name) for name in ("av", "opencv-python-headless")}
 
 
 def read_manifest(path: Path) -> Manifest:
-    """Read a manifest file.
+    """Read the manifest of a frame folder.
+
+    Args:
+        path: The file `<frames_dir>/<video_id>/manifest.json`.
+
+    Returns:
+        The manifest: which frames the folder holds, how they were made, and what is damaged.
 
     Raises:
-        ManifestError: Absent, cut, or not a manifest of this version; extract the video again.
+        ManifestError: The file is absent, cut, or not a manifest of this version. Extract the video again.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from hand100m_assets.video import ExtractionOptions, StrideSelection, extract_video, read_manifest
+        >>> _ = extract_video(Path("video.mp4"), Path("extracted"), "video", StrideSelection(30), ExtractionOptions())
+        >>> manifest = read_manifest(Path("extracted/video/manifest.json"))
+        >>> [(frame.frame_index, frame.time_s) for frame in manifest.frames]
+        [(0, 0.0), (30, 1.0), (60, 2.0)]
     """
     try:
         return Manifest.model_validate_json(path.read_bytes())
@@ -179,15 +247,16 @@ def read_manifest(path: Path) -> Manifest:
 
 
 def file_sizes(folder: Path) -> dict[str, int]:
-    """Bytes of each file of a frame folder but its manifest, by name. Raises OSError as listing does."""
+    """Size in bytes of each file of a frame folder except its manifest, by name. Raises OSError as listing does."""
     with os.scandir(folder) as entries:
         return {entry.name: entry.stat().st_size for entry in entries if entry.name != MANIFEST_FILE}
 
 
 def finished_manifest(frames_dir: Path, video_id: str) -> Manifest | None:
-    """Manifest of a folder whose JPEGs are all there, in full, and no others; None when it is not finished.
+    """Return the manifest of a folder that holds exactly its JPEGs in their full sizes; None when it is not finished.
 
-    A power failure can leave the names and not the bytes: asking for sizes costs less than syncing every file.
+    After a power failure a file's name may be there without its bytes. Comparing sizes costs less than syncing every
+    file to the disk when it is written.
     """
     folder = frames_dir / check_video_id(video_id)
     try:
@@ -207,10 +276,10 @@ def is_done(
     *,
     video_id: str | None = None,
 ) -> Manifest | None:
-    """The manifest, if this work is finished and agrees with file, selection and options; takes milliseconds.
+    """Return the manifest if the work is finished and agrees with file, selection and options. Takes milliseconds.
 
     A folder that holds more than the selection wants is done. A video that was deleted after its frames were made
-    contradicts nothing. `video_id` is the file's name without suffix unless given.
+    contradicts nothing. `video_id` is the file's name without its suffix unless given.
     """
     manifest = finished_manifest(frames_dir, video_id or video_path.stem)
     if manifest is None:

@@ -1,4 +1,4 @@
-"""How far a batch is: one line at a readable pace, never one a frame, and while long videos take hours, too."""
+"""Progress lines of a batch: one line every few seconds, also while long videos take hours."""
 
 from __future__ import annotations
 
@@ -16,15 +16,35 @@ if TYPE_CHECKING:
 
 @dataclass
 class Progress:
-    """Counts outcomes and says, at that pace and at the end, how far the batch is.
+    """Counts the outcomes of a batch and returns a progress line every few seconds and at the end.
 
-    What an earlier run had finished or begun is counted, and left out of frames/s and of the time left.
+    Frames and videos that an earlier run had finished or begun are counted, but they do not enter the frames per second
+    or the estimate of the time left.
 
     Attributes:
-        total: Videos in the batch.
-        every_s: Shortest time between two lines.
-        clock: Monotonic seconds; replaceable in tests.
-        work: How much work each video is, in any unit; all alike where nothing is said.
+        total: Number of videos in the batch.
+        every_s: Shortest time between two lines, in seconds.
+        clock: Returns monotonic seconds; can be replaced in tests.
+        work: Video id -> amount of work in any unit; 1 for a video that is not listed.
+        done: Number of videos that are finished, failed ones included.
+        failed: Number of videos that failed.
+        frames: Number of JPEGs of the finished videos.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from hand100m_assets.video import ExtractionOptions, StrideSelection
+        >>> from hand100m_assets.video.frames import ExtractionJob, Progress, extract_many
+        >>> job = ExtractionJob(
+        ...     video_path=Path("video.mp4"),
+        ...     frames_dir=Path("extracted"),
+        ...     video_id="video",
+        ...     selection=StrideSelection(30),
+        ...     options=ExtractionOptions(),
+        ... )
+        >>> progress = Progress.of([job])
+        >>> for outcome in extract_many([job], workers=0):
+        ...     print(progress.add(outcome))
+        1 of 1 videos, 3 frames, ... frames/s, 0 min left
     """
 
     total: int
@@ -46,12 +66,19 @@ class Progress:
 
     @classmethod
     def of(cls, jobs: Sequence[ExtractionJob], every_s: float = 30.0) -> Progress:
-        """Of these jobs; the size of its file says how much work a video is."""
+        """Make one for these jobs. The size of its file is taken as the amount of work of a video."""
         stamps = {job.video_id: stamp_of(job.video_path) for job in jobs}
         return cls(len(jobs), every_s, work={v: float(s.size_bytes) if s else 0.0 for v, s in stamps.items()})
 
     def look(self, running: Iterable[ExtractionJob]) -> str | None:
-        """Return a line about these videos in flight, too, when one is due, else None; call it often."""
+        """Look at the videos that are being worked on; call it often.
+
+        Args:
+            running: The jobs that are being worked on.
+
+        Returns:
+            A progress line when one is due; None otherwise.
+        """
         for job in running:
             if job.video_id not in self._underway:
                 self._underway[job.video_id] = VideoUnderway(job)
@@ -62,7 +89,14 @@ class Progress:
         return self._line()
 
     def add(self, outcome: ExtractionOutcome) -> str | None:
-        """Count one outcome; return a progress line when one is due, else None."""
+        """Count one outcome.
+
+        Args:
+            outcome: Of a video that has just finished.
+
+        Returns:
+            A progress line when one is due or when it was the last video; None otherwise.
+        """
         video = self._underway.pop(outcome.video_id, None)
         frames = len(outcome.manifest.frames) if outcome.manifest is not None else 0
         self.done += 1

@@ -1,4 +1,4 @@
-"""How far a video is that some worker has in hand, as its journal tells, on whatever machine the worker is."""
+"""How far the extraction of one video is, as its journal file tells; the worker may run on any machine."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 
 
 class VideoUnderway:
-    """One video from the moment it is handed out to its outcome.
+    """One video from the moment it is submitted to its outcome.
 
     Attributes:
-        frames: JPEGs that are there.
-        share: Part of the video that is worked through, 0 to 1; a guess by its header.
-        frames_found: JPEGs that an interrupted run had left.
-        share_found: Part of the video that it had worked through.
+        frames: Number of JPEGs that are there.
+        share: Part of the video that has been worked through, 0 to 1; estimated from its header.
+        frames_found: Number of JPEGs that an interrupted run had left.
+        share_found: Part of the video that the interrupted run had worked through.
     """
 
     def __init__(self, job: ExtractionJob) -> None:
@@ -35,12 +35,12 @@ class VideoUnderway:
         self.frames_found, self.share_found = self.frames, self.share
 
     def look(self) -> None:
-        """Read the journal; it is gone when the video is finished, and what was seen before then stays."""
+        """Read the journal. When the video is finished the journal is removed, and the last values stay."""
         with suppress(OSError, ValueError, LookupError):
             lines = journal_file(self._job.frames_dir, self._job.video_id).read_bytes().split(b"\n")[:-1]
             last = int(json.loads(lines[-1])["frame_index"])
             self.frames, self.share = len(lines), self._share_up_to(last)
-        # What was found may be thrown away: made of another file, or in a way that is not trusted any more.
+        # The JPEGs that were found may be removed: made from another file, or in a way that is no longer trusted.
         self.frames_found, self.share_found = min(self.frames_found, self.frames), min(self.share_found, self.share)
 
     def _share_up_to(self, frame_index: int) -> float:
@@ -50,7 +50,7 @@ class VideoUnderway:
 
 
 def _frames_to_go_through(job: ExtractionJob) -> int:
-    """Up to the last wanted one, or about as many as the header promises; 0 when nothing tells."""
+    """Number of frames up to the last wanted one, or about as many as the header promises; 0 when nothing is known."""
     if job.selection.last_wanted is not None:
         return job.selection.last_wanted + 1
     with suppress(Hand100mError):

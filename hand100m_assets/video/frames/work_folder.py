@@ -1,10 +1,10 @@
-"""The folder in which a video's frames come together, and how it becomes the finished one.
+"""The folder in which a video's frames are collected, and how it becomes the finished frame folder.
 
-`.in_progress/<id>/` fills up with whole JPEGs; `.in_progress/<id>.json`, written before the first of them, says of
-which file they are, made with which options and by which way of decoding; `.in_progress/<id>.frames.jsonl` gains a
-line for each. Publishing renames the folder, or moves what is new into a folder that is being widened; the manifest
-always comes last. A killed process leaves the former behind, which the next one takes up if it is still of the same
-making, and sweeps away if not.
+`.in_progress/<id>/` collects whole JPEGs. `.in_progress/<id>.json` is written before the first of them and records
+the video file, the options and the way of decoding. `.in_progress/<id>.frames.jsonl` gets one line per JPEG.
+Publishing renames the folder, or moves the new JPEGs into the finished folder that is extended; the manifest always
+comes last. A process that is killed leaves these files behind. The next process continues from them if they were made
+in the same way, and removes them if not.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ from hand100m_assets.video.frames.manifest import FrameRecord, Manifest
 
 
 def journal_file(frames_dir: Path, video_id: str) -> Path:
-    """Gains a line for each JPEG of a video that is worked on."""
+    """The file that gets one line per JPEG of a video that is being extracted."""
     return frames_dir / IN_PROGRESS_DIR / f"{check_video_id(video_id)}.frames.jsonl"
 
 
 class WorkFolder:
-    """In-progress folder of one video, held by this process alone.
+    """The in-progress folder of one video, locked by this process.
 
     Attributes:
-        video_id: Of the video.
+        video_id: Id of the video.
         why_full: Why the JPEGs here come from a full decode; None while they come from a selective one.
     """
 
@@ -51,11 +51,11 @@ class WorkFolder:
 
     @contextmanager
     def held(self, order: dict[str, Any]) -> Iterator[None]:
-        """Hold the folder for the work described; leftovers of the same order are kept, others swept.
+        """Lock the folder for the described work. Files of an earlier run of the same order are kept, others removed.
 
         Raises:
             RetryableError: Another process works on this video.
-            OutputUnwritableError: The output disk refuses.
+            OutputUnwritableError: The output disk is full, read-only, or you may not write to it.
         """
         lock = self._lock()
         try:
@@ -66,7 +66,7 @@ class WorkFolder:
             os.close(lock)
 
     def _lock(self) -> int:
-        """Lock the folder itself: the kernel frees the lock however its holder dies."""
+        """Lock the folder itself: the kernel releases the lock however its process ends."""
         with output_errors(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
             lock = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY)
@@ -75,7 +75,7 @@ class WorkFolder:
             if self.folder.stat().st_ino == os.fstat(lock).st_ino:
                 return lock
         except OSError:
-            pass  # held by another, or published by it this moment
+            pass  # another process holds it, or has just published it
         os.close(lock)
         raise RetryableError(
             "another process is extracting this video", where=self.folder, fix="Wait for it, then run again."
@@ -99,10 +99,10 @@ class WorkFolder:
         return left if isinstance(left, dict) else {}
 
     def start_again(self, why_full: str) -> None:
-        """Remove every JPEG; those that follow come from a full decode, in this run and in the next if this dies.
+        """Remove every JPEG. Those that follow come from a full decode, in this run and, if it is killed, in the next.
 
         Raises:
-            OutputUnwritableError: The output disk refuses.
+            OutputUnwritableError: The output disk is full, read-only, or you may not write to it.
         """
         with output_errors(self.folder):
             self._start(why_full)
@@ -120,10 +120,10 @@ class WorkFolder:
             shutil.rmtree(entry) if entry.is_dir() and not entry.is_symlink() else entry.unlink()
 
     def add_jpeg(self, frame_index: int, pts: int | None, time_s: float | None, jpeg: bytes) -> FrameRecord:
-        """Write one JPEG and note it, so that another run need not make it again.
+        """Write one JPEG and record it in the journal, so that another run need not make it again.
 
         Raises:
-            OutputUnwritableError: The output disk refuses.
+            OutputUnwritableError: The output disk is full, read-only, or you may not write to it.
         """
         record = FrameRecord(frame_index=frame_index, pts=pts, time_s=time_s, size_bytes=len(jpeg))
         path = self.folder / frame_file_name(frame_index)
@@ -134,7 +134,7 @@ class WorkFolder:
         return record
 
     def made(self) -> dict[int, FrameRecord]:
-        """Frames that an interrupted run of the same order left here, whole."""
+        """Whole frames that an interrupted run of the same order left here, by frame index."""
         try:
             lines = self._journal_file.read_bytes().splitlines()
         except FileNotFoundError:
@@ -152,21 +152,21 @@ class WorkFolder:
             with (self.folder / frame_file_name(record.frame_index)).open("rb") as file:
                 head = file.read(2)
                 file.seek(-2, os.SEEK_END)
-                # Renaming is not enough after a power failure: the name may have come through without its bytes.
+                # After a power failure a file may have its final name without its bytes.
                 tail = file.read(2)
                 return (head, tail, file.tell()) == (b"\xff\xd8", b"\xff\xd9", record.size_bytes)
         except OSError:
             return False
 
     def publish(self, manifest: Manifest, *, widens: bool) -> None:
-        """Make the finished folder hold exactly what the manifest lists.
+        """Make the finished folder hold exactly the frames that the manifest lists.
 
         Args:
-            manifest: Of the finished folder.
-            widens: The finished folder stays and is added to; else this folder takes its place.
+            manifest: Manifest of the finished folder.
+            widens: Whether the finished folder stays and gets the new frames; otherwise this folder replaces it.
 
         Raises:
-            OutputUnwritableError: The output disk refuses.
+            OutputUnwritableError: The output disk is full, read-only, or you may not write to it.
         """
         listed = {frame_file_name(frame.frame_index) for frame in manifest.frames}
         text = manifest.model_dump_json().encode()
@@ -189,7 +189,7 @@ class WorkFolder:
         _sweep(self.folder, keep=listed)
         write_whole(self.folder / MANIFEST_FILE, manifest_text)
         if self.finished.exists():
-            # Between these two renames there is no finished folder: never a wrong one.
+            # Between these two renames there is no finished folder, but never a wrong one.
             self.finished.replace(self._outgoing)
         self.folder.replace(self.finished)
         shutil.rmtree(self._outgoing, ignore_errors=True)
@@ -204,7 +204,7 @@ class WorkFolder:
         self._order_file.unlink(missing_ok=True)
 
     def sweep(self) -> None:
-        """Remove what a killed run left of work that is finished by now, unless another process is at it."""
+        """Remove what a killed run left of work that has been finished since, unless another process works on it."""
         left = (self.folder, self._order_file, self._journal_file, self._outgoing)
         if any(path.exists() for path in left):
             with suppress(RetryableError), self.held({}):
@@ -212,11 +212,21 @@ class WorkFolder:
 
 
 def sweep_deleted(frames_dir: Path, here: Collection[str]) -> list[str]:
-    """Remove half-done work of videos whose files are gone, unless a process is at it; return their ids.
+    """Remove the unfinished work of videos whose files were deleted, unless a process works on them.
 
     Args:
-        frames_dir: Folder of the frame folders.
-        here: Videos whose work may go on.
+        frames_dir: The folder that holds one frame folder per video.
+        here: Ids of the videos whose files are there; their unfinished work stays.
+
+    Returns:
+        Ids of the videos whose unfinished work was removed, sorted.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from hand100m_assets.video.frames import sweep_deleted
+        >>> Path("interrupted/.in_progress/deleted_video").mkdir(parents=True)
+        >>> sweep_deleted(Path("interrupted"), here={"video"})
+        ['deleted_video']
     """
     try:
         begun = {entry.name.partition(".")[0] for entry in (frames_dir / IN_PROGRESS_DIR).iterdir()} - {""}
