@@ -22,6 +22,7 @@ COMPLETE: tuple[str, ...] = (
     "hand100m_assets.video",
     "hand100m_assets.video.container",
     "hand100m_assets.video.decode",
+    "hand100m_assets.video.downloads",
     "hand100m_assets.video.frames",
 )
 """Rooms in which every function and class has an example and a description of its arguments."""

@@ -1,4 +1,4 @@
-"""Names that other tools give to videos: which video one is for, and how the file has to be named to be taken."""
+"""Reads names that other tools give to videos: which video a file is of, and how it must be named to be taken."""
 
 from __future__ import annotations
 
@@ -19,7 +19,22 @@ _IN_NAME: Final = {
 
 
 def video_id_in(file_name: str, *sources: Source) -> str | None:
-    """Id of the video that a file is of by its name, whatever else the name holds; None where it does not tell."""
+    """Find the id of the video that a file name is for, whatever else the name holds.
+
+    Args:
+        file_name: Name of a file, without its folder.
+        sources: The datasets whose ids are looked for; all built-in ones when none is given.
+
+    Returns:
+        The video id; None where the name does not tell.
+
+    Example:
+        >>> from hand100m_assets.video.downloads import video_id_in
+        >>> video_id_in("How to cook [abcdefghijk].mkv")
+        'abcdefghijk'
+        >>> video_id_in("holiday.mp4") is None
+        True
+    """
     stem = PurePath(file_name).stem
     for source in sources or SOURCES:
         found = re.fullmatch(_IN_NAME[source.name], stem, re.DOTALL)
@@ -30,7 +45,7 @@ def video_id_in(file_name: str, *sources: Source) -> str | None:
 
 
 def why_not_taken(file_name: str, source: Source) -> str:
-    """What is wrong with the name of a file that would be a video, and how it has to be named."""
+    """Say what is wrong with the name of a file that would be a video, and how it must be named."""
     path = PurePath(file_name)
     video_id = video_id_in(file_name, source) or (path.stem if SAFE_ID.fullmatch(path.stem) else None)
     if video_id is not None:

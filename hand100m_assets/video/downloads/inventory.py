@@ -1,4 +1,4 @@
-"""One row a video, on disk or listed: what the file says beside what the list says, and which to ask for again."""
+"""Builds the inventory: one row per video on disk or on the list, and the videos to ask for again."""
 
 from __future__ import annotations
 
@@ -39,10 +39,11 @@ INVENTORY_SCHEMA: Final = pl.Schema(
         "drift_severity": pl.Enum(["error", "warning"]),
     }
 )
-"""One row a video, sorted by id. `reason` is null for whole files, `drift` for files that agree with the list or are
-not listed; figures are null where the file could not be opened or does not say. An `unreadable` file is none that a
-download should give; a `refused` one is here, but cannot be taken for now, for its name, its permission or its disk; a
-`forgotten` one is not here, on purpose."""
+"""One row per video, sorted by id. `reason` is null for complete files; `drift` is null for files that agree with the
+list or are not listed; header values are null where the file could not be opened or does not say them. An `unreadable`
+file is not what a download should give. A `refused` file cannot be taken for now, because of its name, its permission
+or its disk. A `forgotten` video is absent on purpose.
+"""
 
 _HEADER_COLUMNS: Final = [
     name
@@ -58,16 +59,19 @@ MISSING_SCHEMA: Final = pl.Schema(
         "reason": pl.String(),
     }
 )
+"""One row per video to ask for, with the kind of reason and the reason in words."""
 
 RATE_TOLERANCE: Final = 5e-4
-"""Relative: half the difference between 30 and 30000/1001 frames a second, well above rounding in the lists."""
+"""Relative difference that counts as equal: half of that between 30 and 30000/1001 frames per second. The lists round
+less.
+"""
 
 LENGTH_TOLERANCE_S: Final = 1.0
-"""Lists give the container's length, which sound may stretch."""
+"""Lists give the container's length, which the sound track may extend by about so many seconds."""
 
 
 Probe: TypeAlias = VideoInfo | Mapping[str, Any] | Hand100mError
-"""What one file said of itself, or says now, or why it cannot be opened."""
+"""What one file's headers say, the same as its row of `remembered_probes`, or the error of opening it."""
 
 
 def build_inventory(
@@ -79,18 +83,33 @@ def build_inventory(
     forgotten: Collection[str] = (),
     metadata: pl.DataFrame | None = None,
 ) -> pl.DataFrame:
-    """Put list, folder and headers side by side.
+    """Combine the official list, the folder of downloads and the files' headers into one table.
 
     Args:
-        listed: Table of `read_video_list`, or None where there is no list.
-        listing: One look at the folder.
-        probes: Video id -> headers, their row of `remembered_probes`, or why the file cannot be opened.
-        once_here: Registered videos whose file was deleted; they keep a row, listed or not.
-        forgotten: Videos that nobody is to ask for again; while there is no file of one, its row says so.
-        metadata: Table of `read_official_metadata`; of videos that have a row anyhow.
+        listed: Table of `read_video_list`; None where there is no list.
+        listing: One listing of the folder.
+        probes: Video id -> what `probe_video` returned or raised, or the row of `remembered_probes`. A complete file
+            without one has null header values.
+        once_here: Registered videos whose file was deleted; they keep a row, whether listed or not.
+        forgotten: Videos that are not to be asked for again; their state is `forgotten` while there is no file.
+        metadata: Table of `read_official_metadata`; it adds values to rows, but no rows.
 
     Returns:
-        Columns of `INVENTORY_SCHEMA`. Refused files whose names are no safe id have no row.
+        One row per video, sorted by id. `state` is `complete`, `missing`, `in_progress`, `unreadable`, `refused` or
+        `forgotten`, and `reason` says why it is not complete. `drift` says how the file differs from the list, and
+        `drift_severity` is `error` where labels of the listed video would be wrong on it. Columns ending in
+        `_from_header`, `_listed`, `_in_manifest` and `_in_metadata` hold values by their origin, null where it does not
+        say them. Refused files whose names are no safe id have no row.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from hand100m_assets.sources import EGO4D
+        >>> from hand100m_assets.video import list_videos, probe_video
+        >>> from hand100m_assets.video.downloads import build_inventory
+        >>> listing = list_videos(Path("."), EGO4D)
+        >>> inventory = build_inventory(None, listing, {"video": probe_video(Path("video.mp4"))})
+        >>> inventory.filter(video_id="video").select("state", "codec", "width_px", "size_bytes_listed").rows()
+        [('complete', 'h264', 320, None)]
     """
     table = EMPTY_VIDEO_LIST if listed is None else listed
     list_rows = {row["video_id"]: row for row in table.iter_rows(named=True)}
@@ -115,7 +134,7 @@ def build_inventory(
 
 
 def _troubles(listing: Listing) -> Iterator[tuple[str, tuple[str, str]]]:
-    """Video id -> (state, reason) of what is there but not as a whole file under its name."""
+    """Yield video id -> (state, reason) of files that are there, but not as a whole file under the right name."""
     for name, reason in listing.refused.items():
         video_id = video_id_in(name) or Path(name).stem
         if SAFE_ID.fullmatch(video_id):
@@ -143,9 +162,27 @@ def _file_columns(stamp: FileStamp, probe: Probe | None) -> dict[str, Any]:
 
 
 def remembered_probes(inventory_file: Path, listing: Listing) -> dict[str, dict[str, Any]]:
-    """Header figures in an earlier table, of the files that have kept size and time since: these need no opening.
+    """Return the header values that an earlier inventory has of files that have not changed since.
 
-    Files that could not be opened are left out, as the reason may have passed.
+    These files need not be opened again. Files that could not be opened are left out, as the reason may have passed.
+
+    Args:
+        inventory_file: Parquet file of an earlier inventory.
+        listing: One listing of the folder.
+
+    Returns:
+        Video id -> header values, for `build_inventory`; empty where the file is absent, broken or older.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from hand100m_assets.sources import EGO4D
+        >>> from hand100m_assets.video import list_videos, probe_video
+        >>> from hand100m_assets.video.downloads import build_inventory, remembered_probes
+        >>> listing = list_videos(Path("."), EGO4D)
+        >>> inventory = build_inventory(None, listing, {"video": probe_video(Path("video.mp4"))})
+        >>> inventory.write_parquet("inventory.parquet")
+        >>> remembered_probes(Path("inventory.parquet"), listing)["video"]["codec"]
+        'h264'
     """
     table = _earlier(inventory_file)
     remembered = {}
@@ -158,7 +195,7 @@ def remembered_probes(inventory_file: Path, listing: Listing) -> dict[str, dict[
 
 
 def _earlier(inventory_file: Path) -> pl.DataFrame:
-    """A table as stored; an absent, broken or older one is as good as none."""
+    """Read a stored inventory; an absent, broken or older one counts as empty."""
     nothing = pl.DataFrame(schema=INVENTORY_SCHEMA)
     try:
         table = pl.read_parquet(inventory_file)
@@ -168,12 +205,25 @@ def _earlier(inventory_file: Path) -> pl.DataFrame:
 
 
 def files_in(inventory_file: Path) -> set[str]:
-    """Videos that had a file under their final name when this table was made."""
+    """Return the videos that had a file under their final name when an inventory was made.
+
+    Args:
+        inventory_file: Parquet file of an inventory.
+
+    Returns:
+        Video ids; an empty set where the file is absent, broken or older.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from hand100m_assets.video.downloads import files_in
+        >>> files_in(Path("absent.parquet"))
+        set()
+    """
     return set(_earlier(inventory_file).filter(pl.col("size_bytes").is_not_null())["video_id"])
 
 
 def _official_size(row: Mapping[str, Any]) -> dict[str, str]:
-    """A file below its official size is not whole, whatever its headers say."""
+    """A file below its official size is not complete, whatever its headers say."""
     size_bytes, official_bytes = row["size_bytes"], row["size_bytes_in_manifest"] or row["size_bytes_listed"]
     if row["state"] != "complete" or official_bytes is None or size_bytes >= official_bytes:
         return {}
@@ -181,7 +231,7 @@ def _official_size(row: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _drift(row: Mapping[str, Any]) -> dict[str, str | None]:
-    """How the file differs from the list; an error when labels made for the listed video would be wrong on this one."""
+    """Say how the file differs from the list: an error where labels of the listed video would be wrong on the file."""
     errors = [*_picture_drift(row), *_rate_drift(row), *_count_drift(row)]
     warnings = [] if row["state"] in ("unreadable", "refused") else [*_cosmetic_drift(row)]
     return {
@@ -223,10 +273,25 @@ def _cosmetic_drift(row: Mapping[str, Any]) -> Iterator[str]:
 
 
 def missing_videos(inventory: pl.DataFrame) -> pl.DataFrame:
-    """Videos to ask the dataset's author for, with the reason; none whose file is here and only has to be reached.
+    r"""List the videos to ask the dataset's authors for, with the reason.
+
+    Videos whose file is there and only has to be made readable are left out.
+
+    Args:
+        inventory: Table of `build_inventory`.
 
     Returns:
-        Columns of `MISSING_SCHEMA`, sorted by id.
+        One row per video, sorted by id: `video_id`, `reason_kind` (`absent`, `incomplete`, `unreadable`, or `drifted`
+        for a file that differs from the list) and `reason` in words.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from hand100m_assets.sources import DOH
+        >>> from hand100m_assets.video.downloads import Listing, build_inventory, missing_videos, read_video_list
+        >>> _ = Path("list.txt").write_text("video_id resolution\nabcdefghijk 320x240\n")
+        >>> listed = read_video_list(Path("list.txt"), DOH)
+        >>> missing_videos(build_inventory(listed, Listing(), {})).rows()
+        [('abcdefghijk', 'absent', 'listed, but not in the folder')]
     """
     state = pl.col("state").cast(pl.String)
     kinds = {"missing": "absent", "in_progress": "incomplete", "unreadable": "unreadable"}
@@ -245,7 +310,23 @@ def missing_videos(inventory: pl.DataFrame) -> pl.DataFrame:
 
 
 def video_sizes(inventory: pl.DataFrame) -> pl.DataFrame:
-    """`video_id`, `width_px`, `height_px` of every video: as its header says, else as listed, else null."""
+    r"""Return the picture size of every video of an inventory.
+
+    Args:
+        inventory: Table of `build_inventory`.
+
+    Returns:
+        One row per video: `video_id`, `width_px` and `height_px` (Int32), by the header, else by the list, else null.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from hand100m_assets.sources import DOH
+        >>> from hand100m_assets.video.downloads import Listing, build_inventory, read_video_list, video_sizes
+        >>> _ = Path("list.txt").write_text("video_id resolution\nabcdefghijk 320x240\n")
+        >>> listed = read_video_list(Path("list.txt"), DOH)
+        >>> video_sizes(build_inventory(listed, Listing(), {})).rows()
+        [('abcdefghijk', 320, 240)]
+    """
     from_header = pl.col("width_px").is_not_null() & pl.col("height_px").is_not_null()
     return inventory.select(
         "video_id",
@@ -254,10 +335,23 @@ def video_sizes(inventory: pl.DataFrame) -> pl.DataFrame:
 
 
 def write_missing_list(missing: pl.DataFrame, path: Path) -> None:
-    """Write one `<video_id>.mp4` a line, sorted, ready to send; the file is empty when nothing is missing.
+    """Write the text file of missing videos: one `<video_id>.mp4` per line, sorted; empty when nothing is missing.
+
+    Args:
+        missing: Table of `missing_videos`.
+        path: The text file. Its folder is created when absent.
 
     Raises:
-        OutputUnwritableError: The output disk is full, read-only or not permitted.
+        OutputUnwritableError: The output disk is full, read-only, or you may not write to it. The message says what to
+            do.
+
+    Example:
+        >>> from pathlib import Path
+        >>> import polars as pl
+        >>> from hand100m_assets.video.downloads import write_missing_list
+        >>> write_missing_list(pl.DataFrame({"video_id": ["video_b", "video_a"]}), Path("missing_videos.txt"))
+        >>> Path("missing_videos.txt").read_text().split()
+        ['video_a.mp4', 'video_b.mp4']
     """
     lines = [f"{video_id}{VIDEO_SUFFIX}\n" for video_id in sorted(missing["video_id"].to_list())]
     with output_errors(path):

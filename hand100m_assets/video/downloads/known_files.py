@@ -1,4 +1,4 @@
-"""What earlier looks at a folder of downloads found: a small table beside the outputs, too much for a cursor."""
+"""Keeps what earlier looks at a folder of downloads found, in a table beside the outputs: too much for a cursor."""
 
 from __future__ import annotations
 
@@ -23,20 +23,21 @@ KNOWN_FILES_SCHEMA: Final = pl.Schema(
         "look": pl.Int64(),
     }
 )
-"""One row a file and state; a file that is gone stays known. `look` is the number of the look that recorded the state,
-null while that waits for its turn."""
+"""One row per file and state; a file that is gone keeps its row of state `known`. `look` is the number of the look that
+recorded the state; it is null while the file waits for its turn.
+"""
 
 
 @dataclass(frozen=True)
 class KnownFiles:
-    """Outcome of all looks so far.
+    """The result of all looks so far.
 
     Attributes:
-        pending: Seen, and not yet the same in two looks.
-        stamps: Registered files as they were when they were registered, or last replaced; `NO_FILE` if never seen.
+        pending: Files that were seen, and were not yet the same in two looks.
+        stamps: Registered files -> size and time when they were registered or last replaced; `NO_FILE` if never seen.
         looks: Registered file -> number of the look that recorded it; absent while it waits for that.
         gone: Registered files that the last look did not find.
-        reported: Those among them that were reported -> number of the look that did.
+        reported: Those of `gone` that were reported -> number of the look that reported them.
     """
 
     pending: dict[str, FileStamp] = field(default_factory=dict)
@@ -48,19 +49,30 @@ class KnownFiles:
 
 @dataclass(frozen=True)
 class Look:
-    """What one look asks for.
+    """What is to be done after one look at a folder of downloads.
 
     Attributes:
-        number: Counts looks that recorded something; the next look is told it, and so knows that this one concluded.
+        number: Number of this look, counting looks that recorded something. Pass it to the next look as `concluded`
+            when its events and requests have been taken over.
         new: Files to register, sorted.
-        replaced: Registered files with other content than before, sorted.
-        due: Files to record and work on now, sorted: new, replaced, or left over by an earlier look.
+        replaced: Registered files whose content changed, sorted.
+        due: Files to record and process now, sorted: new, replaced, or left over from an earlier look.
         vanished: Deleted files to report now, sorted.
-        waiting: How many more are to be recorded or reported by later looks.
-        put_off: Files whose turn it was, but which cannot be read now -> why; their turn comes with every look.
-        unsettled: How many files have not been the same in two looks.
-        short: Files below their official size -> how much of it is here.
-        headers: What the due files say of themselves, in so far as they are videos.
+        waiting: Number of files that later looks are to record or report.
+        put_off: Files that are due but cannot be read now -> why. Every look tries them again.
+        unsettled: Number of files that have not been the same in two looks.
+        short: Files smaller than their official size -> how much of it is here.
+        headers: Headers of the due files that are videos, by video id.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from hand100m_assets.files import FileStamp
+        >>> from hand100m_assets.video.downloads import Listing, read_known_files, take_look
+        >>> listing = Listing({"video_a": FileStamp(size_bytes=1000, mtime_ns=0)})
+        >>> known = read_known_files(Path("absent.parquet"))
+        >>> look, known = take_look(listing, [], known, concluded=None, limit=100)
+        >>> look.new, look.unsettled
+        ([], 1)
     """
 
     number: int
@@ -85,18 +97,34 @@ def take_look(
     official_bytes: Mapping[str, int] | None = None,
     read_headers: Callable[[str], VideoInfo | None] = lambda _: None,
 ) -> tuple[Look, KnownFiles]:
-    """Compare a look with all earlier ones.
+    """Compare a listing with all earlier ones, and decide which files are to be registered, processed or reported now.
 
     Args:
-        listing: The look just taken.
-        registered: Files that have a partition. One that is not in `known` is taken as it is, as long recorded.
-        known: Outcome of the earlier looks.
-        concluded: Number of the last look whose events and requests are known to have been taken over: what a later
-            one asked for is asked for again, under the same number. None where nobody knows, which trusts `known`.
+        listing: The listing just made.
+        registered: Files that have a partition. One that is not in `known` is taken as it is, as recorded long ago.
+        known: The result of the earlier looks, from `read_known_files` or the last call.
+        concluded: Number of the last look whose events and requests have certainly been taken over. What a later look
+            asked for is asked for again under the same number. None where nobody knows: then `known` is trusted.
         limit: At most this many files are recorded or reported at once.
-        official_bytes: Video id -> size; a smaller file is not complete, however long it stays the same.
-        read_headers: Asked of each file whose turn it is: None of what is no video. Its RetryableError puts the file
-            off, and the next one takes the turn.
+        official_bytes: Video id -> official size. A smaller file is not complete, even if it does not change.
+        read_headers: Called for each file whose turn it is; returns None for what is not a video. If it raises a
+            RetryableError, the file is put off and the next file takes its turn.
+
+    Returns:
+        What is to be done now, and the result of all looks including this one, for `write_known_files`.
+
+    Example:
+        A file is taken when it was the same in two looks:
+
+        >>> from pathlib import Path
+        >>> from hand100m_assets.files import FileStamp
+        >>> from hand100m_assets.video.downloads import Listing, read_known_files, take_look
+        >>> listing = Listing({"video_a": FileStamp(size_bytes=1000, mtime_ns=0)})
+        >>> known = read_known_files(Path("absent.parquet"))
+        >>> first, known = take_look(listing, [], known, concluded=None, limit=100)
+        >>> second, known = take_look(listing, [], known, concluded=first.number, limit=100)
+        >>> first.new, second.new
+        ([], ['video_a'])
     """
     short = short_files(listing, official_bytes or {})
     whole = {v: stamp for v, stamp in listing.complete_names.items() if v not in short}
@@ -138,7 +166,7 @@ def take_look(
 def _take_turns(
     waiting: Sequence[str], limit: int, read_headers: Callable[[str], VideoInfo | None]
 ) -> tuple[list[str], dict[str, VideoInfo], dict[str, str]]:
-    """The first of these files that can be read now, their headers, and those that were put off, with the reason."""
+    """Return the first files that can be read now, their headers, and those that were put off, with the reason."""
     due: list[str] = []
     headers: dict[str, VideoInfo] = {}
     put_off: dict[str, str] = {}
@@ -157,7 +185,22 @@ def _take_turns(
 
 
 def short_files(listing: Listing, official_bytes: Mapping[str, int]) -> dict[str, str]:
-    """Files under their final name that are smaller than the official size -> how much is here."""
+    """Find the files under their final name that are smaller than their official size.
+
+    Args:
+        listing: One listing of the folder.
+        official_bytes: Video id -> official size in bytes; a video without one is never short.
+
+    Returns:
+        Video id -> how much of it is here, in words.
+
+    Example:
+        >>> from hand100m_assets.files import FileStamp
+        >>> from hand100m_assets.video.downloads import Listing, short_files
+        >>> listing = Listing({"video_a": FileStamp(size_bytes=1000, mtime_ns=0)})
+        >>> short_files(listing, {"video_a": 4000})
+        {'video_a': '1,000 of 4,000 bytes'}
+    """
     return {
         video_id: f"{stamp.size_bytes:,} of {official_bytes[video_id]:,} bytes"
         for video_id, stamp in listing.complete_names.items()
@@ -166,7 +209,20 @@ def short_files(listing: Listing, official_bytes: Mapping[str, int]) -> dict[str
 
 
 def read_known_files(path: Path) -> KnownFiles:
-    """Outcome of earlier looks; nothing where there was none. A broken table is as good as none: looks start anew."""
+    """Read the result of earlier looks.
+
+    Args:
+        path: The Parquet file that `write_known_files` wrote.
+
+    Returns:
+        The result; an empty one where the file is absent, broken or older, so that looking starts anew.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from hand100m_assets.video.downloads import read_known_files
+        >>> read_known_files(Path("absent.parquet")).stamps
+        {}
+    """
     try:
         table = pl.read_parquet(path)
     except (OSError, pl.exceptions.PolarsError):
@@ -184,10 +240,26 @@ def read_known_files(path: Path) -> KnownFiles:
 
 
 def write_known_files(known: KnownFiles, path: Path) -> None:
-    """Put the table in place of the one before.
+    """Store the result of all looks, in place of the one before.
+
+    Args:
+        known: The result, as `take_look` returns it.
+        path: The Parquet file. Its folder is created when absent.
 
     Raises:
-        OutputUnwritableError: The output disk is full, read-only or not permitted.
+        OutputUnwritableError: The output disk is full, read-only, or you may not write to it. The message says what to
+            do.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from hand100m_assets.files import FileStamp
+        >>> from hand100m_assets.video.downloads import Listing, read_known_files, take_look, write_known_files
+        >>> listing = Listing({"video_a": FileStamp(size_bytes=1000, mtime_ns=0)})
+        >>> known = read_known_files(Path("known_videos.parquet"))
+        >>> _, known = take_look(listing, [], known, concluded=None, limit=100)
+        >>> write_known_files(known, Path("known_videos.parquet"))
+        >>> read_known_files(Path("known_videos.parquet")) == known
+        True
     """
     rows: list[tuple[str, str, int, int, int | None]]
     rows = [(v, "pending", s.size_bytes, s.mtime_ns, None) for v, s in known.pending.items()]

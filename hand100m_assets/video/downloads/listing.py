@@ -1,4 +1,4 @@
-"""Which downloads are complete, new, replaced or gone: one folder look, then a pure comparison with what was known."""
+"""Tells which downloads are complete, new, replaced or gone: lists a folder and compares with earlier listings."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _IN_PROGRESS: Final = re.compile(
     )""",
     re.VERBOSE | re.IGNORECASE,
 )
-"""Names that downloaders give to what is not finished. Source: yt-dlp, aria2, curl, browsers, the Ego4D transfer."""
+"""Names that downloaders give to unfinished files. Source: yt-dlp, aria2, curl, browsers, the Ego4D transfer."""
 
 _ARIA2_SUFFIX: Final = f"{VIDEO_SUFFIX}.aria2"
 
@@ -34,14 +34,21 @@ _OTHER_VIDEO_SUFFIXES: Final = (".mkv", ".webm", ".mov", ".avi", ".m4v", ".mp4")
 
 @dataclass(frozen=True)
 class Listing:
-    """One look at a folder.
+    """The files of a folder of downloads at one moment.
 
     Attributes:
-        complete_names: Video id (for other kinds of file: its name) -> stamp, of files under their final name.
+        complete_names: Video id (for other kinds of file, the file name) -> size and time, of files under their final
+            name.
         in_progress: File names of unfinished downloads, sorted.
-        refused: File name -> why it is not taken.
-        failed: Names among the refused that only another download mends.
-        unreachable: Names among the refused that are right, but cannot be looked at now.
+        refused: File name -> why the file is not taken.
+        failed: Names among the refused that must be downloaded again.
+        unreachable: Names among the refused that are right, but whose file cannot be read now.
+
+    Example:
+        >>> from hand100m_assets.files import FileStamp
+        >>> from hand100m_assets.video.downloads import Listing
+        >>> Listing({"video_a": FileStamp(size_bytes=1000, mtime_ns=0)}).is_empty
+        False
     """
 
     complete_names: dict[str, FileStamp] = field(default_factory=dict)
@@ -52,19 +59,19 @@ class Listing:
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing here is, or is going to be, a video of the source, to be reached or not."""
+        """Whether no file here is a video of the source, or is going to be one; unreachable files count as videos."""
         return not self.complete_names and not self.in_progress and not self.unreachable
 
 
 @dataclass(frozen=True)
 class InboxChanges:
-    """What differs between a listing and what was known.
+    """The differences between a listing and what was registered.
 
     Attributes:
-        ready: Not known yet and unchanged since the last look; sorted.
-        replaced: Known with another stamp, and unchanged since the last look; sorted.
-        pending: New or changed since the last look: hand these to the next look.
-        vanished: Known, and no longer there under any name; sorted.
+        ready: New, and unchanged since the last look; sorted.
+        replaced: Registered with another stamp, and unchanged since the last look; sorted.
+        pending: New or changed since the last look. Pass these to the next look.
+        vanished: Registered, and no longer there under any name; sorted.
     """
 
     ready: list[str]
@@ -74,10 +81,31 @@ class InboxChanges:
 
 
 def list_videos(folder: Path, source: Source) -> Listing:
-    """Look at a folder of downloads once; files that are no videos are passed over.
+    """List a folder of downloads once. Files that are not videos are left out.
+
+    Args:
+        folder: The folder that the videos are downloaded into.
+        source: The dataset that the videos belong to; it decides which file names are suggested.
+
+    Returns:
+        Complete videos by id, unfinished downloads, and files that cannot be taken, with the reason.
 
     Raises:
-        FolderUnreadableError: The folder is missing, no folder or not permitted; mount it or correct the setting.
+        FolderUnreadableError: The folder is absent, is a file, or may not be read. Mount or create it, give read
+            permission, or correct the setting.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from hand100m_assets.sources import EGO4D
+        >>> from hand100m_assets.video import list_videos
+        >>> Path("downloads").mkdir(exist_ok=True)
+        >>> for name in ("first.mp4", "second.mp4.part", "third.mkv"):
+        ...     _ = Path("downloads", name).write_bytes(b"some bytes")
+        >>> listing = list_videos(Path("downloads"), EGO4D)
+        >>> list(listing.complete_names), listing.in_progress
+        (['first'], ['second.mp4.part'])
+        >>> listing.refused
+        {'third.mkv': 'not named as a video of Ego4D has to be: rename it to third.mp4'}
     """
     listing = Listing()
     control_files: set[str] = set()
@@ -110,7 +138,7 @@ def list_videos(folder: Path, source: Source) -> Listing:
 def _sort_entry(entry: os.DirEntry[str], listing: Listing, source: Source) -> None:
     name = entry.name
     stem = name.removesuffix(VIDEO_SUFFIX)
-    # A plain id has no dot, so its name is none of an unfinished download: one look less at nearly every name.
+    # A plain id has no dot, so its file is no unfinished download. This saves a regular expression for most names.
     if name != stem and SAFE_ID.fullmatch(stem):
         _sort_video(entry, stem, listing, source)
     elif _IN_PROGRESS.fullmatch(name):
@@ -136,7 +164,19 @@ def _sort_video(entry: os.DirEntry[str], video_id: str, listing: Listing, source
 
 
 def partial_video_id(file_name: str) -> str:
-    """Video id that an unfinished download's file name is for, as well as the name tells."""
+    """Return the video id that an unfinished download's file name is for.
+
+    Args:
+        file_name: Name of a file, without its folder.
+
+    Returns:
+        The id, or the name without `.mp4` where it is not the name of an unfinished download.
+
+    Example:
+        >>> from hand100m_assets.video.downloads import partial_video_id
+        >>> partial_video_id("video_a.mp4.part"), partial_video_id("video_a.f137.webm")
+        ('video_a', 'video_a')
+    """
     match = _IN_PROGRESS.fullmatch(file_name)
     return match["stem"] if match else file_name.removesuffix(VIDEO_SUFFIX)
 
@@ -146,12 +186,24 @@ def find_changes(
     known: Mapping[str, FileStamp],
     pending: Mapping[str, FileStamp],
 ) -> InboxChanges:
-    """Compare a look at a folder with what is registered; a file counts once it was the same in two looks.
+    """Compare a listing with what is registered. A file counts when it was the same in two looks.
 
     Args:
-        listing: The look just taken; a bare name -> stamp mapping serves other kinds of file.
-        known: What is registered already; `NO_FILE` where nothing was made of any file yet.
-        pending: The `pending` of the look before.
+        listing: The listing just made; for other kinds of file, a mapping from name to stamp.
+        known: What is registered: name -> stamp, `NO_FILE` where nothing was made from any file yet.
+        pending: The `pending` of the look before; empty for the first look.
+
+    Returns:
+        Names that are new, replaced or gone, sorted, and the files whose turn comes with the next look.
+
+    Example:
+        >>> from hand100m_assets.files import FileStamp
+        >>> from hand100m_assets.video.downloads import find_changes
+        >>> here = {"set.json": FileStamp(size_bytes=1000, mtime_ns=0)}
+        >>> first = find_changes(here, known={}, pending={})
+        >>> second = find_changes(here, known={}, pending=first.pending)
+        >>> first.ready, second.ready
+        ([], ['set.json'])
     """
     look = listing if isinstance(listing, Listing) else Listing(dict(listing))
     ready: list[str] = []
@@ -167,6 +219,6 @@ def find_changes(
             replaced.append(name)
         else:
             ready.append(name)
-    # A file that is being downloaded again, or is refused for now, has not vanished.
+    # A file that is being downloaded again, or that is refused for now, is not gone.
     there = look.complete_names.keys() | {partial_video_id(name) for name in (*look.in_progress, *look.refused)}
     return InboxChanges(ready, replaced, waiting, sorted(known.keys() - there))

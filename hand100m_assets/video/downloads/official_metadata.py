@@ -1,4 +1,7 @@
-"""What the official downloads say of their videos besides the list: `manifest.csv`, `ego4d.json`, 100DOH's metadata."""
+"""Reads what the official downloads say about their videos in other files than the list.
+
+These are `manifest.csv` and `ego4d.json` of Ego4D, and `meta_100DOH_video.txt` of 100DOH.
+"""
 
 from __future__ import annotations
 
@@ -29,9 +32,10 @@ OFFICIAL_METADATA_SCHEMA: Final = pl.Schema(
         "redacted_s_in_metadata": pl.String(),
     }
 )
-"""One row a video. `_in_manifest`: `manifest.csv` of the Ego4D downloader. `_in_metadata`: `ego4d.json`, or
-`meta_100DOH_video.txt`. `redacted_s_in_metadata`: stretches `start-end` in seconds, `; ` between them. Null where a
-file is not here or does not say."""
+"""One row per video. `_in_manifest` comes from `manifest.csv` of the Ego4D downloader; `_in_metadata` from `ego4d.json`
+or `meta_100DOH_video.txt`. `redacted_s_in_metadata` lists stretches `start-end` in seconds, separated by `; `. A value
+is null where the file is absent or does not say it.
+"""
 
 _Value = TypeVar("_Value")
 _IDS: Final = ("video_uid", "file_uid", "uid", "video_id", "youtube_id")
@@ -44,15 +48,31 @@ _LENGTHS: Final = ("duration_sec", "duration", "length")
 def read_official_metadata(
     videos_dir: Path, doh_dir: Path | None = None, *, on_fault: Callable[[VideoListError], None] | None = None
 ) -> pl.DataFrame:
-    """Read what is present; a file that is not here leaves its columns null.
+    r"""Read the official metadata files that are present. An absent file leaves its columns null.
 
     Args:
-        videos_dir: Folder of the videos; the Ego4D files are looked for in it and in the folder above.
-        doh_dir: Folder of `meta_100DOH_video.txt`.
-        on_fault: Told of a file that is not what its name says; what it said until then counts. None to raise.
+        videos_dir: Folder of the videos. `manifest.csv` is looked for in it, `ego4d.json` in it and in its parent.
+        doh_dir: Folder of `meta_100DOH_video.txt`; None for a dataset that has none.
+        on_fault: Called with the error of a file that is not what its name says; the rows before the fault count. None
+            raises the error instead.
+
+    Returns:
+        One row per video, sorted by id: `video_id`, `size_bytes_in_manifest` (Int64), `frame_count_in_metadata`
+        (Int64), `frame_rate_fps_in_metadata` and `length_s_in_metadata` (Float64), `width_px_in_metadata` and
+        `height_px_in_metadata` (Int32), `is_stereo_in_metadata` (Boolean) and `redacted_s_in_metadata`, a text of
+        stretches `start-end` in seconds. A value is null where no file says it.
 
     Raises:
-        VideoListError: A file is here and is not what its name says; download it again or move it away.
+        VideoListError: A file is there and is not what its name says. Download it again or move it away.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from hand100m_assets.video.downloads import read_official_metadata
+        >>> Path("official").mkdir(exist_ok=True)
+        >>> _ = Path("official/manifest.csv").write_text("video_uid,size_bytes\nvideo,111147\n")
+        >>> table = read_official_metadata(Path("official"))
+        >>> table.select("video_id", "size_bytes_in_manifest", "frame_count_in_metadata").rows()
+        [('video', 111147, None)]
     """
     rows: dict[str, dict[str, Any]] = {}
     readers = [(videos_dir, "manifest.csv", _manifest_rows)]
@@ -107,7 +127,7 @@ def _doh_rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     if not lines or "video_id" not in lines[0]:
         raise ValueError("no header with video_id")
     for cells in lines[1:]:
-        # A genre or title of several words shifts the cells: such a row tells nothing that can be trusted.
+        # A genre or title of several words shifts the cells, so the values of such a row cannot be trusted.
         if len(cells) == len(lines[0]):
             row: dict[str, Any] = dict(zip(lines[0], cells, strict=True))
             sides = str(row.get("resolution", "")).lower().split("x")
@@ -127,7 +147,7 @@ def _figures(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _first(row: Mapping[str, Any], names: tuple[str, ...], parse: Callable[[Any], _Value]) -> _Value | None:
-    """The first of these fields that says something that can be read."""
+    """Return the first of these fields whose value can be read; None when there is none."""
     for name in names:
         if row.get(name) not in (None, "") and str(row[name]).isascii():  # no digits of other scripts
             with suppress(ValueError, TypeError, ZeroDivisionError, OverflowError):

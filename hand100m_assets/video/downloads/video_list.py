@@ -1,4 +1,4 @@
-"""The two official list formats -> one table, one row a video."""
+"""Reads the two formats of official video lists into one table with one row per video."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ VIDEO_LIST_SCHEMA: Final = pl.Schema(
         "frame_rate_den_listed": pl.Int64(),
     }
 )
-"""Null wherever the list has no such column, or says so (`N/A`, `nan`, `0/0`)."""
+"""One row per video. A value is null where the list has no such column, or says so (`N/A`, `nan`, `0/0`)."""
 
 EMPTY_VIDEO_LIST: Final = pl.DataFrame(schema=VIDEO_LIST_SCHEMA)
-"""What stands for a list that is not here."""
+"""An empty list, for use where the official list is absent. Its columns are those of `read_video_list`."""
 
 _Value = TypeVar("_Value")
 
@@ -39,7 +39,7 @@ _UNKNOWN: Final = {"", "n/a", "na", "nan", "none", "null", "-", "0/0"}
 _EGO4D_HEADER: Final = (
     "Number Name Size Length Width Height OriginalFrameCount SettingFrameCount OriginalFrameRate SettingFrameRate Time"
 ).lower()
-"""Source: the Ego4D list."""
+"""The header line of the official Ego4D list."""
 
 _HEADER_NAMES: Final[dict[str, tuple[str, ...]]] = {
     "video_id": ("name", "video_id", "video_uid", "youtube_id", "vid"),
@@ -52,19 +52,38 @@ _HEADER_NAMES: Final[dict[str, tuple[str, ...]]] = {
     "frame_rate": ("originalframerate", "frame_rate", "fps"),
 }
 _DOH_POSITIONS: Final = {"video_id": 0, "resolution": 3, "frame_rate": 4}
-"""Columns of the list without header. Source: the original 100DOH script."""
+"""Columns of the list that has no header. Source: the original 100DOH script."""
 
 
 def read_video_list(path: Path, source: Source) -> pl.DataFrame:
-    """Read an official list by its header, or by the original's positions when it has none; row order is kept.
+    r"""Read an official video list.
+
+    Columns are found by the list's header, or by their positions in the original list when it has no header.
+
+    Args:
+        path: The text file; its columns are separated by white space.
+        source: The dataset that the list is of.
 
     Returns:
-        Columns of `VIDEO_LIST_SCHEMA`; rates as a reduced fraction of frames per second.
+        One row per video, in the order of the list: `video_id`, `size_bytes_listed` (Int64), `length_s_listed`
+        (Float64), `width_px_listed` and `height_px_listed` (Int32), `frame_count_listed` (Int64), and the frame rate as
+        a reduced fraction of `frame_rate_num_listed` and `frame_rate_den_listed` (Int64). A value is null where the
+        list has no such column, or says so (`N/A`, `nan`, `0/0`).
 
     Raises:
-        FolderUnreadableError: The file is missing or not permitted; correct the path or the permission.
-        VideoListError: Wrong columns, a malformed value, a video twice, or no row; the message names row and column.
-        UnsafeIdError: An id would lead out of the output folder; correct or drop the row.
+        FolderUnreadableError: The file is absent or may not be read. Correct the path or the permission.
+        VideoListError: A column or value is wrong, a video is listed twice, or there is no row. The message names row
+            and column; correct it or download the list again.
+        UnsafeIdError: An id cannot be a folder name. Correct or remove the row.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from hand100m_assets.sources import DOH
+        >>> from hand100m_assets.video.downloads import read_video_list
+        >>> _ = Path("list.txt").write_text("video_id resolution fps\nvideo 320x240 30000/1001\n")
+        >>> table = read_video_list(Path("list.txt"), DOH)
+        >>> table.select("video_id", "width_px_listed", "frame_rate_num_listed", "size_bytes_listed").row(0)
+        ('video', 320, 30000, None)
     """
     lines = _read_lines(path)
     if not lines:
@@ -95,7 +114,7 @@ def read_video_list(path: Path, source: Source) -> pl.DataFrame:
 
 
 def _read_lines(path: Path) -> list[tuple[int, list[str]]]:
-    """Non-empty lines as (line number from 1, cells)."""
+    """Return the non-empty lines as (line number from 1, cells)."""
     try:
         text = path.read_text(encoding="utf-8-sig")
     except OSError as error:
@@ -111,7 +130,7 @@ def _read_lines(path: Path) -> list[tuple[int, list[str]]]:
 
 
 def _find_columns(first: Sequence[str], source: Source, path: Path) -> tuple[dict[str, int], bool]:
-    """Position of each field we read, and whether the first line is a header."""
+    """Return the position of each known field, and whether the first line is a header."""
     names = [cell.lower() for cell in first]
     columns = {
         field: names.index(alias) for field, aliases in _HEADER_NAMES.items() for alias in aliases if alias in names
