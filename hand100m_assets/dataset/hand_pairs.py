@@ -51,10 +51,25 @@ class StoredPicture(NamedTuple):
 
 
 class HandPairs(reader.HandPairs):
-    """The samples of one training set, in the order of the annotation file.
+    """The samples of one training set, in the order of the annotation file; a data set as PyTorch's loaders take it.
 
-    All that `reader.HandPairs` is, and where each sample comes from, its crop with the margin, and pictures straight
-    from the extracted frames.
+    A sample is a dict with the keys, shapes, dtypes and values of the original loaders: `image` (224, 224, 3) uint8
+    RGB, a left hand flipped; `joints3D` (21, 3) float32 in pixels of it, z = 1; `joints_raw` (21, 3) float32, x and y
+    in [0, 1] of the image, z relative; `K` (3, 3) and `joints_valid` (21, 1) float32, constant; `positive_sample_idx`,
+    an index into this data set; `positive_sample` and `hand_id`, ids of the annotation file; `distance` to the positive
+    as the file states it, NaN where it states none; `image_name`, path of the frame. Hands without a crop or without a
+    positive are no samples.
+
+    Opening costs milliseconds. Pictures and records are mapped from the disk, so that all workers of a machine share
+    them.
+
+    Example:
+        >>> from hand100m_assets.dataset import HandPairs
+        >>> pairs = HandPairs(".", "simhand-50k", tensors=False)
+        >>> anchor = pairs[0]
+        >>> positive = pairs[anchor["positive_sample_idx"]]
+        >>> len(pairs), anchor["hand_id"], positive["hand_id"], anchor["image"].shape
+        (4, 100, 101, (224, 224, 3))
     """
 
     error: ClassVar[Any] = TrainingSetError
@@ -90,7 +105,25 @@ class HandPairs(reader.HandPairs):
         super().__init__(root, set_key, frames_dir=frames_dir, tensors=tensors)
 
     def origin(self, index: SupportsIndex) -> Origin:
-        """Where a sample comes from."""
+        """Say where a sample comes from.
+
+        Args:
+            index: Of the sample, from 0; from the end when negative.
+
+        Returns:
+            Hand, row of the annotation file, video, frame, box in pixels of the frame, side, and place of the stored
+            crop.
+
+        Raises:
+            IndexError: There is no such sample.
+            TrainingSetError: The record is damaged; build the training set again.
+
+        Example:
+            >>> from hand100m_assets.dataset import HandPairs
+            >>> origin = HandPairs(".", "simhand-50k").origin(1)
+            >>> origin.video_id, origin.frame_index, origin.handedness
+            ('video_a', 30, 'Left')
+        """
         record = self._record(index)
         if record["shard"] >= len(self.index.shards):
             raise self._bad_record(record)
@@ -107,10 +140,24 @@ class HandPairs(reader.HandPairs):
         )
 
     def stored_picture(self, index: SupportsIndex) -> StoredPicture:
-        """The crop as it is stored, with its margin and in the frame's resolution, for augmentation.
+        """Read the crop as it is stored, with its margin and in the frame's resolution, for augmentation.
+
+        Args:
+            index: Of the sample, from 0; from the end when negative.
+
+        Returns:
+            The picture (height, width, 3) uint8 RGB, unmirrored; where in it the region of the crop rule lies; the
+            keypoints (21, 3) float32, x and y in [0, 1] of that region; and the side.
 
         Raises:
-            TrainingSetError: Its shard is gone or damaged.
+            IndexError: There is no such sample.
+            TrainingSetError: Its shard is gone or damaged; copy the set again, or build it again.
+
+        Example:
+            >>> from hand100m_assets.dataset import HandPairs
+            >>> stored = HandPairs(".", "simhand-50k").stored_picture(0)
+            >>> stored.image.dtype, stored.keypoints.shape, stored.handedness
+            (dtype('uint8'), (21, 3), 'Right')
         """
         record = self._record(index)
         image = cv2.cvtColor(self._stored(record), cv2.COLOR_BGR2RGB)

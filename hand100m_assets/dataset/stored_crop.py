@@ -40,13 +40,21 @@ _WEBP_LOSSLESS: Final = 101
 
 
 class CropOptions(BaseModel):
-    """What changes the bytes of a stored crop; crops made with other options are made anew.
+    """What changes the bytes of a stored crop. Crops that were made with other options are made again.
 
     Attributes:
         codec: `jpeg` is small and fast; `webp` and `png` are lossless.
-        jpeg_quality: OpenCV's, with full chroma.
-        size_px: A region whose longer side is larger is reduced to this.
-        margin: How much of the frame around the region is kept on each side, in sides of the region.
+        jpeg_quality: OpenCV's, 1 to 100, with full chroma.
+        size_px: A region whose longer side is larger is reduced to this; 224 to 4096.
+        margin: How much of the frame around the region is kept on each side, in sides of the region; 0 to 1.
+
+    Raises:
+        pydantic.ValidationError: A value is out of its range; correct it.
+
+    Example:
+        >>> from hand100m_assets.dataset import CropOptions
+        >>> CropOptions(codec="png", margin=0.25).jpeg_quality
+        98
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -15,6 +15,8 @@ from hand100m_assets_tests.unit.dataset.scene import KEY, Scene, ring
 from hand100m_assets_tests.unit.test_public_surface import FACES
 
 COMPLETE: tuple[str, ...] = (
+    "hand100m_assets.dataset",
+    "hand100m_assets.dataset.building",
     "hand100m_assets.render",
     "hand100m_assets.render.charts",
     "hand100m_assets.render.grids",

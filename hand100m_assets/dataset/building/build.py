@@ -37,15 +37,39 @@ Progress = Callable[[int, int], None]
 
 
 def build_training_set(job: TrainingSetJob, progress: Progress | None = None) -> BuildReport:
-    """See to it that the training set is there and has every crop that can be had now.
+    """Build a training set, or bring one up to date: afterwards it has every crop that can be made now.
 
-    What is finished stays: a build that was killed goes on with the video that it was at, and one with nothing new to
-    cut costs seconds. Crops are made anew where tables, options, or a video's file or frame settings changed.
+    What is finished stays. A build that was killed goes on with the video that it was at, and a build with nothing new
+    to cut takes seconds. Crops are made again where the tables, the options, or a video's file or frame settings
+    changed.
+
+    Args:
+        job: What the set is made of and how.
+        progress: Called with the number of hands done and the number of hands to do.
+
+    Returns:
+        The index of the finished set, and how many crops this build made.
 
     Raises:
         AnnotationFileError: There are no finished tables; ingest the annotation file first.
-        OutputUnwritableError: The output disk is full, read-only or not permitted.
-        RetryableError: Another process is building the same training set.
+        OutputUnwritableError: The output disk is full, read-only or not permitted; free space or correct the
+            permissions.
+        RetryableError: Another process is building the same training set; wait for it, then run again.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from hand100m_assets.dataset import TrainingSetJob, build_training_set
+        >>> job = TrainingSetJob(
+        ...     folder=Path("training_set/mine"),
+        ...     set_key="mine",
+        ...     tables_dir=Path("tables"),
+        ...     frames_dir=Path("frames"),
+        ...     video_path=lambda video_id: Path("videos", f"{video_id}.mp4"),
+        ... )
+        >>> build_training_set(job).index.samples
+        4
+        >>> build_training_set(job).cut  # all crops are there
+        0
     """
     return _Build(job).run(progress or (lambda _done, _total: None))
 

@@ -25,13 +25,26 @@ class TrainingSetJob:
         tables_dir: Finished tables of the annotation set.
         frames_dir: Folder of frame folders.
         video_path: Where a video's file is, whether or not it is there.
-        cut_from: Extracted frames, or videos.
+        cut_from: `frames`: extracted frames on disk; `videos`: the videos themselves.
         options: How crops are stored.
-        extraction: How frames are made of videos: also what tells crops of other frames.
+        extraction: How frames are made of videos. Crops of frames that were made in another way are made again.
         limits: What one video may cost, for `videos`.
         prefixes: Prefix of `file_name` -> folder that holds those images, for `frames`.
-        shard_samples: A shard is closed when it has this many.
-        workers: Processes; 0 works in this one.
+        shard_samples: A shard is closed when it has this many samples.
+        workers: Number of worker processes; 0 works in this process.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from hand100m_assets.dataset import TrainingSetJob
+        >>> job = TrainingSetJob(
+        ...     folder=Path("training_set/mine"),
+        ...     set_key="mine",
+        ...     tables_dir=Path("tables"),
+        ...     frames_dir=Path("frames"),
+        ...     video_path=lambda video_id: Path("videos", f"{video_id}.mp4"),
+        ... )
+        >>> job.cut_from, job.options.codec
+        ('frames', 'jpeg')
     """
 
     folder: Path
@@ -48,7 +61,15 @@ class TrainingSetJob:
     workers: int = 0
 
     def file_names(self, by: Literal["row", "row_index"] = "row") -> dict[int, str]:
-        """Each hand's `file_name`; nothing where no prefix could match, as names are of no use then."""
+        """Find the `file_name` of each hand's image.
+
+        Args:
+            by: What the hands are named by: `row`, their row of the hands table, or `row_index`, their position in the
+                annotation file.
+
+        Returns:
+            File names; empty where the job has no prefixes or cuts from videos, as names are of no use then.
+        """
         if not self.prefixes or self.cut_from == "videos":
             return {}
         images = pl.scan_parquet(self.tables_dir / IMAGES_FILE).select("image_id", "file_name")
@@ -62,8 +83,16 @@ class BuildReport:
     """What a build left in place.
 
     Attributes:
-        index: Of the finished set.
-        cut: Crops made by this build; the others were there.
+        index: The index of the finished set: counts of samples and of hands that are left out, files, digests.
+        cut: Number of crops that this build made; the others were there.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from hand100m_assets.dataset import HandPairs
+        >>> from hand100m_assets.dataset.building import BuildReport
+        >>> report = BuildReport(HandPairs(".", "simhand-50k").index, cut=0)
+        >>> report.index.hands, report.index.left_out
+        (4, {})
     """
 
     index: TrainingIndex

@@ -38,7 +38,18 @@ FRAME_MISSING: Final = "neither frame nor video is here"
 
 @dataclass(frozen=True)
 class Fault:
-    """One thing that is wrong; `hand_id` is None where it is not about a single hand."""
+    """One thing that is wrong with a training set.
+
+    Attributes:
+        where: File of the training set, or its key.
+        hand_id: The hand; None where the fault is not about a single hand.
+        what: What is wrong, in words.
+
+    Example:
+        >>> from hand100m_assets.dataset.building import Fault
+        >>> Fault("shard-00000-1a2b3c4d.tar", None, "cannot be read").what
+        'cannot be read'
+    """
 
     where: str
     hand_id: int | None
@@ -46,7 +57,21 @@ class Fault:
 
 
 def shard_faults(pairs: HandPairs, threads: int = 1) -> list[Fault]:
-    """Files whose bytes are not those that were written, and samples whose picture does not decode."""
+    """Find files whose bytes are not those that were written, and samples whose picture does not decode.
+
+    Args:
+        pairs: The training set; all of its shards are read.
+        threads: Number of threads that read and decode.
+
+    Returns:
+        One fault per file or sample; empty where all is well.
+
+    Example:
+        >>> from hand100m_assets.dataset import HandPairs
+        >>> from hand100m_assets.dataset.building import shard_faults
+        >>> shard_faults(HandPairs(".", "simhand-50k"))
+        []
+    """
     index, shards = pairs.index, pairs.index.shards
     files = {index.samples_file: index.samples_sha256, **index.files}
     by_shard = pairs.records["shard"]
@@ -78,7 +103,20 @@ def _changed(folder: Path, name: str, sha256: str) -> list[Fault]:
 
 
 def keypoint_faults(pairs: HandPairs) -> list[Fault]:
-    """Samples with keypoints that are no numbers, or lie far outside their crop."""
+    """Find samples with keypoints that are not finite or lie more than one side of the crop outside it.
+
+    Args:
+        pairs: The training set.
+
+    Returns:
+        One fault per sample; empty where all is well.
+
+    Example:
+        >>> from hand100m_assets.dataset import HandPairs
+        >>> from hand100m_assets.dataset.building import keypoint_faults
+        >>> keypoint_faults(HandPairs(".", "simhand-50k"))
+        []
+    """
     xyz = pairs.records["keypoints"]
     xy = xyz[..., :2]
     unsound = ~np.isfinite(xyz).all(axis=(1, 2)) | (np.abs(xy - 0.5) > 0.5 + MOST_OUTSIDE).any(axis=(1, 2))
@@ -86,7 +124,20 @@ def keypoint_faults(pairs: HandPairs) -> list[Fault]:
 
 
 def pair_faults(pairs: HandPairs) -> list[Fault]:
-    """Samples whose positive index is out of range or leads to another hand, and those without a finite distance."""
+    """Find samples whose positive is out of range or not the stated hand, and samples without a finite distance.
+
+    Args:
+        pairs: The training set.
+
+    Returns:
+        One fault per sample and kind; empty where all is well.
+
+    Example:
+        >>> from hand100m_assets.dataset import HandPairs
+        >>> from hand100m_assets.dataset.building import pair_faults
+        >>> pair_faults(HandPairs(".", "simhand-50k"))
+        []
+    """
     records = pairs.records
     positive = records["positive"].astype(np.int64)
     in_range = positive < len(pairs)
@@ -101,12 +152,27 @@ def pair_faults(pairs: HandPairs) -> list[Fault]:
 
 
 def count_faults(pairs: HandPairs, tables_dir: Path) -> list[Fault]:
-    """Samples and left-out hands that do not add up to the annotation set, each of the latter with a reason.
+    """Check that samples and left-out hands add up to the annotation set, and that each left-out hand has a reason.
 
-    A set without a sample is at fault, too, by `NO_SAMPLE`, though its counts may add up.
+    A set without a sample is at fault, too (`NO_SAMPLE`), though its counts may add up.
+
+    Args:
+        pairs: The training set.
+        tables_dir: Finished tables of the annotation set.
+
+    Returns:
+        One fault per kind; empty where all is well.
 
     Raises:
         TrainingSetError: The table of left-out hands is damaged; build the training set again.
+        AnnotationFileError: There are no finished tables; ingest the annotation file first.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from hand100m_assets.dataset import HandPairs
+        >>> from hand100m_assets.dataset.building import count_faults
+        >>> count_faults(HandPairs(".", "simhand-50k"), Path("tables"))
+        []
     """
     index, kept = pairs.index, read_summary(tables_dir).hands_kept
     found = []
@@ -131,24 +197,61 @@ def _missing(pairs: HandPairs) -> pl.DataFrame:
 
 
 def left_out_share(pairs: HandPairs) -> float:
-    """Part of the annotation set's hands that are no samples: one lost crop may cost all hands that lead to it."""
+    """Say which part of the annotation set's hands are no samples.
+
+    One lost crop may cost many hands: all whose positive it is.
+
+    Args:
+        pairs: The training set.
+
+    Returns:
+        A share from 0 to 1; 0 for a set without hands.
+
+    Example:
+        >>> from hand100m_assets.dataset import HandPairs
+        >>> from hand100m_assets.dataset.building import left_out_share
+        >>> left_out_share(HandPairs(".", "simhand-50k"))
+        0.0
+    """
     return 1 - len(pairs) / pairs.index.hands if pairs.index.hands else 0.0
 
 
 def left_out_hands(pairs: HandPairs) -> pl.DataFrame:
-    """The hands that are no samples, each with its reason; rare reasons first, as one may be behind many others."""
+    """List the hands that are no samples, each with its reason, rare reasons first: one of those may cause many others.
+
+    Args:
+        pairs: The training set.
+
+    Returns:
+        One row per hand, with the columns `annotation_set`, `row_index`, `hand_id`, `video_id`, `frame_index`,
+        `reason`.
+
+    Raises:
+        TrainingSetError: The table of left-out hands is damaged; build the training set again.
+
+    Example:
+        >>> from hand100m_assets.dataset import HandPairs
+        >>> from hand100m_assets.dataset.building import left_out_hands
+        >>> left_out_hands(HandPairs(".", "simhand-50k")).height
+        0
+    """
     missing = _missing(pairs).sort(pl.len().over("reason"), maintain_order=True)
     return missing.select(pl.lit(pairs.set_key).alias("annotation_set"), pl.all())
 
 
 @dataclass(frozen=True)
 class PixelAudit:
-    """What comparing some crops with ones cut again showed.
+    """What a comparison of some crops with crops that were cut again showed.
 
     Attributes:
-        compared: How many were.
-        faults: Those that differ.
-        skipped: Reason -> count of those that could not be cut again.
+        compared: Number of crops that were compared.
+        faults: One fault per crop that differs.
+        skipped: Reason -> number of crops that could not be cut again.
+
+    Example:
+        >>> from hand100m_assets.dataset.building import PixelAudit
+        >>> PixelAudit(compared=2, faults=[], skipped={"neither frame nor video is here": 1}).compared
+        2
     """
 
     compared: int
@@ -163,13 +266,32 @@ def audit_pixels(
     seed: int,
     image_of: Callable[[Origin], ImageBgr | str],
 ) -> PixelAudit:
-    """Cut some samples again and compare them with what is stored.
+    """Cut some samples again and compare them with the stored crops.
 
     Args:
         pairs: The training set.
-        count: How many are drawn.
-        seed: Of the drawing.
-        image_of: The picture that a sample is cut from, or why it cannot be had.
+        count: Number of samples to draw.
+        seed: Seed of the drawing.
+        image_of: Gives the picture that a sample is cut from, (height, width, 3) uint8 BGR, or a text that says why
+            there is none; see `images_again`.
+
+    Returns:
+        What was compared, what differs and what was skipped.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from hand100m_assets.dataset import CropOptions, HandPairs, TrainingSetJob
+        >>> from hand100m_assets.dataset.building import audit_pixels, images_again
+        >>> job = TrainingSetJob(
+        ...     folder=Path("training_set/simhand-50k"),
+        ...     set_key="simhand-50k",
+        ...     tables_dir=Path("tables"),
+        ...     frames_dir=Path("frames"),
+        ...     video_path=lambda video_id: Path("videos", f"{video_id}.mp4"),
+        ... )
+        >>> pairs = HandPairs(".", "simhand-50k")
+        >>> audit_pixels(pairs, count=2, seed=0, image_of=images_again(job))
+        PixelAudit(compared=2, faults=[], skipped={})
     """
     drawn = np.random.default_rng(seed).permutation(len(pairs))[:count]
     faults, skipped = [], dict[str, int]()
@@ -206,9 +328,32 @@ def _compared(pairs: HandPairs, sample: int, image_of: Callable[[Origin], ImageB
 
 
 def images_again(job: TrainingSetJob) -> Callable[[Origin], ImageBgr | str]:
-    """What a build would cut from: images on disk; a frame of ours that is not there is decoded from the video.
+    """Make a function that finds the picture which a build would cut a sample from.
 
-    An image under a mapped prefix may be made by others and is looked for there alone: ours may be another picture.
+    It reads images on disk. A frame of ours that is not there is decoded from the video. An image under a mapped prefix
+    may have been made by others and is looked for only there: our frame may be another picture.
+
+    Args:
+        job: What the training set is made of.
+
+    Returns:
+        A function for `audit_pixels`: the origin of a sample -> its picture, (height, width, 3) uint8 BGR, or a text
+        that says why there is none.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from hand100m_assets.dataset import HandPairs, TrainingSetJob
+        >>> from hand100m_assets.dataset.building import images_again
+        >>> job = TrainingSetJob(
+        ...     folder=Path("training_set/simhand-50k"),
+        ...     set_key="simhand-50k",
+        ...     tables_dir=Path("tables"),
+        ...     frames_dir=Path("frames"),
+        ...     video_path=lambda video_id: Path("videos", f"{video_id}.mp4"),
+        ... )
+        >>> image_of = images_again(job)
+        >>> image_of(HandPairs(".", "simhand-50k").origin(0)).shape
+        (240, 320, 3)
     """
     names = job.file_names(by="row_index")
 
@@ -241,7 +386,21 @@ def _fault(pairs: HandPairs, sample: int, what: str) -> Fault:
 
 
 def faults_table(key: str, faults: Sequence[Fault]) -> pl.DataFrame:
-    """Faults of one set as rows."""
+    """Put the faults of one set into a table.
+
+    Args:
+        key: Key of the annotation set.
+        faults: What the functions of this room found.
+
+    Returns:
+        One row per fault, with the columns `annotation_set`, `where`, `hand_id` (null where the fault is not about a
+        single hand) and `what`.
+
+    Example:
+        >>> from hand100m_assets.dataset.building import Fault, faults_table
+        >>> faults_table("simhand-50k", [Fault("index.json", None, "cannot be read")]).columns
+        ['annotation_set', 'where', 'hand_id', 'what']
+    """
     rows: Iterator[tuple[str, str, int | None, str]] = ((key, f.where, f.hand_id, f.what) for f in faults)
     schema = {"annotation_set": pl.String, "where": pl.String, "hand_id": pl.Int64, "what": pl.String}
     return pl.DataFrame(list(rows), schema=schema, orient="row")
