@@ -1,4 +1,4 @@
-"""Files on disk: stamps that tell one state from another, output written beside and renamed, folders that are away."""
+"""Files on disk: stamps that tell whether a file has changed, output that is whole or absent, folders that are away."""
 
 import lazy_loader
 

@@ -1,4 +1,4 @@
-"""The stamp of a file: what tells one state of it from another without reading it."""
+"""The stamp of a file: tells whether the file has changed, without reading it."""
 
 from __future__ import annotations
 
@@ -7,17 +7,36 @@ from typing import Final, NamedTuple
 
 
 class FileStamp(NamedTuple):
-    """What tells one state of a file from another without reading it."""
+    """Size and modification time of a file: two different states of a file differ in at least one of them.
+
+    Attributes:
+        size_bytes: Size of the file.
+        mtime_ns: Modification time, in nanoseconds since 1970.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from hand100m_assets.files import FileStamp
+        >>> before = FileStamp.of(Path("set.json"))
+        >>> FileStamp.of(Path("set.json")) == before
+        True
+    """
 
     size_bytes: int
     mtime_ns: int
 
     @classmethod
     def of(cls, path: Path) -> FileStamp:
-        """Stamp of the file as it is now; raises OSError as `Path.stat` does."""
+        """Return the stamp of a file as it is now.
+
+        Args:
+            path: The file.
+
+        Raises:
+            OSError: The file is absent or cannot be reached, as with `Path.stat`.
+        """
         found = path.stat()
         return cls(found.st_size, found.st_mtime_ns)
 
 
 NO_FILE: Final = FileStamp(-1, -1)
-"""Differs from the stamp of every file."""
+"""The stamp of a file that does not exist; it differs from every file's stamp."""

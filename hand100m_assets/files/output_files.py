@@ -1,4 +1,4 @@
-"""Files that are whole or not there: write beside, then rename; and one clear error when the disk refuses."""
+"""Writes files that are whole or absent: first beside, then renamed. A disk that refuses gives one clear error."""
 
 from __future__ import annotations
 
@@ -23,16 +23,31 @@ _ADVICE: Final = {
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 PART_SUFFIX: Final = ".part"
-"""Ending of a file's name while it is being written."""
+"""Ending of a file that is being written, until it is renamed."""
 
 
 @contextmanager
 def output_errors(where: Path) -> Iterator[None]:
-    """Turn any OSError inside into one that says what to do.
+    """Turn any OSError of the block into an error that says what to do.
+
+    Args:
+        where: The file that is written; it is named in the error if the OSError names none.
+
+    Yields:
+        Nothing; use it in a `with` statement.
 
     Raises:
-        DiskFullError: The disk is full, or the quota used up.
-        OutputUnwritableError: The disk is read-only, not permitted, or failing.
+        DiskFullError: The disk is full, or the quota is used up. Free some space, then run again.
+        OutputUnwritableError: The disk is read-only or failing, or you may not write to it. See the message.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from hand100m_assets.files import output_errors
+        >>> with output_errors(Path("set.json/table.parquet")):
+        ...     Path("set.json/table.parquet").write_bytes(b"...")
+        Traceback (most recent call last):
+            ...
+        hand100m_assets.errors.OutputUnwritableError: ...
     """
     try:
         yield
@@ -47,10 +62,27 @@ def output_errors(where: Path) -> Iterator[None]:
 
 @contextmanager
 def file_in_place_of(path: Path) -> Iterator[BinaryIO]:
-    """A file to write that takes the name at once, in place of what was there, if nothing is raised.
+    """Open a file for writing that replaces another one only when it is whole.
+
+    It is written beside, and renamed at the end of the block. If the block raises, the earlier file stays as it was.
+
+    Args:
+        path: The final name. Its folder is created when absent.
+
+    Yields:
+        The open binary file.
 
     Raises:
-        OutputUnwritableError: The disk is full, read-only, not permitted, or failing.
+        DiskFullError: The disk is full, or the quota is used up. Free some space, then run again.
+        OutputUnwritableError: The disk is read-only or failing, or you may not write to it. See the message.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from hand100m_assets.files import file_in_place_of
+        >>> with file_in_place_of(Path("notes.txt")) as file:
+        ...     _ = file.write(b"whole")
+        >>> Path("notes.txt").read_text()
+        'whole'
     """
     part = path.with_name(f".{path.name}.{os.getpid()}{PART_SUFFIX}")
     with output_errors(path):
@@ -65,7 +97,22 @@ def file_in_place_of(path: Path) -> Iterator[BinaryIO]:
 
 
 def write_whole(path: Path, data: bytes) -> None:
-    """Put all the bytes under the name at once, in place of what was there. Raises OSError as writing does."""
+    """Write a file that appears under its name only when it is whole, in place of an earlier one.
+
+    Args:
+        path: The final name. Its folder must exist.
+        data: All bytes of the file.
+
+    Raises:
+        OSError: The disk refuses. Inside of `output_errors` it becomes an error that says what to do.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from hand100m_assets.files import write_whole
+        >>> write_whole(Path("notes.txt"), b"whole")
+        >>> Path("notes.txt").read_text()
+        'whole'
+    """
     part = path.with_name(f".{path.name}.{os.getpid()}{PART_SUFFIX}")
     try:
         part.write_bytes(data)

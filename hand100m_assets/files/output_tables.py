@@ -1,4 +1,4 @@
-"""One clear error when the disk refuses a table: polars reports it in words of its own."""
+"""One clear error when the disk refuses a table: polars reports it in its own words."""
 
 from __future__ import annotations
 
@@ -18,10 +18,27 @@ _OS_ERROR: Final = re.compile(r"\(os error (?P<errno>\d+)\)")
 
 @contextmanager
 def table_output_errors(where: Path) -> Iterator[None]:
-    """As `output_errors`, for tables written by polars.
+    """Turn any error of writing a table with polars into one that says what to do.
+
+    Args:
+        where: The file that is written; the error names it.
+
+    Yields:
+        Nothing; use it in a `with` statement.
 
     Raises:
-        OutputUnwritableError: The disk is full, read-only, not permitted, or failing.
+        DiskFullError: The disk is full, or the quota is used up. Free some space, then run again.
+        OutputUnwritableError: The disk is read-only or failing, or you may not write to it. See the message.
+
+    Example:
+        >>> from pathlib import Path
+        >>> import polars as pl
+        >>> from hand100m_assets.files import table_output_errors
+        >>> with table_output_errors(Path("set.json/table.parquet")):
+        ...     pl.DataFrame({"hand_id": [1, 2]}).write_parquet("set.json/table.parquet")
+        Traceback (most recent call last):
+            ...
+        hand100m_assets.errors.OutputUnwritableError: ...
     """
     with output_errors(where):
         try:

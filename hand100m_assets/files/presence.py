@@ -1,4 +1,4 @@
-"""One guard for all who list folders: what is suddenly empty is most likely not mounted, and nothing was deleted."""
+"""Guards against folders that are suddenly empty: most likely they are not mounted, and nothing was deleted."""
 
 from __future__ import annotations
 
@@ -11,17 +11,29 @@ from hand100m_assets.files.output_files import write_whole
 
 
 def refuse_emptied(folder: Path, what: str, known: int, things: str, *, on_purpose: str) -> None:
-    """Refuse to take a folder for empty in which things are known to be.
+    """Raise an error if a folder seems empty although files in it are known.
+
+    Call it when a folder was listed and nothing was found.
 
     Args:
-        folder: Nothing of them was found in it.
-        what: The folder in words.
-        known: How many were known.
-        things: What they are.
-        on_purpose: What to do where they were deleted on purpose.
+        folder: The folder in which nothing was found.
+        what: The folder in words, for the error.
+        known: How many files of it are known.
+        things: What these files are, in the plural, for the error.
+        on_purpose: A sentence that says what to do if they were deleted on purpose.
 
     Raises:
-        FolderUnreadableError: Some are known.
+        FolderUnreadableError: `known` is not 0. Mount the folder or correct the setting.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from hand100m_assets.files import refuse_emptied
+        >>> folder, advice = Path("downloads"), "If you deleted them, forget them."
+        >>> refuse_emptied(folder, "the video folder", 0, "videos", on_purpose=advice)
+        >>> refuse_emptied(folder, "the video folder", 1200, "videos", on_purpose=advice)
+        Traceback (most recent call last):
+            ...
+        hand100m_assets.errors.FolderUnreadableError: ...
     """
     if known:
         raise FolderUnreadableError(
@@ -32,14 +44,40 @@ def refuse_emptied(folder: Path, what: str, known: int, things: str, *, on_purpo
 
 
 def note_away(mark: Path) -> None:
-    """Remember that a folder was away, so that whatever was made meanwhile is renewed when it is back."""
-    with suppress(OSError):  # an output that is away, too, has nothing to renew
+    """Record that a folder is away, so that what was made meanwhile is made again when it is back.
+
+    The first time is kept. An output folder that cannot be written is away, too, and nothing is recorded.
+
+    Args:
+        mark: The file to write, in the output folder.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from hand100m_assets.files import away_since, note_away
+        >>> note_away(Path(".videos_away"))
+        >>> away_since(Path(".videos_away")) is None
+        False
+    """
+    with suppress(OSError):  # if the output is away, too, nothing is made that had to be renewed
         if mark.parent.is_dir() and not mark.exists():
             write_whole(mark, f"{time.time():.3f}\n".encode())
 
 
 def away_since(mark: Path) -> str | None:
-    """When the folder went away, if nothing was renewed since."""
+    """Return since when a folder is away, or was away without anything having been renewed.
+
+    Args:
+        mark: The file that `note_away` writes.
+
+    Returns:
+        Seconds since 1970 as text; None when the folder is not away.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from hand100m_assets.files import away_since
+        >>> away_since(Path("never_away")) is None
+        True
+    """
     try:
         return mark.read_text(encoding="ascii").strip()
     except (OSError, ValueError):
@@ -47,6 +85,18 @@ def away_since(mark: Path) -> str | None:
 
 
 def note_renewed(mark: Path) -> None:
-    """What is made of the folder is up to date again."""
+    """Record that everything made from a folder is up to date again: removes what `note_away` wrote.
+
+    Args:
+        mark: The file that `note_away` writes.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from hand100m_assets.files import away_since, note_away, note_renewed
+        >>> note_away(Path(".videos_away"))
+        >>> note_renewed(Path(".videos_away"))
+        >>> away_since(Path(".videos_away")) is None
+        True
+    """
     with suppress(OSError):
         mark.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""Pictures of hands: the crop rule, the joints, and reading and writing image files."""
+"""Pictures of hands: how a crop is cut, how the joints are ordered, and how image files are read and written."""
 
 import lazy_loader
 

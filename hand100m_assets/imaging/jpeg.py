@@ -1,4 +1,4 @@
-"""JPEG pictures: written whole or not at all, and small enough to live inside an asset's metadata."""
+"""Pictures in files: JPEGs that are written whole or not at all, and pictures small enough for an asset's metadata."""
 
 from __future__ import annotations
 
@@ -13,27 +13,27 @@ from hand100m_assets.files import output_errors, write_whole
 from hand100m_assets.imaging.crop import ImageBgr
 
 METADATA_MAX_BYTES: Final = 100_000
-"""Previews are stored in the event database with every materialization, so they stay small."""
+"""Largest size of a preview in bytes. Previews are stored in the event database with every materialization."""
 
 _JPEG_START: Final = b"\xff\xd8"
 _JPEG_END: Final = b"\xff\xd9"
-"""OpenCV decodes a file that was cut short without a word, the rest grey; only this marker tells. Source: ITU T.81."""
+"""OpenCV decodes a file that was cut without an error, with the rest grey; only this marker tells. Source: ITU T.81."""
 
 _SCAN_START: Final = b"\xff\xda"
-"""Before the picture's own data, in which neither mark can occur; a smaller picture inside a header ends before it."""
+"""The marker before the picture's own data, which cannot hold either marker. A thumbnail in a header ends before it."""
 
 _END_BYTES: Final = 4096
 _MARKER, _EXIF = 0xFF, 0xE1
 _FRAME_STARTS: Final = range(0xC0, 0xC3)
-"""Baseline, extended and progressive: what libjpeg reads."""
+"""Markers of baseline, extended and progressive JPEGs, which libjpeg reads."""
 _OTHER_SEGMENTS: Final = frozenset({0xC4, 0xDB, 0xDD, 0xFE, *range(0xE0, 0xF0)})
 """What may stand before: tables, restart interval, comment, application data. Source: ITU T.81, table B.1."""
 
 _MOST_PIXELS: Final = 1 << 30
-"""More OpenCV does not read. Source: its variable OPENCV_IO_MAX_IMAGE_PIXELS."""
+"""OpenCV reads no larger pictures. Source: its variable OPENCV_IO_MAX_IMAGE_PIXELS."""
 
 NOT_ON_DISK: Final = "image not on disk"
-"""The reason given for an image whose file is not there."""
+"""What `read_image` says about a file that does not exist."""
 
 _THUMBNAIL_SIDES_PX: Final = (2240, 1960, 1680, 1440, 1280, 1120, 960, 840, 720, 600, 480, 360, 240, 120, 60)
 THUMBNAIL_MAX_PX: Final = 1280
@@ -41,7 +41,7 @@ _THUMBNAIL_QUALITIES: Final = (85, 70, 55)
 
 
 def encode_jpeg(image_bgr: ImageBgr, quality: int = 95) -> bytes:
-    """Compress with OpenCV's encoder; 95 is its default and what the original uses."""
+    """Compress a picture with OpenCV's encoder. 95 is its default quality, which the original scripts use."""
     return _encode(image_bgr, quality)
 
 
@@ -51,10 +51,26 @@ def _encode(image_bgr: ImageBgr, quality: int, *flags: int) -> bytes:
 
 
 def write_jpeg(image_bgr: ImageBgr, path: Path, quality: int = 95) -> Path:
-    """Write the picture beside, then rename: nobody ever sees half of one. Makes the folder when absent.
+    """Write a picture as a JPEG file, which appears under its name only when it is whole.
+
+    Args:
+        image_bgr: (height, width, 3) uint8, blue first.
+        path: The file. Its folder is created when absent; a file that is there is replaced.
+        quality: OpenCV's JPEG quality, 1 to 100; 95 is OpenCV's default.
+
+    Returns:
+        The path.
 
     Raises:
-        OutputUnwritableError: The disk is full, read-only or not permitted.
+        OutputUnwritableError: The disk is full, read-only, or you may not write to it. The message says what to do.
+
+    Example:
+        >>> from pathlib import Path
+        >>> import numpy as np
+        >>> from hand100m_assets.imaging import image_size_px, write_jpeg
+        >>> path = write_jpeg(np.zeros((240, 320, 3), np.uint8), Path("black.jpg"))
+        >>> image_size_px(path)
+        (320, 240)
     """
     with output_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -63,7 +79,24 @@ def write_jpeg(image_bgr: ImageBgr, path: Path, quality: int = 95) -> Path:
 
 
 def read_image(path: Path) -> ImageBgr | str:
-    """Decode a picture as BGR, or say in a few words why that is not possible."""
+    """Read a picture file, or say in a few words why that is not possible.
+
+    A JPEG that was cut short is refused; OpenCV alone would fill the rest with grey.
+
+    Args:
+        path: The file, in any picture format that OpenCV reads.
+
+    Returns:
+        (height, width, 3) uint8, blue first; or the reason why the file cannot be read.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from hand100m_assets.imaging import read_image
+        >>> read_image(Path("frames/video_a/frame_000000.jpg")).shape
+        (240, 320, 3)
+        >>> read_image(Path("absent.jpg"))
+        'image not on disk'
+    """
     try:
         data = np.frombuffer(path.read_bytes(), dtype=np.uint8)
     except FileNotFoundError:
@@ -84,9 +117,21 @@ def _is_cut_short(jpeg: bytes) -> bool:
 
 
 def image_size_px(path: Path) -> tuple[int, int] | str:
-    """(width, height) of the picture that OpenCV reads of a file, or in a few words why it reads none.
+    """Return the size of a picture file, or say in a few words why OpenCV cannot read it.
 
-    Of a JPEG as our frames are, the two ends tell; any other file is decoded.
+    The beginning and the end of a JPEG such as our frames are enough; other files are decoded.
+
+    Args:
+        path: The file.
+
+    Returns:
+        (width, height) in pixels; or the reason why the file cannot be read.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from hand100m_assets.imaging import image_size_px
+        >>> image_size_px(Path("frames/video_a/frame_000000.jpg"))
+        (320, 240)
     """
     try:
         with path.open("rb") as file:
@@ -105,9 +150,9 @@ def _decoded_size_px(path: Path) -> tuple[int, int] | str:
 
 
 def _size_in_head_px(head: bytes) -> tuple[int, int] | None:
-    """Size that a JPEG states; None where this is not the plain beginning of one.
+    """Size that a JPEG states; None where these bytes are not the plain beginning of one.
 
-    An Exif segment may turn the picture, and a segment that goes on beyond the head hides the size.
+    An Exif segment may rotate the picture, and a segment that is longer than these bytes hides the size.
     """
     if not head.startswith(_JPEG_START):
         return None
@@ -127,7 +172,22 @@ def _size_in_head_px(head: bytes) -> tuple[int, int] | None:
 
 
 def jpeg_size_px(path: Path) -> tuple[int, int] | None:
-    """(width, height) of a whole JPEG file; None where the file is absent, damaged or cut short."""
+    """Return the size of a whole JPEG file.
+
+    Args:
+        path: The file. It is decoded.
+
+    Returns:
+        (width, height) in pixels; None where the file is absent, damaged or cut short.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from hand100m_assets.imaging import jpeg_size_px
+        >>> jpeg_size_px(Path("frames/video_a/frame_000000.jpg"))
+        (320, 240)
+        >>> jpeg_size_px(Path("absent.jpg")) is None
+        True
+    """
     image = read_image(path)
     if isinstance(image, str) or not path.read_bytes().endswith(_JPEG_END):
         return None
@@ -135,15 +195,25 @@ def jpeg_size_px(path: Path) -> tuple[int, int] | None:
 
 
 def jpeg_under(image_bgr: ImageBgr, max_bytes: int, max_side_px: int = THUMBNAIL_MAX_PX) -> bytes:
-    """The largest, then finest JPEG of the image that fits; never enlarged.
+    """Compress a picture to at most so many bytes: as large as possible, then in the best quality; never enlarged.
 
     Args:
-        image_bgr: (height, width, 3) uint8.
-        max_bytes: Limit of the file.
-        max_side_px: Limit of the longer side.
+        image_bgr: (height, width, 3) uint8, blue first.
+        max_bytes: Largest size of the JPEG in bytes.
+        max_side_px: Largest length of the longer side in pixels.
+
+    Returns:
+        The JPEG.
 
     Raises:
-        ValueError: Not even a stamp-sized one fits.
+        ValueError: Not even a picture of 60 px fits. Allow more bytes.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from hand100m_assets.imaging import jpeg_under, read_image
+        >>> image_bgr = read_image(Path("frames/video_a/frame_000000.jpg"))
+        >>> len(jpeg_under(image_bgr, max_bytes=5000)) <= 5000
+        True
     """
     longest_px = max(image_bgr.shape[:2])
     for side_px in (longest_px, *_THUMBNAIL_SIDES_PX):
@@ -165,10 +235,25 @@ def _shrunk(image_bgr: ImageBgr, factor: float) -> ImageBgr:
 
 
 def thumbnail_markdown(image_bgr: ImageBgr, max_bytes: int = METADATA_MAX_BYTES, *, title: str = "") -> str:
-    """The image, shrunk, as Markdown that shows without a network, in at most `max_bytes` characters.
+    """Return a picture, shrunk, as Markdown that shows it without a network.
+
+    Args:
+        image_bgr: (height, width, 3) uint8, blue first.
+        max_bytes: Largest length of the Markdown in bytes.
+        title: The picture's alternative text.
+
+    Returns:
+        One Markdown image with the picture inside.
 
     Raises:
-        ValueError: `max_bytes` is too small for any picture.
+        ValueError: `max_bytes` is too small for any picture. Allow more.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from hand100m_assets.imaging import read_image, thumbnail_markdown
+        >>> image_bgr = read_image(Path("frames/video_a/frame_000000.jpg"))
+        >>> thumbnail_markdown(image_bgr, max_bytes=5000, title="frame 0")[:33]
+        '![frame 0](data:image/jpeg;base64'
     """
     frame = jpeg_markdown(b"", title)
     room = (max_bytes - len(frame.encode())) // 4 * 3  # Base64 makes four characters of three bytes.
@@ -176,11 +261,39 @@ def thumbnail_markdown(image_bgr: ImageBgr, max_bytes: int = METADATA_MAX_BYTES,
 
 
 def jpeg_markdown(jpeg: bytes, title: str = "") -> str:
-    """A JPEG as Markdown that shows without a network."""
+    """Return a JPEG as Markdown that shows it without a network.
+
+    Args:
+        jpeg: The bytes of the file.
+        title: The picture's alternative text.
+
+    Returns:
+        One Markdown image with the picture inside.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from hand100m_assets.imaging import jpeg_markdown
+        >>> jpeg_markdown(Path("frames/video_a/frame_000000.jpg").read_bytes(), "frame 0")[:33]
+        '![frame 0](data:image/jpeg;base64'
+    """
     return image_markdown(jpeg, "image/jpeg", title)
 
 
 def image_markdown(data: bytes, media_type: str, title: str = "") -> str:
-    """A compressed picture as Markdown that shows without a network; brackets in the title would end it early."""
+    """Return a picture file as Markdown that shows it without a network.
+
+    Args:
+        data: The bytes of the file.
+        media_type: Its media type, such as `image/png`.
+        title: The picture's alternative text. Square brackets, which would end it, become round ones.
+
+    Returns:
+        One Markdown image with the picture inside.
+
+    Example:
+        >>> from hand100m_assets.imaging import image_markdown
+        >>> image_markdown(b"...", "image/png", title="a [small] chart")
+        '![a (small) chart](data:image/png;base64,Li4u)'
+    """
     safe_title = title.replace("[", "(").replace("]", ")")
     return f"![{safe_title}](data:{media_type};base64,{base64.b64encode(data).decode('ascii')})"

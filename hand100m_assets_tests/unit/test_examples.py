@@ -17,6 +17,8 @@ from hand100m_assets_tests.unit.test_public_surface import FACES
 COMPLETE: tuple[str, ...] = (
     "hand100m_assets.dataset",
     "hand100m_assets.dataset.building",
+    "hand100m_assets.files",
+    "hand100m_assets.imaging",
     "hand100m_assets.render",
     "hand100m_assets.render.charts",
     "hand100m_assets.render.grids",
