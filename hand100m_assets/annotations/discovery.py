@@ -1,4 +1,4 @@
-"""Which annotation files are here, and the set each of them is."""
+"""Which annotation files are in a folder, and which set each of them is."""
 
 from __future__ import annotations
 
@@ -18,7 +18,12 @@ _IN_PROGRESS: Final = re.compile(r".*\.json(\.gz|\.zst)?\.[^.]+|\..*", re.IGNORE
 
 @dataclass(frozen=True)
 class AnnotationFile:
-    """One file under its final name."""
+    """One complete annotation file.
+
+    Attributes:
+        path: The file.
+        stamp: Its size in bytes and its modification time in nanoseconds, when it was looked at.
+    """
 
     path: Path
     stamp: FileStamp
@@ -26,12 +31,23 @@ class AnnotationFile:
 
 @dataclass(frozen=True)
 class AnnotationListing:
-    """One look at a folder.
+    """What `list_annotation_files` found in a folder.
 
     Attributes:
-        files: Set key -> file.
+        files: The file of each set, by set key.
         in_progress: Names of unfinished downloads, sorted.
-        refused: File name -> why it is not taken.
+        refused: Why a file is not taken, by file name.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from hand100m_assets.annotations import list_annotation_files
+        >>> Path("more.json.part").touch()
+        >>> Path("nothing.json").touch()
+        >>> listing = list_annotation_files(Path("."))
+        >>> listing.in_progress
+        ['more.json.part']
+        >>> listing.refused
+        {'nothing.json': 'zero bytes: the download failed, download it again'}
     """
 
     files: dict[str, AnnotationFile] = field(default_factory=dict)
@@ -40,16 +56,28 @@ class AnnotationListing:
 
 
 def list_annotation_files(folder: Path, pattern: re.Pattern[str] = DEFAULT_NAME_PATTERN) -> AnnotationListing:
-    """Look at a folder of annotation files once; other files are passed over.
+    """List the annotation files of a folder, and the set that each of them is.
 
-    Files that would be the same set are all refused: which of them was meant, only the user can say.
+    An annotation file ends in `.json`, `.json.gz` or `.json.zst`. Other files are ignored. If two files have names
+    that give the same set, both are refused, because only the user knows which of them is meant.
 
     Args:
-        folder: Not searched deeper.
-        pattern: Of file names, as in `annotation_set_name`.
+        folder: Folder of annotation files. Folders inside it are not searched.
+        pattern: How annotation files are named; see `annotation_set_name`.
+
+    Returns:
+        The files that can be read, those that are still being downloaded, and those that are refused.
 
     Raises:
-        FolderUnreadableError: The folder is missing, no folder or not permitted; mount it or correct the setting.
+        FolderUnreadableError: The folder is missing, is no folder, or may not be read. Mount it, give read
+            permission, or correct the setting.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from hand100m_assets.annotations import list_annotation_files
+        >>> listing = list_annotation_files(Path("."))
+        >>> {key: file.path.name for key, file in listing.files.items()}
+        {'set': 'set.json'}
     """
     listing = AnnotationListing()
     by_key: dict[str, list[AnnotationFile]] = {}
@@ -81,16 +109,27 @@ def _take_the_only_one(key: str, files: list[AnnotationFile], listing: Annotatio
 
 
 def find_annotation_file(folder: Path, set_key: str, pattern: re.Pattern[str] = DEFAULT_NAME_PATTERN) -> AnnotationFile:
-    """The file of one annotation set.
+    """Find the annotation file of one set.
 
     Args:
-        folder: As for `list_annotation_files`.
-        set_key: Key that the file's name gives.
-        pattern: Of file names, as in `annotation_set_name`.
+        folder: Folder of annotation files. Folders inside it are not searched.
+        set_key: Key of the set, which the name of the file gives, such as `simhand-50k`.
+        pattern: How annotation files are named; see `annotation_set_name`.
+
+    Returns:
+        The file, with its size and modification time.
 
     Raises:
-        FolderUnreadableError: As `list_annotation_files`.
-        AnnotationFileError: No file gives this set, or the one that would cannot be taken; the message says why.
+        FolderUnreadableError: The folder is missing, is no folder, or may not be read. Mount it, give read
+            permission, or correct the setting.
+        AnnotationFileError: No file gives this set, or the file that gives it cannot be taken. The message says why;
+            put the file back, or replace it.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from hand100m_assets.annotations import find_annotation_file
+        >>> find_annotation_file(Path("."), "set").path.name
+        'set.json'
     """
     listing = list_annotation_files(folder, pattern)
     if set_key in listing.files:

@@ -1,4 +1,4 @@
-"""A few annotated frames of a set with their hands, read without going through the rest of its poses."""
+"""A few annotated frames of a set with their hands, read without reading the poses of all other hands."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from hand100m_assets.layout import HANDS_FILE, IMAGES_FILE
 
 
 class Examples(NamedTuple):
-    """Frames to look at.
+    """A few frames to look at.
 
     Attributes:
-        hands: Rows of the hands table.
-        file_names: (video id, frame index) -> what the annotation file calls the image.
+        hands: Rows of the hands table: all hands of these frames.
+        file_names: `file_name` of the annotation file, by video id and frame index.
     """
 
     hands: pl.DataFrame
@@ -23,12 +23,28 @@ class Examples(NamedTuple):
 
 
 def frames_on_disk(tables_dir: Path, covered: pl.DataFrame, count: int = 3) -> Examples:
-    """Frames with hands that are on disk, from different places of the set.
+    """Choose a few frames that are on disk and have hands, spread evenly over the set.
 
     Args:
-        tables_dir: Folder of the finished set.
-        covered: Its coverage.
-        count: At most this many frames.
+        tables_dir: Folder with the tables of the set.
+        covered: The table that `coverage` made of the set.
+        count: Maximum number of frames.
+
+    Returns:
+        The hands of these frames, and what the annotation file calls the images. Both are empty where no frame with
+        a hand is on disk.
+
+    Example:
+        >>> from pathlib import Path
+        >>> import polars as pl
+        >>> from hand100m_assets.annotations import frames_on_disk
+        >>> images = pl.read_parquet("tables/images.parquet")
+        >>> covered = images.select("video_id", "frame_index", exists=pl.lit(True), hand_count=pl.lit(1))
+        >>> found = frames_on_disk(Path("tables"), covered, count=2)
+        >>> found.hands["hand_id"].to_list()
+        [100, 102]
+        >>> found.file_names["video_b", 0]
+        'Hand2M/ego4d/video_b/frame_000000.jpg'
     """
     there = covered.filter("exists", pl.col("hand_count") > 0).select("video_id", "frame_index")
     frames = there.unique(maintain_order=True)

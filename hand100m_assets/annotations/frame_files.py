@@ -1,4 +1,4 @@
-"""Which images of a set can be opened where they lie, and of which size they are there."""
+"""Which images of a set can be opened on this machine, and how large they are."""
 
 from __future__ import annotations
 
@@ -18,17 +18,28 @@ LOOKS_SCHEMA: Final = pl.Schema({"width_px": pl.Int32(), "height_px": pl.Int32()
 """Size of an image on disk, or why it cannot be opened."""
 
 _THREADS: Final = 8
-"""Looks at once: on a network drive each waits for an answer."""
+"""Files opened at the same time: on a network drive each of them waits for an answer."""
 
 
 @dataclass(frozen=True)
 class FrameFiles:
-    """Where the images of a set lie on this machine.
+    """Where the images of a set are on this machine.
 
     Attributes:
-        frames_dir: Folder of frame folders.
-        prefixes: Prefix of `file_name` -> folder that holds those images; as of `image_path`.
-        name_mapped: Whether files for other tools name an image under such a prefix by its full path.
+        frames_dir: Folder with one folder of frames per video.
+        prefixes: Leading folders of `file_name`, each with the folder that holds what follows them; see `image_path`.
+        name_mapped: Whether an export names an image that matches a prefix by its full path.
+
+    Example:
+        >>> from pathlib import Path
+        >>> import polars as pl
+        >>> from hand100m_assets.annotations import FrameFiles
+        >>> files = FrameFiles(Path("frames"))
+        >>> files.looks(iter([pl.read_parquet("tables/images.parquet")])).row(0)
+        (320, 240, None)
+        >>> images = pl.scan_parquet("tables/images.parquet")
+        >>> FrameFiles(Path("frames"), {"Hand2M/ego4d": Path("frames")}).are_at_mapped_places(images).to_list()
+        [True, True, True, True]
     """
 
     frames_dir: Path
@@ -36,13 +47,14 @@ class FrameFiles:
     name_mapped: bool = False
 
     def looks(self, batches: Iterator[pl.DataFrame]) -> pl.DataFrame:
-        """Look at each image; of a plain JPEG only its two ends are read.
+        """Open each image and read its size. Only the two ends of a plain JPEG are read.
 
         Args:
-            batches: Rows of the images table.
+            batches: Parts of the images table; `file_name`, `video_id` and `frame_index` are read.
 
         Returns:
-            Columns of `LOOKS_SCHEMA`, a row each.
+            One row per image with `width_px` and `height_px` (Int32, null where the image cannot be opened) and
+            `fault` (text, why it cannot be opened; null where it can).
         """
         with ThreadPoolExecutor(_THREADS) as pool:
             found = [
@@ -70,7 +82,14 @@ class FrameFiles:
         return are_at_mapped_places(images, self.prefixes)
 
     def full_names(self, images: pl.DataFrame) -> pl.Series:
-        """Full path of each image that is to be named so, null for the others."""
+        """Full paths of images, as an export names them.
+
+        Args:
+            images: Part of the images table; only `file_name` is read.
+
+        Returns:
+            One text per row: the full path where `name_mapped` is set and a prefix matches, else null.
+        """
         mapped = (mapped_path(name, self.prefixes) if self.name_mapped else None for name in images["file_name"])
         return pl.Series("full_name", [None if path is None else str(path.absolute()) for path in mapped], pl.String)
 

@@ -1,4 +1,4 @@
-"""Which annotated images exist as frames, and why the others do not."""
+"""Which annotated images are on disk as frames, and why the others are not."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ COVERAGE_SCHEMA: Final = pl.Schema(
         "reason": pl.String(),
     }
 )
-"""One row an image of the set; `reason` is null where the frame is on disk, else one of `REASONS`."""
+"""One row per image of the set; `reason` is null where the frame is on disk, else one of `REASONS`."""
 
 REASONS: Final = (
     "not where its prefix leads",
@@ -46,25 +46,39 @@ def coverage(
     is_selected: pl.Expr | None = None,
     at_mapped_place: pl.Series | None = None,
 ) -> pl.DataFrame:
-    """One row an annotated image: is its frame on disk, and if not, why.
+    """Say of each annotated image whether its frame is on disk, and if not, why.
 
-    Of a damaged video, a frame that is not there counts as damaged if it lies on the same stride as the frames that
-    are, and as not selected otherwise: which frames were lost is not recorded one by one.
+    If a video is damaged, nothing records which of its frames were lost. A missing frame then counts as damaged if
+    its index fits the stride of the frames that exist, and as not selected otherwise.
 
     Args:
-        images: `images.parquet` of the set; `image_id`, `video_id` and `frame_index` are read.
-        hands: Its hands; only `image_id` is read.
-        frame_catalog: Finished frames; `video_id`, `frame_index` and `status` are read.
-        inventory: Videos on disk or listed; `video_id`, `state`, `frame_count_from_header` are read.
-        failures: Videos whose extraction failed -> whether for good, that is, until the file changes.
-        is_selected: Whether the present settings ask for a frame, from `video_id` and `frame_index`: one that they do
-            not ask for will never come, one that they ask for since its video was extracted will. Where this is not
-            known, what an extracted video lacks is taken for not asked for.
-        at_mapped_place: Of each image whether it is where a mapped prefix leads; null where it is to be looked for
-            among our own frames, and None where all are.
+        images: The images table of the set; `image_id`, `video_id` and `frame_index` are read.
+        hands: The hands table of the set; only `image_id` is read.
+        frame_catalog: One row per finished frame; `video_id`, `frame_index` and `status` are read.
+        inventory: One row per video on disk or on the list; `video_id`, `state` and `frame_count_from_header` (null
+            where it is not known) are read.
+        failures: Videos whose extraction failed, each with whether it failed for good, which means until the video
+            file changes.
+        is_selected: Polars expression over `video_id` and `frame_index`: whether the present settings select a frame.
+            A frame that is selected will be extracted later, one that is not never will. If it is None, frames that
+            an extracted video does not have count as not selected.
+        at_mapped_place: One Boolean per image from `FrameFiles.are_at_mapped_places`, null where the image belongs
+            among the extracted frames; None if all images belong there.
 
     Returns:
-        Columns of `COVERAGE_SCHEMA`, in the order of `images`.
+        One row per image, in the order of `images`: `image_id`, `video_id`, `frame_index`, `hand_count` (UInt32),
+        `exists` (Boolean) and `reason` (text, null where the frame is on disk).
+
+    Example:
+        >>> import polars as pl
+        >>> from hand100m_assets.annotations import coverage
+        >>> images = pl.read_parquet("tables/images.parquet")
+        >>> hands = pl.read_parquet("tables/hands.parquet")
+        >>> catalog = pl.DataFrame({"video_id": ["video_a"], "frame_index": [0], "status": ["complete"]})
+        >>> inventory = pl.DataFrame({"video_id": ["video_a", "video_b"], "state": ["present", "missing"]})
+        >>> inventory = inventory.with_columns(frame_count_from_header=9)
+        >>> coverage(images, hands, catalog, inventory, {})["reason"].to_list()
+        [None, 'frame beyond the end', 'video missing', 'video missing']
     """
     on_disk = frame_catalog.select("video_id", pl.col("frame_index").cast(pl.Int32), exists=pl.lit(True)).unique()
     failed = pl.DataFrame(list(failures.items()), schema={"video_id": pl.String, "for_good": pl.Boolean}, orient="row")
@@ -87,7 +101,7 @@ def coverage(
 
 
 def _extracted(frame_catalog: pl.DataFrame) -> pl.DataFrame:
-    """Video id -> `stride` of the frames that are there (0 for a single one), and whether it `is_damaged`."""
+    """Per extracted video the `stride` of its frames (0 if there is only one), and whether it `is_damaged`."""
     by_video = frame_catalog.group_by("video_id").agg(
         "frame_index", is_damaged=(pl.col("status").cast(pl.String) == "damaged").any()
     )

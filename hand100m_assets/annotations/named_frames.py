@@ -1,4 +1,4 @@
-"""Which frames annotation sets name: the selection "only what is annotated"."""
+"""Which frames are annotated: the selection of frames for those who want no others."""
 
 from __future__ import annotations
 
@@ -9,11 +9,20 @@ import polars as pl
 
 
 def frames_named(images_tables: Sequence[Path], video_ids: Iterable[str]) -> dict[str, list[int]]:
-    """Frame indices that any of the tables names, ascending and unique, of the given videos only.
+    """List the annotated frames of some videos, over one or more annotation sets.
 
     Args:
-        images_tables: `images.parquet` files.
-        video_ids: The videos wanted; those that no table names are absent from the answer.
+        images_tables: The `images.parquet` of each set.
+        video_ids: The videos to list.
+
+    Returns:
+        Frame indices by video id, ascending, each once. A video without an annotated frame is absent.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from hand100m_assets.annotations import frames_named
+        >>> frames_named([Path("tables/images.parquet")], ["video_a", "another_video"])
+        {'video_a': [0, 30]}
     """
     if not images_tables:
         return {}

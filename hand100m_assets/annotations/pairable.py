@@ -1,4 +1,4 @@
-"""Which hands of a set can be shown with their positive, and with its positive, and so on: what a loader needs."""
+"""Which hands of a set a loader can use: those whose positive can be loaded, and the positive of that, and so on."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ _NO_POSITIVE: Final = -1
 
 @dataclass(frozen=True)
 class PairableHands:
-    """A choice of rows of the hands table.
+    """A selection of rows of the hands table.
 
     Attributes:
-        kept: A truth value a row.
-        left_out: Reason -> count of the other rows; reasons that apply to none are absent.
+        kept: (n,) bool, True for each row that is selected.
+        left_out: Number of rows that are not selected, by reason. A row with several reasons counts for the first.
     """
 
     kept: Booleans
@@ -32,15 +32,29 @@ class PairableHands:
 def pairable_hands(
     hands: pl.LazyFrame, has_crop: Booleans | None = None, image_faults: pl.Series | None = None
 ) -> PairableHands:
-    """The largest part of a set in which all hands have an image, an id of their own, and a positive in that part.
+    """Select the hands that can be loaded as pairs.
 
-    A hand without a distance to its positive is not in it, as the original loaders stop there. Of hands with the same
-    id the first is kept. Takes 50 bytes of memory a hand.
+    The selection is the largest part of a set in which every hand has an image, an id of its own, a positive that is
+    in the selection too, and a distance to that positive (the original loaders fail without one). If several hands
+    have the same id, the first one is kept. This takes 50 bytes of memory per hand.
 
     Args:
-        hands: The hands table; `hand_id`, `video_id`, `positives` and `distances` are read.
-        has_crop: A truth value a row: whether its box holds anything of its image; None where pictures will show it.
-        image_faults: Why the image of each row cannot be opened, null where it can; None where that is no matter.
+        hands: The hands table of n rows; `hand_id`, `video_id`, `positives` and `distances` are read.
+        has_crop: (n,) bool, whether the box of each hand contains a part of its image; None if that is not known yet.
+        image_faults: Text per row, why the image of the hand cannot be opened, null where it can; None if images are
+            not looked at.
+
+    Returns:
+        Which rows are selected, and how many are not, by reason.
+
+    Example:
+        >>> import polars as pl
+        >>> from hand100m_assets.annotations import pairable_hands
+        >>> hands = pl.scan_parquet("tables/hands.parquet")
+        >>> pairable_hands(hands).kept.tolist()
+        [True, True, True, True]
+        >>> pairable_hands(hands.head(3)).left_out
+        {'positive not in this set': 1, 'positive is left out itself': 2}
     """
     table = hands.select(
         "hand_id",
@@ -72,7 +86,7 @@ def _by_reason(faults: pl.Series | None) -> dict[str, Booleans]:
 
 
 def _places(ids: Integers, positives: Integers) -> tuple[Integers, Booleans]:
-    """Row of each positive, -1 where there is none; and whether a row is the first of its id."""
+    """Row of each positive, -1 where there is none; and whether a row is the first with its id."""
     order = np.argsort(ids, kind="stable")
     in_order = ids[order]
     is_first = np.empty(len(ids), dtype=np.bool_)
@@ -82,7 +96,7 @@ def _places(ids: Integers, positives: Integers) -> tuple[Integers, Booleans]:
 
 
 def _leads_to(bad: Booleans, places: Integers) -> Booleans:
-    """Rows from which the chain of positives comes to a bad row, by steps that double in length."""
+    """Rows whose chain of positives reaches a bad row; each step is twice as long as the one before."""
     bad, ahead = bad.copy(), np.where(bad, np.arange(len(bad)), places)
     for _ in range(len(bad).bit_length()):
         bad |= bad[ahead]
@@ -91,7 +105,7 @@ def _leads_to(bad: Booleans, places: Integers) -> Booleans:
 
 
 def _counts(faults: dict[str, Booleans]) -> dict[str, int]:
-    """How many rows each fault left out, a row with several being counted once, under the first."""
+    """How many rows each fault left out; a row with several faults counts once, for the first of them."""
     counted = np.zeros(len(next(iter(faults.values()))), dtype=np.bool_)
     counts = {}
     for reason, rows in faults.items():

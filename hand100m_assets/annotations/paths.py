@@ -1,4 +1,4 @@
-"""Where an annotated image lies on disk: by mapped prefix of its file name, else among our own frames."""
+"""Where an annotated image is on disk: below the folder of a mapped prefix, or else among the extracted frames."""
 
 from __future__ import annotations
 
@@ -15,32 +15,45 @@ from hand100m_assets.layout import check_video_id, frame_file_name
 def image_path(
     file_name: str, video_id: str, frame_index: int, frames_dir: Path, prefixes: Mapping[str, Path] | None = None
 ) -> Path:
-    """Path of one annotated image, whether or not it is there.
+    """Give the path of one annotated image, whether or not the file exists.
 
     Args:
-        file_name: As in the annotation file; only looked at for its prefix.
-        video_id: Last folder of the file name.
-        frame_index: Its frame number.
-        frames_dir: Folder of frame folders, used when no prefix matches.
-        prefixes: Leading folders of `file_name` -> folder that holds what follows them; whole folder names are
-            compared, and the longest match counts. An empty prefix matches every relative name.
+        file_name: Name of the image in the annotation file. Only its prefix is looked at.
+        video_id: Id of the video, which is the last folder of `file_name`.
+        frame_index: Number of the frame in the video, counted from 0.
+        frames_dir: Folder with one folder of frames per video; used where no prefix matches.
+        prefixes: Leading folders of `file_name`, each with the folder that holds what follows them. Whole folder
+            names are compared, and the longest prefix that matches is used. An empty prefix matches every relative
+            name.
+
+    Returns:
+        The path below the folder of the prefix, or `<frames_dir>/<video_id>/frame_NNNNNN.jpg`.
 
     Raises:
-        UnsafeIdError: The name would lead out of its folder; correct the annotation file.
+        UnsafeIdError: The name or the video id would lead out of its folder. Correct the annotation file.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from hand100m_assets.annotations import image_path
+        >>> name = "Hand2M/ego4d/video_a/frame_000030.jpg"
+        >>> image_path(name, "video_a", 30, Path("frames")).as_posix()
+        'frames/video_a/frame_000030.jpg'
+        >>> image_path(name, "video_a", 30, Path("frames"), {"Hand2M": Path("/data")}).as_posix()
+        '/data/ego4d/video_a/frame_000030.jpg'
     """
     mapped = mapped_path(file_name, prefixes or {})
     return mapped or frames_dir / check_video_id(video_id) / frame_file_name(frame_index)
 
 
 def are_at_mapped_places(images: pl.LazyFrame, prefixes: Mapping[str, Path]) -> pl.Series | None:
-    """Of each image whether it is where a mapped prefix leads, null where no prefix matches.
+    """Which images are in the folder that a mapped prefix names.
 
     Args:
-        images: The images table; only `file_name` is read, and nothing where no prefix is mapped.
-        prefixes: As of `image_path`.
+        images: The images table; only `file_name` is read, and nothing is read where there is no prefix.
+        prefixes: As for `image_path`.
 
     Returns:
-        A truth value a row, or None where no prefix is mapped.
+        One Boolean per row, null where no prefix matches; None where there is no prefix at all.
     """
     if not prefixes:
         return None
@@ -57,10 +70,10 @@ def _is_at_mapped_place(file_name: str, prefixes: Mapping[str, Path]) -> bool | 
 
 
 def mapped_path(file_name: str, prefixes: Mapping[str, Path]) -> Path | None:
-    """Where the longest prefix leads; None where none matches.
+    """The path below the folder of the longest prefix that matches; None where none matches.
 
     Raises:
-        UnsafeIdError: The name would lead out of its folder; correct the annotation file.
+        UnsafeIdError: The name would lead out of its folder. Correct the annotation file.
     """
     name = PurePosixPath(file_name.replace("\\", "/"))
     matching = [prefix for prefix in prefixes if name.is_relative_to(prefix)] if file_name else []

@@ -1,4 +1,4 @@
-"""Rows of the tables in the amounts and with the ids that files for other tools are made of."""
+"""Rows of the tables in small batches, and the ids that exports need."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Kept = npt.NDArray[np.bool_]
 
 
 def batches(table: pl.LazyFrame, kept: Kept | None = None) -> Iterator[pl.DataFrame]:
-    """Rows of a table, or those that are kept, so many at a time that memory stays small."""
+    """Rows of a table, or only those that are kept, in batches so small that memory stays small."""
     rows = table.select(pl.len()).collect().item()
     for start in range(0, rows, _BATCH_ROWS):
         batch = table.slice(start, _BATCH_ROWS).collect()
@@ -26,10 +26,10 @@ def batches(table: pl.LazyFrame, kept: Kept | None = None) -> Iterator[pl.DataFr
 
 
 def first_of_each_id(images: pl.LazyFrame) -> Kept:
-    """Which images have an id that no image before them has."""
+    """Which images are the first with their id."""
     return images.select(pl.col("image_id").is_first_distinct()).collect().to_series().to_numpy()
 
 
 def have_plain_ids(table: pl.LazyFrame) -> bool:
-    """Whether every image id is the plain notation of an integer."""
+    """Whether every image id is an integer, written as Python writes it."""
     return bool(table.select(pl.col("image_id").str.contains(PLAIN_INTEGER).all()).collect().item())

@@ -1,4 +1,4 @@
-"""The three tables of an annotation set: their columns, and how batches of checked records become files."""
+"""The three tables of an annotation set: their columns, and how checked records become rows of them."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ IMAGES_SCHEMA: Final = pl.Schema(
         "height_px": pl.Int32(),
     }
 )
-"""`record` is the position in the file's `images`; sizes are null where the file gives none."""
+"""One row per image: `record` is its position in the file's `images`; sizes are null where the file gives none."""
 
 HANDS_SCHEMA: Final = pl.Schema(
     {
@@ -46,9 +46,10 @@ HANDS_SCHEMA: Final = pl.Schema(
         "distances": pl.List(pl.Float64()),
     }
 )
-"""`row_index` is the position in the file's `annotations`, rejected records counted; `video_id` and `frame_index`
-are null where the image is missing or was rejected; `box_px` is x1, y1, x2, y2 in image pixels; `keypoints` are
-x, y in [0, 1] of the unmirrored crop and relative z; `distances` are the file's own to the last digit."""
+"""One row per hand: `row_index` is its position in the file's `annotations`, where rejected records count too;
+`video_id` and `frame_index` are null where the image is missing or was rejected; `box_px` is x1, y1, x2, y2 in image
+pixels; `keypoints` are x, y in [0, 1] of the unmirrored crop and relative z; `distances` are exactly those of the
+file."""
 
 REJECTS_SCHEMA: Final = pl.Schema(
     {
@@ -62,32 +63,40 @@ REJECTS_SCHEMA: Final = pl.Schema(
         "severity": pl.Enum(["error", "warning"]),
     }
 )
-"""One row a fault of a rejected record, or a warning about a kept one; `record` is -1 for the file as a whole.
+"""One row per fault of a rejected record, and per warning about a kept one; `record` is -1 for the file as a whole.
 
-`byte_offset` is where the record begins in the unpacked file, a byte order mark counted; for the file as a whole where
-the fault is, and null where it has no one place."""
+`byte_offset` is where the record begins in the unpacked file, where a byte order mark counts too. For the file as a
+whole it is where the fault is, and null where the fault has no single place."""
 
 SET_FILES: Final = (IMAGES_FILE, HANDS_FILE, REJECTS_FILE, SUMMARY_FILE)
 """Files in the folder of one annotation set; the summary is written last."""
 
 
 class IngestSummary(BaseModel):
-    """What one file gave.
+    """Counts of one annotation file that was read, and what that file was.
 
     Attributes:
         source_name: Name of the annotation file.
-        source_size_bytes: Its size when it was read; with `source_mtime_ns` its fingerprint.
-        source_mtime_ns: Its modification time then.
-        images_read: Records in `images`, bad ones included, as the original's `len` counts them.
-        hands_read: Records in `annotations`, likewise.
-        images_kept: Rows of `images.parquet`.
-        hands_kept: Rows of `hands.parquet`.
-        rejects: Records that broke the contract.
+        source_size_bytes: Size of the file when it was read.
+        source_mtime_ns: Modification time of the file when it was read; together with the size its fingerprint.
+        images_read: Number of records in `images`, invalid ones included, as the original's `len` counts them.
+        hands_read: Number of records in `annotations`, counted in the same way.
+        images_kept: Number of rows of `images.parquet`.
+        hands_kept: Number of rows of `hands.parquet`.
+        rejects: Number of records that broke the contract.
         complete: Whether the file was read to its end.
-        problem: Why not, with the byte offset; None when complete.
-        unknown_keys: Keys that no table has a column for, of the `file`, its `images` and its `annotations`, and how
-            many records have them; of more than a hundred names the rest are counted together.
-        repeated_keys: Keys given twice in one record, likewise; the last value was taken.
+        problem: Why it was not, with the byte offset; None when complete.
+        unknown_keys: Keys that no table has a column for, each with the number of records that have it; separately
+            for the `file` itself, its `images` and its `annotations`. Only the first hundred names are kept; all
+            others are counted together.
+        repeated_keys: Keys that stand twice in one record, in the same form. The last value was taken.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from hand100m_assets.annotations import read_summary
+        >>> summary = read_summary(Path("tables"))
+        >>> summary.source_name, summary.hands_read, summary.rejects, summary.complete
+        ('set.json', 4, 0, True)
     """
 
     model_config = ConfigDict(frozen=True)
@@ -113,7 +122,7 @@ def images_frame(records: Sequence[tuple[int, ImageRecord]]) -> pl.DataFrame:
 
 
 def hands_frame(records: Sequence[tuple[int, HandRecord]]) -> pl.DataFrame:
-    """Checked hand records as a table of `HANDS_SCHEMA` without what the images have to add."""
+    """Checked hand records as a table of `HANDS_SCHEMA`, without the columns that come from the images."""
     count = len(records)
     boxes = np.array([r.box_px for _, r in records], dtype=np.float64).reshape(count, 4)
     keypoints = np.array([r.keypoints for _, r in records], dtype=np.float32).reshape(count, KEYPOINT_COUNT, 3)
@@ -142,10 +151,22 @@ def rejects_frame(rejects: Iterable[Reject]) -> pl.DataFrame:
 
 
 def read_summary(folder: Path) -> IngestSummary:
-    """Summary of a finished set.
+    """Read the summary of a set that was ingested.
+
+    Args:
+        folder: Folder with the tables of the set.
+
+    Returns:
+        Counts of the set, and what its annotation file was.
 
     Raises:
-        AnnotationFileError: The folder holds no finished set; ingest the annotation file first.
+        AnnotationFileError: The folder has no finished tables. Ingest the annotation file first.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from hand100m_assets.annotations import read_summary
+        >>> read_summary(Path("tables")).images_kept
+        4
     """
     path = folder / SUMMARY_FILE
     try:

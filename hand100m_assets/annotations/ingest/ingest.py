@@ -1,10 +1,10 @@
-"""One annotation file -> images, hands and rejects as Parquet, streamed, every record held to the contract.
+"""One annotation file -> images, hands and rejects as Parquet: streamed, with every record checked by the contract.
 
-A broken *record* is rejected by name and the rest goes on: what is no JSON and what the contract refuses (a field
-missing or of another type, no number, no frame named) can be used by nothing. What is well-formed but doubtful (a
-positive that is not there, an empty box, a frame beyond the end) is kept, so that it can be looked at, and is found by
-`rules.py`. A *file* that breaks off leaves what was whole before, marked incomplete. What is no such file publishes
-nothing.
+A broken *record* is rejected and listed, and reading goes on. A record is broken if it is no JSON or breaks the
+contract (a field is missing or has another type, a number is not finite, no frame is named): nothing can use it. A
+record that is well-formed but doubtful (its positive does not exist, its box is empty, its frame is beyond the end of
+the video) is kept, so that it can be looked at; `rules.py` finds it. A *file* that breaks off gives the records before
+the break, and the set is marked incomplete. A file that is no annotation file gives no tables at all.
 """
 
 from __future__ import annotations
@@ -31,17 +31,36 @@ ROW_GROUP_ROWS: Final = 10_000
 
 
 def ingest_file(path: Path, out_dir: Path, *, chunk_bytes: int = CHUNK_BYTES) -> IngestSummary:
-    """Read a file once and make `out_dir` hold its tables and `summary.json`, in place of an earlier set.
+    """Read an annotation file and write its tables: `images.parquet`, `hands.parquet` and `rejects.parquet`.
+
+    The folder also gets a `summary.json`. It replaces the tables of an earlier set only when all of it is finished.
 
     Args:
-        path: JSON, plain, gzip or zstd; a byte order mark, either array first, and any key order are fine.
-        out_dir: Folder of this annotation set; it may hold nothing else.
-        chunk_bytes: Text held in memory at a time; the tables are the same whatever it is.
+        path: The annotation file: JSON, plain or packed with gzip or zstd. A byte order mark, either of the two
+            arrays first, and any order of keys are fine.
+        out_dir: Folder for the tables of this set. It may hold no other files.
+        chunk_bytes: Number of bytes of text that are in memory at one time. The tables do not depend on it.
+
+    Returns:
+        Counts of the records that were read, kept and rejected, and whether the file was complete.
 
     Raises:
-        AnnotationFileError: The file is empty, not JSON of this shape, or cannot be read; nothing is published.
-        OutputUnwritableError: The output disk refuses, or `out_dir` holds files that are not ours.
-        RetryableError: The file changed while it was read, its disk failed, or another process writes `out_dir`.
+        AnnotationFileError: The file is empty, is no annotation file, or cannot be read. Nothing was written; the
+            message says what to do.
+        OutputUnwritableError: The output disk is full, read-only or not permitted, or `out_dir` holds other files.
+            Make room, give permission, or name another folder.
+        RetryableError: The file changed while it was read, its disk failed, or another process writes to `out_dir`.
+            Run again later.
+
+    Example:
+        >>> from pathlib import Path
+        >>> import polars as pl
+        >>> from hand100m_assets.annotations import ingest_file
+        >>> summary = ingest_file(Path("set.json"), Path("new_tables"))
+        >>> summary.images_kept, summary.hands_kept, summary.rejects
+        (4, 4, 0)
+        >>> pl.read_parquet("new_tables/hands.parquet")["hand_id"].to_list()
+        [100, 101, 102, 103]
     """
     stamp = _stamp(path)
     with folder_in_place_of(out_dir, (*SET_FILES, LOOKUP_FILE)) as folder:
@@ -58,7 +77,7 @@ def ingest_file(path: Path, out_dir: Path, *, chunk_bytes: int = CHUNK_BYTES) ->
 
 
 class _Ingest:
-    """One file's way into one folder."""
+    """Turns one file into the tables of one folder."""
 
     def __init__(self, path: Path, folder: Path, chunk_bytes: int) -> None:
         self.path, self.folder = path, folder
@@ -68,7 +87,7 @@ class _Ingest:
         self.hands = hands_table(folder / ".hands", self._reject, chunk_bytes)
 
     def read(self) -> None:
-        """Hold every record to the contract; what passes, and what does not, goes to part files."""
+        """Check every record by the contract; good and rejected records go to part files."""
         with _without_search_for_cycles():
             self._read()
         self._reject([_reject_of_file(fault) for fault in self.reader.faults])
@@ -119,7 +138,7 @@ class _Ingest:
         )
 
     def _sink(self, table: pl.LazyFrame, name: str) -> None:
-        # Row groups of one size whatever the parts were: identical input gives identical files.
+        # Row groups have one size, whatever the parts were: the same input gives the same files.
         with table_output_errors(self.folder):
             table.sink_parquet(
                 self.folder / name, compression="zstd", compression_level=1, row_group_size=ROW_GROUP_ROWS
@@ -128,7 +147,7 @@ class _Ingest:
 
 @contextmanager
 def _without_search_for_cycles() -> Iterator[None]:
-    """Python's cycle collector off: JSON values hold no cycles, and going through them costs a sixth of the time."""
+    """Turn off Python's cycle collector: JSON values hold no cycles, and searching them costs a sixth of the time."""
     was_on = gc.isenabled()
     gc.disable()
     try:

@@ -1,4 +1,4 @@
-"""One of the two arrays on its way into a table: plain records together, all others by the contract, one by one."""
+"""Makes a table of one of the two arrays: plain records many at a time, all others one by one by the contract."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from hand100m_assets.annotations.tables import hands_frame, images_frame
 from hand100m_assets.files import table_output_errors
 
 PART_ROWS: Final = 20_000
-"""A part file of hands is about 8 MB then, and twenty million hands are a thousand of them."""
+"""With these, a part file of hands has about 8 MB, and twenty million hands give a thousand part files."""
 
 _MAX_WARNINGS: Final = 20
 """Of one record; the summary counts all of its repeated keys."""

@@ -32,14 +32,14 @@ _BATCH_ROWS: Final = 10_000
 
 @dataclass(frozen=True)
 class Lookup:
-    """What `build_lookup` left in place.
+    """What `build_lookup` made.
 
     Attributes:
-        path: The file.
-        rows: Hands that are found by row.
-        duplicate_hand_ids: Those of them that are not found by id, as an earlier row has the same one.
-        size_bytes: Of the file.
-        reused: Whether it was there already.
+        path: The lookup file.
+        rows: Number of hands that can be found by row.
+        duplicate_hand_ids: Number of hands that cannot be found by id, because an earlier row has the same id.
+        size_bytes: Size of the lookup file.
+        reused: Whether a lookup of the same tables was there already.
     """
 
     path: Path
@@ -50,14 +50,28 @@ class Lookup:
 
 
 def build_lookup(tables_dir: Path) -> Lookup:
-    """See to it that a finished set has a lookup made of its present tables; the same tables give the same bytes.
+    """Build the lookup file of a set, which `HandTable` reads, unless the present tables have one already.
 
-    Costs milliseconds where it is there already. It takes 360 bytes of disk and 28 bytes of memory a hand.
+    The same tables always give the same bytes. Building takes 360 bytes of disk and 28 bytes of memory per hand;
+    finding that the file is there already takes milliseconds.
+
+    Args:
+        tables_dir: Folder with the tables of the set. The lookup is written beside `hands.parquet`.
+
+    Returns:
+        Path and size of the lookup, the number of its hands, and whether it was there already.
 
     Raises:
-        AnnotationFileError: The folder holds no finished set; ingest the annotation file first.
+        AnnotationFileError: The folder has no finished tables. Ingest the annotation file first.
         OutputUnwritableError: The output disk is full, read-only or not permitted.
-        RetryableError: Another process is building the same lookup.
+        RetryableError: Another process is building the same lookup. Wait for it, then run again.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from hand100m_assets.annotations import build_lookup
+        >>> lookup = build_lookup(Path("tables"))
+        >>> lookup.rows, lookup.duplicate_hand_ids, lookup.path.name
+        (4, 0, 'hands.lookup')
     """
     place = Path(os.path.realpath(tables_dir))
     path, stamp = place / LOOKUP_FILE, stamp_of_tables(place)
@@ -71,9 +85,9 @@ def build_lookup(tables_dir: Path) -> Lookup:
 
 @contextmanager
 def _sole_file_in_place_of(path: Path) -> Iterator[BinaryIO]:
-    """A file to write that takes the name at the end; beside the folder, as nothing foreign may be left inside."""
+    """A file that gets its name at the end. It is written beside the folder, so that no other file is left inside."""
     part = path.parent.with_name(f".{path.parent.name}.{path.name}{PART_SUFFIX}")
-    # A killed process leaves the file behind, but never its lock: the next one takes it over.
+    # A killed process leaves the file behind, but not its lock: the next process takes the file over.
     with output_errors(path), os.fdopen(os.open(part, os.O_RDWR | os.O_CREAT, 0o666), "r+b") as file:
         _lock(file, part)
         try:
@@ -106,7 +120,7 @@ def _write(file: BinaryIO, hands: pl.LazyFrame, stamp: str) -> LookupHeader:
         ids[start : start + len(records)] = records["hand_id"]
         file.seek(HEADER_BYTES + start * RECORD.itemsize)
         file.write(records.tobytes())
-    # Stable: of equal ids the first row stands first, which is the one that a search finds.
+    # A stable sort: of equal ids the first row comes first, and a search finds that one.
     order = np.argsort(ids, kind="stable")
     ids = ids[order]
     file.seek(header.ids_offset)
@@ -120,14 +134,14 @@ def _write(file: BinaryIO, hands: pl.LazyFrame, stamp: str) -> LookupHeader:
 
 
 class _Heap:
-    """The last part of the file, growing batch by batch."""
+    """The last part of the file, which grows with each batch."""
 
     def __init__(self, file: BinaryIO, start: int) -> None:
         self.file, self.end = file, start
         self.videos: dict[str, int] = {}
 
     def add(self, data: bytes) -> int:
-        """Append, and say where in the file it begins."""
+        """Append bytes, and return where in the file they begin."""
         start = self.end
         self.file.seek(start)
         self.file.write(data)
@@ -135,19 +149,19 @@ class _Heap:
         return start
 
     def add_lists(self, lists: pl.Series, dtype: str) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
-        """Append numbers, and say where each list begins and how many it has."""
+        """Append numbers, and return where each list begins and how many numbers it has."""
         counts = lists.list.len().to_numpy().astype(np.int64)
         # An empty list explodes to a null; there are no others.
         data = lists.explode().drop_nulls().to_numpy().astype(dtype).tobytes()
         return self.add(data) + _starts(counts) * np.dtype(dtype).itemsize, counts
 
     def add_texts(self, texts: pl.Series) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
-        """Append texts, and say where each begins and how many bytes it has."""
+        """Append texts, and return where each begins and how many bytes it has."""
         counts = texts.str.len_bytes().to_numpy().astype(np.int64)
         return self.add("".join(texts.to_list()).encode()) + _starts(counts), counts
 
     def add_videos(self, videos: pl.Series) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
-        """As `add_texts`, each video once; null has the length `NONE`."""
+        """As `add_texts`, but each video is appended once; null has the length `NONE`."""
         for video_id in videos.unique(maintain_order=True).drop_nulls():
             if video_id not in self.videos:
                 self.videos[video_id] = self.add(video_id.encode())

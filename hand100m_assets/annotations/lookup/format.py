@@ -1,4 +1,4 @@
-"""The bytes of a lookup file: header, records, sorted ids, heap; and the stamp that ties it to its tables."""
+"""The bytes of a lookup file: header, records, sorted ids, heap; and the stamp that says which tables it is of."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from hand100m_assets.layout import HANDS_FILE, SUMMARY_FILE
 MAGIC: Final = b"HANDROWS"
 VERSION: Final = 2
 HEADER_BYTES: Final = 4096
-"""Room for magic and header, one page, so that records begin at an aligned place."""
+"""Space for magic and header: one page of memory, so that records begin at an aligned place."""
 
 SIDES: Final = ("Left", "Right")
 NONE: Final = -1
-"""A frame index or a length of text where there is none."""
+"""Stands for a frame index, or a length of text, that does not exist."""
 
 RECORD: Final = np.dtype(
     [
@@ -51,13 +51,13 @@ HEAD: Final = struct.Struct("<qqqqqIiiiIIB")
 
 
 class LookupHeader(BaseModel):
-    """What stands at the beginning of the file.
+    """Header at the beginning of the file.
 
     Attributes:
-        version: Of this format.
-        stamp: Of the tables that the file was made of.
-        rows: Hands.
-        duplicate_hand_ids: Those of them whose id a row before them has.
+        version: Version of this format.
+        stamp: Stamp of the tables that the file was made of.
+        rows: Number of hands.
+        duplicate_hand_ids: Number of hands whose id an earlier row has too.
         total_bytes: Size of the whole file.
     """
 
@@ -71,12 +71,12 @@ class LookupHeader(BaseModel):
 
     @property
     def ids_offset(self) -> int:
-        """Where the hand ids begin, int64, ascending, equal ones in row order; before them are the records."""
+        """Where the hand ids begin: int64, ascending, equal ids in the order of their rows. The records come before."""
         return HEADER_BYTES + self.rows * RECORD.itemsize
 
     @property
     def id_rows_offset(self) -> int:
-        """Where the row of each of them begins, uint32."""
+        """Where the rows of these ids begin, uint32."""
         return self.ids_offset + self.rows * 8
 
     @property
@@ -85,13 +85,13 @@ class LookupHeader(BaseModel):
         return self.id_rows_offset + self.rows * 4
 
     def to_bytes(self) -> bytes:
-        """The header as it stands in the file."""
+        """The header as the bytes of the file."""
         text = self.model_dump_json().encode()
         return (MAGIC + text).ljust(HEADER_BYTES, b" ")
 
 
 def read_header(path: Path) -> LookupHeader | None:
-    """The header of a whole file of this version; None when there is none."""
+    """The header of a complete file of this version; None if there is no such file."""
     try:
         with path.open("rb") as file:
             head = file.read(HEADER_BYTES)
@@ -104,13 +104,26 @@ def read_header(path: Path) -> LookupHeader | None:
 
 
 def stamp_of_tables(tables_dir: Path) -> str:
-    """What tells these tables from others, read in a millisecond, and the same after copying them elsewhere.
+    """Fingerprint of the tables of a set: other tables have another stamp, copies of these tables the same.
 
-    It covers the summary, with size and time of the annotation file, and size and footer of `hands.parquet`, with the
-    place, size and extremes of every column chunk.
+    The stamp covers the summary, which has size and time of the annotation file, and the size and footer of
+    `hands.parquet`, which has the place, size and extremes of every column chunk. Reading it takes a millisecond.
+
+    Args:
+        tables_dir: Folder with the tables of the set.
+
+    Returns:
+        A short text.
 
     Raises:
-        AnnotationFileError: The folder holds no finished set; ingest the annotation file first.
+        AnnotationFileError: The folder has no finished tables. Ingest the annotation file first.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from hand100m_assets.annotations.lookup import stamp_of_tables
+        >>> stamp = stamp_of_tables(Path("tables"))
+        >>> stamp == stamp_of_tables(Path("annotations/simhand-50k"))
+        True
     """
     read_summary(tables_dir)
     hands = tables_dir / HANDS_FILE

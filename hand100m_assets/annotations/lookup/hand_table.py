@@ -1,8 +1,9 @@
-"""A hand of a finished set in microseconds, by row or by hand id, from one mapped file beside the tables.
+"""Read one hand of a set in microseconds, by row or by hand id, from one mapped file beside the tables.
 
-The file is made from `hands.parquet`: fixed-size records in row order, the hand ids sorted with their rows, and a heap
-of what differs in length. Nothing is read at opening, and mapped pages are shared by all processes of a machine, so
-that memory depends neither on the size of the table nor on the number of workers. Everything is little-endian.
+The file is made from `hands.parquet`: records of fixed size in the order of the rows, the sorted hand ids with their
+rows, and a heap of texts and lists. Opening reads almost nothing, and all processes of a machine share the mapped
+pages, so that memory depends neither on the size of the table nor on the number of workers. Everything is
+little-endian.
 """
 
 from __future__ import annotations
@@ -37,19 +38,29 @@ _REBUILD: Final = "Build it with build_lookup, or ingest the annotation file aga
 
 
 class HandRow(NamedTuple):
-    """One hand, in the units of `hands.parquet`; arrays are the caller's own.
+    """One hand, in the units of `hands.parquet`. The arrays are copies, which you may change.
 
     Attributes:
-        row_index: Position in the file's `annotations`, rejected records counted.
-        hand_id: Its id.
+        row_index: Position in the `annotations` of the file, where rejected records count too.
+        hand_id: Id of the hand.
         image_id: Id of its image.
-        video_id: None where the image is missing or was rejected.
-        frame_index: Likewise.
+        video_id: Id of its video; None where the image is missing or was rejected.
+        frame_index: Number of the frame in the video, counted from 0; None where `video_id` is.
         box_px: (4,) float64 x1, y1, x2, y2 in image pixels.
         keypoints: (21, 3) float32, x and y in [0, 1] of the unmirrored crop, z relative.
         handedness: `Left` or `Right`.
-        positives: Hand ids, best first.
-        distances: To each of them.
+        positives: Hand ids of similar hands, best first; may be empty.
+        distances: Distance to each positive, in the unit of the annotation file.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from hand100m_assets.annotations.lookup import HandTable
+        >>> with HandTable(Path("tables")) as table:
+        ...     hand = table[1]
+        >>> hand.hand_id, hand.video_id, hand.frame_index, hand.handedness, hand.positives
+        (101, 'video_a', 30, 'Left', (102,))
+        >>> hand.keypoints.shape, hand.keypoints.dtype
+        ((21, 3), dtype('float32'))
     """
 
     row_index: int
@@ -65,20 +76,29 @@ class HandRow(NamedTuple):
 
 
 class HandTable(Sequence[HandRow]):
-    """The hands of a finished set, in the order of `hands.parquet`.
+    """The hands of a set as a sequence, in the order of `hands.parquet`.
 
-    Opening costs a millisecond, a row or an id microseconds. Pickled, it is opened anew where it is unpickled, which is
-    refused where other tables lie there by then; forked, it goes on working. Usable in `with`; closing it twice is
-    fine.
+    Opening takes a millisecond; reading a row or finding an id takes microseconds. A table can be used in `with`, and
+    closed more than once. It works in forked processes. A pickled table is opened again where it is unpickled; this
+    is refused if the tables were replaced in the meantime.
+
+    Args:
+        tables_dir: Folder with the tables of a set and its lookup, which `build_lookup` makes.
+
+    Raises:
+        AnnotationFileError: There are no finished tables, or no complete lookup of these tables. Run `build_lookup`.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from hand100m_assets.annotations import HandTable
+        >>> with HandTable(Path("tables")) as table:
+        ...     hand = table[table.row_of(102)]
+        ...     len(table), hand.image_id, hand.box_px.tolist()
+        (4, '2', [200.0, 10.0, 330.0, 90.0])
     """
 
     def __init__(self, tables_dir: Path) -> None:
-        """Open the lookup of a set.
-
-        Raises:
-            AnnotationFileError: There are no finished tables, no lookup, or one that was made of other tables or is cut
-                short; `build_lookup` makes it anew.
-        """
+        """Open the lookup of a set; see the class."""
         self.tables_dir = Path(tables_dir)
         path = self.tables_dir / LOOKUP_FILE
         header = read_header(path)
@@ -93,13 +113,13 @@ class HandTable(Sequence[HandRow]):
         self._ids: npt.NDArray[Any] = np.frombuffer(self._map, "<i8", header.rows, header.ids_offset)
         self._id_rows: npt.NDArray[Any] = np.frombuffer(self._map, "<u4", header.rows, header.id_rows_offset)
         records = np.frombuffer(self._map, RECORD, header.rows, HEADER_BYTES)
-        # Fields as arrays of their own: to take a row of these costs a tenth of making it from the bytes.
+        # Fields as arrays of their own: taking a row from these takes a tenth of the time of making it from bytes.
         self._boxes: npt.NDArray[Any] = records["box_px"]
         self._keypoints: npt.NDArray[Any] = records["keypoints"]
 
     @property
     def duplicate_hand_ids(self) -> int:
-        """Hands that are found by row only, as a row before them has the same id."""
+        """Number of hands that can be found by row only, because an earlier row has the same id."""
         return self._header.duplicate_hand_ids
 
     def __len__(self) -> int:
@@ -112,12 +132,15 @@ class HandTable(Sequence[HandRow]):
     def __getitem__(self, row: slice) -> list[HandRow]: ...
 
     def __getitem__(self, row: SupportsIndex | slice) -> HandRow | list[HandRow]:
-        """The hand of a row, counted from 0; from the end when negative.
+        """Read the hand of one row, or a list of hands for a slice.
+
+        Args:
+            row: Row of `hands.parquet`, counted from 0, or from the end if negative; or a slice of rows.
 
         Raises:
             IndexError: There is no such row.
-            TypeError: It is no integer and no slice.
-            ValueError: The table is closed.
+            TypeError: `row` is neither an integer nor a slice. To find a hand id, use `row_of`.
+            ValueError: The table is closed. Open it again.
         """
         if isinstance(row, slice):
             return [self._read(each) for each in range(*row.indices(len(self)))]
@@ -136,12 +159,18 @@ class HandTable(Sequence[HandRow]):
         return map(self._read, range(len(self)))
 
     def row_of(self, hand_id: int) -> int:
-        """Row of a hand id; of several hands with that id, the first.
+        """Find the row of a hand id.
+
+        Args:
+            hand_id: The id. If several hands have it, the first of them is found.
+
+        Returns:
+            Row of `hands.parquet`, counted from 0.
 
         Raises:
-            KeyError: No hand has it.
-            TypeError: It is no integer.
-            ValueError: The table is closed.
+            KeyError: No hand has this id.
+            TypeError: The id is no integer.
+            ValueError: The table is closed. Open it again.
         """
         self._insist_on_open()
         try:
@@ -154,17 +183,30 @@ class HandTable(Sequence[HandRow]):
         return int(self._id_rows[place])
 
     def rows_of(self, hand_ids: npt.ArrayLike) -> npt.NDArray[np.int64]:
-        """Rows of many hand ids at once, of the same shape; -1 where no hand has the id.
+        """Find the rows of many hand ids at once.
+
+        Args:
+            hand_ids: Integers of up to 64 bits, of any shape.
+
+        Returns:
+            Rows as int64, of the same shape; -1 where no hand has the id.
 
         Raises:
-            TypeError: They are no integers of 64 bits.
-            ValueError: The table is closed.
+            TypeError: The ids are no integers of up to 64 bits.
+            ValueError: The table is closed. Open it again.
+
+        Example:
+            >>> from pathlib import Path
+            >>> from hand100m_assets.annotations import HandTable
+            >>> with HandTable(Path("tables")) as table:
+            ...     table.rows_of([103, 7, 100]).tolist()
+            [3, -1, 0]
         """
         self._insist_on_open()
         given = np.asarray(hand_ids)
         if given.size and given.dtype.kind not in "iu":
             raise TypeError(f"hand ids are integers of 64 bits, not {given.dtype}")
-        # Beyond them there is no id, and casting would make another number of it.
+        # No id is as large as this, and casting it would give another number.
         wanted = np.where(given > _MAX_ID, -1, given).astype(np.int64) if given.size else given.astype(np.int64)
         if not len(self):
             return np.full(wanted.shape, -1, dtype=np.int64)
@@ -195,8 +237,8 @@ class HandTable(Sequence[HandRow]):
         )
 
     def close(self) -> None:
-        """Unmap the file; rows already read stay good."""
-        # Arrays over the map would keep it open.
+        """Close the file. Hands that were already read stay valid."""
+        # The arrays would keep the mapped file open.
         self._ids = self._id_rows = self._boxes = self._keypoints = np.empty(0)
         self._map.close()
 
