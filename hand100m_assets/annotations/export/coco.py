@@ -1,9 +1,9 @@
-"""Trusted tables -> a COCO keypoints file, for the tools that people already use.
+"""Tables of a set -> a COCO keypoints file, for tools that read this format.
 
-Keypoints of the tables are relative to the crop. Here they are in pixels of the whole image: the crop rule
-(`imaging/crop.py`) says which region of the image the crop is, `region.x1 + x * width of the region` is the column, and
-`region.y1 + y * height of the region` the row. Left hands need no mirroring for it, as keypoints are stored unmirrored.
-The relative z has no place in this format.
+Keypoints in the tables are relative to the crop. Here they are in pixels of the whole image: the crop rule
+(`imaging/crop.py`) says which region of the image the crop is; `region.x1 + x * width of the region` is the column, and
+`region.y1 + y * height of the region` is the row. Left hands are not mirrored, because keypoints are stored unmirrored.
+The format has no place for the relative z.
 
 Source: the COCO data format, https://cocodataset.org/#format-data.
 """
@@ -31,10 +31,10 @@ from hand100m_assets.layout import HANDS_FILE, IMAGES_FILE
 
 CATEGORY_ID: Final = 1
 VISIBLE, OUTSIDE_IMAGE = 2, 1
-"""COCO's "labelled and visible" and "labelled but not visible". The files say nothing of hidden joints."""
+"""COCO's "labelled and visible" and "labelled but not visible". The files do not say which joints are hidden."""
 
 _DECIMALS: Final = 3
-"""Of pixels: as exact as float32 is in a 3,000 px image."""
+"""Decimals of pixel coordinates: as exact as float32 is in a 3,000 px image."""
 
 
 def hand_category(joint_order: JointOrder) -> dict[str, Any]:
@@ -57,24 +57,39 @@ def export_coco(
     joint_order: JointOrder = "mediapipe",
     files: FrameFiles | None = None,
 ) -> Exported:
-    """Write one set as COCO keypoints: hands with an image, whether or not they have a positive.
+    """Write a set as a COCO keypoints file: all hands that have an image, with or without a positive.
 
-    Annotation ids count from 1, as evaluation tools take 0 for "none"; `hand_id` and `handedness` are kept as further
-    fields. Image ids are those of the file, or count from 1 where these are no integers.
+    Annotation ids count from 1, because evaluation tools take 0 for "none". Image ids are those of the annotation
+    file; they count from 1 if those are no integers. `hand_id` and `handedness` are additional fields. Keypoints and
+    boxes are in pixels of the whole image.
 
     Args:
-        tables_dir: Folder of a finished set.
-        out_file: The JSON file; in its place at once, when it is whole.
-        frames_prefix: What comes before `<video id>/frame_NNNNNN.jpg` in `file_name`; may be empty.
-        video_sizes: `video_id`, `width_px`, `height_px`, for images whose size the file does not give. What has no
-            known size is left out, as crops at the border depend on it.
-        joint_order: Which keypoint is which.
-        files: Where images lie; what cannot be opened there is left out, and sizes are those of the files. None looks
-            at no file.
+        tables_dir: Folder with the tables of the set.
+        out_file: The JSON file. It appears under this name only when it is complete.
+        frames_prefix: Folder before `<video id>/frame_NNNNNN.jpg` in `file_name`; may be empty.
+        video_sizes: Columns `video_id`, `width_px` and `height_px`, used for images whose size the annotation file
+            does not give. Images without a known size are left out, because crops at the border depend on it.
+        joint_order: Which of the 21 keypoints is which joint.
+        files: Where the images are; their sizes are then used, and images that cannot be opened are left out. None
+            looks at no image.
+
+    Returns:
+        Number of images and hands in the file, and how many hands were left out, by reason.
 
     Raises:
-        AnnotationFileError: The folder holds no finished set; ingest the annotation file first.
+        AnnotationFileError: The folder has no finished tables. Ingest the annotation file first.
         OutputUnwritableError: The output disk is full, read-only or not permitted.
+
+    Example:
+        >>> import json
+        >>> from pathlib import Path
+        >>> from hand100m_assets.annotations import FrameFiles, export_coco
+        >>> out = Path("exports/coco.json")
+        >>> made = export_coco(Path("tables"), out, frames_prefix="frames", files=FrameFiles(Path("frames")))
+        >>> made.images, made.hands, made.left_out
+        (4, 4, {})
+        >>> json.loads(out.read_text())["annotations"][0]["bbox"]
+        [10.5, 20.0, 99.5, 130.0]
     """
     source_name = read_summary(tables_dir).source_name
     images = NumberedImages(pl.scan_parquet(tables_dir / IMAGES_FILE), video_sizes, files)
@@ -101,7 +116,7 @@ def _image_lines(images: pl.DataFrame, frames_prefix: str, files: FrameFiles | N
 
 
 class _HandWriter:
-    """Turns batches of hands into COCO records, numbered through, and counts those that cannot be."""
+    """Turns batches of hands into numbered COCO records, and counts the hands that are left out."""
 
     def __init__(self, images: NumberedImages) -> None:
         self.images = images
@@ -109,7 +124,7 @@ class _HandWriter:
         self.left_out: dict[str, int] = {}
 
     def lines(self, hands: pl.DataFrame) -> list[bytes]:
-        """One JSON object a hand that has an image of known size and a crop."""
+        """One JSON object per hand that has a crop and an image of known size."""
         table = self.images.of_hands(hands)
         found = [
             _region_or_reason(*row)
@@ -144,7 +159,7 @@ def _region_or_reason(
 
 
 def _records(hands: pl.DataFrame, regions: list[CropRegion], first_id: int) -> list[bytes]:
-    """Whole lines put together column by column, ten times faster than record by record."""
+    """Lines put together column by column, which is ten times faster than record by record."""
     x1, y1, x2, y2 = (pl.col("box_px").arr.get(side) for side in range(4))
     width, height = x2 - x1, y2 - y1
     fields: dict[str, pl.Expr] = {

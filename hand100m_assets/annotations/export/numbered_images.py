@@ -1,4 +1,4 @@
-"""The images of a set with an integer and a size each, found again for every hand in little memory."""
+"""The images of a set, each with an integer and a size, and a search for the image of each hand in little memory."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ _FACTS = (*_SIDES, "fault")
 
 
 class NumberedImages:
-    """Images with a `number`, the best known `width_px` and `height_px`, and a `fault`; of equal ids the first.
+    """Images with a `number`, the best known `width_px` and `height_px`, and a `fault`; the first of each id.
 
-    Where files are looked at, sizes are theirs, and `fault` says why an image cannot be opened; else it is null.
-    Keeps 40 bytes an image where ids are plain integers, which are then the numbers; the ids themselves where not.
-    Looking at files takes 24 more.
+    If files are looked at, the sizes are those of the files, and `fault` says why an image cannot be opened; else it
+    is null. If all ids are plain integers, they are the numbers, and this takes 40 bytes of memory per image; else the
+    ids themselves are kept too. Looking at files takes 24 bytes more.
 
     Attributes:
         kept: Which images these are.
@@ -36,7 +36,7 @@ class NumberedImages:
 
     @property
     def openable(self) -> Kept:
-        """Which images of the table these are, less those that cannot be opened."""
+        """Which images of the table these are, without those that cannot be opened."""
         openable: Kept = self.kept.copy()
         if self._looks is not None:
             openable[openable] = self._looks["fault"].is_null().to_numpy()
@@ -44,14 +44,14 @@ class NumberedImages:
 
     @property
     def _key(self) -> pl.Expr:
-        """Image id as it is looked for: a number where all are; -1, which no image has, where this one is none."""
+        """The id to search for: a number if all ids of images are; -1, which no image has, for another id."""
         if not self._are_plain:
             return pl.col("image_id").alias("key")
         is_plain = pl.col("image_id").str.contains(PLAIN_INTEGER)
         return pl.when(is_plain).then("image_id").otherwise(pl.lit("-1")).cast(pl.Int64).alias("key")
 
     def batches(self) -> Iterator[pl.DataFrame]:
-        """All images, those of unknown size with nulls."""
+        """All images; the sizes are null where they are not known."""
         first = 1
         for batch in batches(self._images, self.kept):
             count = pl.int_range(first, first + batch.height, dtype=pl.Int64, eager=True)
@@ -85,7 +85,7 @@ def _renamed(video_sizes: pl.DataFrame) -> pl.DataFrame:
 
 
 def _sized(images: pl.DataFrame, video_sizes: pl.DataFrame) -> pl.DataFrame:
-    """Never one side of the image's and one of the video's: sizes come whole or not at all."""
+    """Take both sides of the image, or both sides of the video, or none; never one of each."""
     has_own = pl.col("width_px").is_not_null() & pl.col("height_px").is_not_null()
     joined = images.join(video_sizes, on="video_id", how="left", maintain_order="left")
     return joined.with_columns(pl.when(has_own).then(side).otherwise(f"video_{side}").alias(side) for side in _SIDES)

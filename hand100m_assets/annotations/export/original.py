@@ -23,13 +23,24 @@ from hand100m_assets.layout import HANDS_FILE, IMAGES_FILE
 
 @dataclass(frozen=True)
 class Exported:
-    """One file written.
+    """What an export wrote.
 
     Attributes:
         path: The file.
-        images: Images in it.
-        hands: Hands in it.
-        left_out: Reason -> hands of the tables that are not in it; reasons that left out none are absent.
+        images: Number of images in the file.
+        hands: Number of hands in the file.
+        left_out: Number of hands of the tables that are not in the file, by reason; empty if all of them are.
+
+    Example:
+        >>> from pathlib import Path
+        >>> import polars as pl
+        >>> from hand100m_assets.annotations.export import export_json
+        >>> some = Path("exports/some_hands.parquet")
+        >>> some.parent.mkdir(exist_ok=True)
+        >>> pl.read_parquet("tables/hands.parquet").head(3).write_parquet(some)
+        >>> made = export_json(Path("tables"), Path("exports/some.json"), frames_prefix="", hands_file=some)
+        >>> made.hands, made.left_out
+        (0, {'positive not in this set': 1, 'positive is left out itself': 2})
     """
 
     path: Path
@@ -48,27 +59,42 @@ def export_json(
     video_sizes: pl.DataFrame | None = None,
     files: FrameFiles | None = None,
 ) -> Exported:
-    """Write one set in the original schema, `file_name` pointing at our frames.
+    """Write a set as an annotation file in the original schema, whose `file_name` points at our frames.
 
-    Values are those of the tables: rejected records are left out, so that row indices close up; boxes are JSON strings
-    and hand ids strings, as in the original files; keypoints are flat; image ids are integers if all of them can be.
-    Hands that the original loaders stumble over (no image, an id taken before, no distance, a box without a crop, no
-    positive that is itself in the file) are left out too, as are images whose id was taken before. Where files are
-    looked at, so are images that cannot be opened, hands of such images, and hands that lead to these.
+    The original loaders read the file unchanged. Its values are those of the tables. As in the original files, boxes
+    are JSON strings, hand ids are strings and keypoints are flat lists; image ids are integers if all of them can be.
+    Rejected records are not in the tables, so that rows after them get smaller numbers.
+
+    These hands are left out, because the original loaders fail on them: hands without an image, with an id that an
+    earlier hand has, without a distance, with a box outside of its image, and without a positive that is in the file
+    too. Images with an id that an earlier image has are left out as well. With `files`, images that cannot be opened
+    are left out, and their hands, and hands whose positives are among these.
 
     Args:
-        tables_dir: Folder of a finished set.
-        out_file: The JSON file; in its place at once, when it is whole.
-        frames_prefix: What the original loader's data root needs before `<video id>/frame_NNNNNN.jpg`; may be empty.
-        all_hands: Leave out nothing that is in the tables, whether or not the original loaders can use it.
-        hands_file: A hands table that takes the place of the set's own, such as one with other positives.
-        video_sizes: `video_id`, `width_px`, `height_px`, for images whose size the file does not give: a box that
-            misses its image has no crop. Where no size is known, a box counts as lying in the image.
-        files: Where images lie; None leaves out none for lack of its file. Of a file that is there its own size counts.
+        tables_dir: Folder with the tables of the set.
+        out_file: The JSON file. It appears under this name only when it is complete.
+        frames_prefix: Folder before `<video id>/frame_NNNNNN.jpg`, as the data root of the loader needs it; may be
+            empty.
+        all_hands: Write all hands and images of the tables, whether or not the original loaders can use them.
+        hands_file: A hands table to use in place of the set's own, such as one with other positives.
+        video_sizes: Columns `video_id`, `width_px` and `height_px`, used for images whose size the annotation file
+            does not give. Where no size is known, a box counts as lying inside its image.
+        files: Where the images are; their sizes are then used. None looks at no image.
+
+    Returns:
+        Number of images and hands in the file, and how many hands were left out, by reason.
 
     Raises:
-        AnnotationFileError: The folder holds no finished set; ingest the annotation file first.
+        AnnotationFileError: The folder has no finished tables. Ingest the annotation file first.
         OutputUnwritableError: The output disk is full, read-only or not permitted.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from hand100m_assets.annotations import FrameFiles, export_json
+        >>> files = FrameFiles(Path("frames"))
+        >>> made = export_json(Path("tables"), Path("exports/hands.json"), frames_prefix="frames", files=files)
+        >>> made.images, made.hands, made.left_out
+        (4, 4, {})
     """
     read_summary(tables_dir)
     images = pl.scan_parquet(tables_dir / IMAGES_FILE)
@@ -107,7 +133,7 @@ def _have_crops(hands: pl.DataFrame) -> Kept:
 
 
 def _with_natural_ids(images: pl.LazyFrame, hands: pl.LazyFrame) -> tuple[pl.LazyFrame, pl.LazyFrame]:
-    """Both tables with integer image ids, if every id is the plain notation of one; the tables keep ids as text."""
+    """Both tables with image ids as integers, if every id can be one; the tables have ids as text."""
     if not all(have_plain_ids(table) for table in (images, hands)):
         return images, hands
     as_integer = pl.col("image_id").cast(pl.Int64)
@@ -115,7 +141,7 @@ def _with_natural_ids(images: pl.LazyFrame, hands: pl.LazyFrame) -> tuple[pl.Laz
 
 
 def write_records(file: BinaryIO, batches_of_lines: Iterable[Iterable[bytes]]) -> int:
-    """Write the items of a JSON array, one a line, and return how many there were."""
+    """Write the items of a JSON array, one per line, and return how many there were."""
     separator, written = b"\n", 0
     for lines in batches_of_lines:
         for line in lines:
@@ -129,19 +155,19 @@ def json_lines(records: pl.DataFrame) -> list[bytes]:
     """Each row as a JSON object."""
     buffer = io.BytesIO()
     records.write_ndjson(buffer)
-    # Line ends inside strings are escaped, so that every one of these separates two records.
+    # Line ends inside strings are escaped, so that each line end separates two records.
     return buffer.getvalue().splitlines()
 
 
 def file_names(frames_prefix: str) -> pl.Expr:
-    """Where an image lies for those who read the export: `<prefix>/<video id>/frame_NNNNNN.jpg`."""
+    """Path of each image for the readers of the export: `<prefix>/<video id>/frame_NNNNNN.jpg`."""
     prefix = f"{frames_prefix.rstrip('/')}/" if frames_prefix else ""
     frame = pl.col("frame_index").cast(pl.String).str.zfill(6)
     return pl.concat_str(pl.lit(prefix), "video_id", pl.lit("/frame_"), frame, pl.lit(".jpg")).alias("file_name")
 
 
 def named(images: pl.DataFrame, frames_prefix: str, files: FrameFiles | None) -> pl.DataFrame:
-    """The images, `file_name` being what the export calls each."""
+    """The images, with the `file_name` that they have in the export."""
     names = file_names(frames_prefix)
     if files is not None:
         names = pl.coalesce(files.full_names(images), names).alias("file_name")

@@ -1,4 +1,4 @@
-"""What the reader hands over: records that parsed together, and single ones that have to be looked at alone."""
+"""What the reader gives: records that were parsed together, and single records that have to be parsed alone."""
 
 from __future__ import annotations
 
@@ -19,14 +19,23 @@ SECTIONS: Final[tuple[Section, Section]] = ("images", "annotations")
 
 
 class LoneRecord(NamedTuple):
-    """One record that did not parse in company.
+    """One record that could not be parsed together with others.
 
     Attributes:
-        section: Its array.
-        record: Its position there.
-        offset: Its first byte in the unpacked file.
-        raw: Its bytes, structurally whole; None if it was too long to be kept.
-        length: How many bytes it has.
+        section: The array that the record is in.
+        record: Position of the record in that array, counted from 0.
+        offset: Position of its first byte in the unpacked file.
+        raw: Its bytes, from the opening bracket to the closing one; None if it is longer than `MAX_RECORD_BYTES`.
+        length: Number of its bytes.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from hand100m_assets.annotations.reading import RecordReader
+        >>> Path("broken").mkdir(exist_ok=True)
+        >>> size = Path("broken/nan.json").write_text('{"images": [{"id": 1}, {"id": NaN}], "annotations": []}')
+        >>> batch, lone = RecordReader(Path("broken/nan.json")).records()
+        >>> lone.section, lone.record, lone.offset, lone.raw
+        ('images', 1, 23, b'{"id": NaN}')
     """
 
     section: Section
@@ -37,15 +46,25 @@ class LoneRecord(NamedTuple):
 
 
 class Batch(NamedTuple):
-    """Records that follow each other and parsed as one JSON array, which proves that they are these records.
+    """Records that follow each other and were parsed as one JSON array, which proves where each of them ends.
 
     Attributes:
-        section: Their array.
-        first: Position of the first of them there.
-        offset: First byte of `text` in the unpacked file.
-        text: Their bytes, with what is between them.
-        values: What they hold; of equal keys in a record the last, as in Python's own reader. Poses may be arrays.
-        lean: The text without the poses that became arrays, and else the same.
+        section: The array that the records are in.
+        first: Position of the first record in that array, counted from 0.
+        offset: Position of the first byte of `text` in the unpacked file.
+        text: The bytes of the records, with the commas and spaces between them.
+        values: The parsed records. If a record has a key twice, the last value counts, as in Python's own reader.
+            `keypoint_25d` may be a (63,) float32 array.
+        lean: `text` without the poses that became arrays; the same as `text` if none did.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from hand100m_assets.annotations.reading import RecordReader
+        >>> images, hands = RecordReader(Path("set.json")).records()
+        >>> images.section, images.first, len(images.values)
+        ('images', 0, 4)
+        >>> hands.values[1]["hand_id"]
+        '101'
     """
 
     section: Section
@@ -56,11 +75,11 @@ class Batch(NamedTuple):
     lean: bytes
 
     def spans(self) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-        """First byte of each record in `text`, and the byte behind its last."""
+        """Position in `text` of the first byte of each record, and of the byte after its last: two arrays of intp."""
         array = np.frombuffer(self.text, np.uint8)
         starts, ends = np.flatnonzero(array == ord("{")), np.flatnonzero(array == ord("}")) + 1
         if len(starts) == len(ends) == len(self.values) and set(map(type, self.values)) == {dict}:
-            # Every record has at least one of each: there are no others, neither nested nor in a string.
+            # Every record has at least one of each, so that no others are nested or in a string.
             return starts, ends
         exact = np.array(list(self._exact_spans()), dtype=np.intp).reshape(-1, 2)
         return exact[:, 0], exact[:, 1]
@@ -78,12 +97,12 @@ class Batch(NamedTuple):
 
 
 class Parsed(NamedTuple):
-    """Records that parsed together.
+    """Records that were parsed together.
 
     Attributes:
-        values: What they hold.
-        length: How many bytes they take.
-        lean: As in `Batch`, where all of the text parsed.
+        values: The parsed records.
+        length: Number of bytes that they take.
+        lean: As in `Batch`.
     """
 
     values: list[Any]
@@ -95,11 +114,11 @@ _NOTHING: Final = Parsed([], 0, b"")
 
 
 def parse_together(text: bytes) -> Parsed:
-    """Parse as much of a text as is proved to be records, from a place where a record begins.
+    """Parse as much of a text as can be proved to be whole records. The text starts where a record starts.
 
     Returns:
-        All of the text; or up to the comma before a record that is no JSON; or up to the end of the array; or nothing
-        where none of these can be proved.
+        All of the text; or the text up to the comma before a record that is no JSON; or up to the end of the array;
+        or nothing if none of these can be proved.
     """
     place = _place_of_no_number(text)
     if place is None:
@@ -114,7 +133,7 @@ def parse_together(text: bytes) -> Parsed:
 
 
 def parse_hands_together(text: bytes) -> Parsed:
-    """The same for hands, whose poses become arrays where all of the text is plain JSON."""
+    """Parse hands in the same way; their poses become arrays if all of the text is plain JSON."""
     lifted = lift_poses(text)
     if lifted is not None and _place_of_no_number(lifted.text) is None:
         with suppress(orjson.JSONDecodeError):
@@ -125,8 +144,8 @@ def parse_hands_together(text: bytes) -> Parsed:
 
 
 def _place_of_no_number(text: bytes) -> int | None:
-    """Where NaN or Infinity stands, be it in a string: looked for as parsing up to it would be in vain."""
-    # One letter is found ten times as fast as a word, and these two are rare.
+    """Position of the first NaN or Infinity, even in a string: parsing beyond it would fail."""
+    # Finding one letter is ten times as fast as finding a word, and these two letters are rare.
     words = [word for word in (b"NaN", b"Infinity") if word[:1] in text]
     found = [place for place in map(text.find, words) if place >= 0]
     return min(found, default=None)
@@ -138,7 +157,7 @@ def _parsed(text: bytes) -> list[Any]:
 
 
 def _place_in_bytes(text: bytes, error: orjson.JSONDecodeError) -> int:
-    """Place of an error in `text`, which was parsed with a bracket before it."""
+    """Position of an error in `text`, which was parsed with a bracket before it."""
     try:
         decoded = text.decode()
     except UnicodeDecodeError as broken:

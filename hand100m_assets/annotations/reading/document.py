@@ -1,8 +1,8 @@
 """The shape of an annotation document: text in a window -> the records of its two arrays.
 
-Only arrays directly below the top count; keys of the same name deeper down, and everything else, are passed over. The
-text is cut at what looks like the end of a record, and parsed; that the piece parses as one array proves the cut, as
-nothing else can stand between two values. Where it does not, records are told apart one by one.
+Only the arrays directly below the top level count. Everything else is skipped, including keys of the same name deeper
+down. The text is cut where a record seems to end, and the piece is parsed. If it parses as one array, the cut is
+proved, because nothing else can stand between two values. If it does not, the records are cut one by one.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ from hand100m_assets.annotations.record_text import RecordTextError, parse_recor
 
 _SEEMING_END: Final = re.compile(rb"\}(?=[ \t\n\r]*,[ \t\n\r]*\{)")
 _TAIL_BYTES: Final = 1 << 15
-"""Where a seeming end of a record is looked for first; holds several records."""
+"""The part of the text in which the end of a record is searched first; it holds several records."""
 
 _LEAST_REACH_BYTES: Final = 1 << 16
 _BEYOND_BYTES: Final = 8
 _MAX_FAULTS: Final = 20
-"""Of each kind that are named; the others are counted, as faults must not grow with the file."""
+"""Faults of each kind that are listed. All others are counted, so that memory does not grow with the file."""
 
 _KINDS: Final = {
     b"{": "an object",
@@ -51,15 +51,25 @@ _KINDS: Final = {
 
 
 class FileFault(NamedTuple):
-    """What is wrong with a file as a whole.
+    """A fault of a file as a whole, not of one of its records.
 
     Attributes:
-        rule: Name of what was broken.
-        offset_bytes: Where in the unpacked file; None where no single place is at fault.
+        rule: Name of the rule that was broken, such as `cut_short`.
+        offset_bytes: Position of the fault in the unpacked file; None if it has no single place.
         words: What is wrong.
-        value: What stands there.
-        severity: `warning` where nothing of the two arrays is lost.
-        breaks_off: Whether nothing after it could be read.
+        value: The text at this position; may be empty.
+        severity: `warning` if nothing of the two arrays is lost, else `error`.
+        breaks_off: Whether nothing after the fault could be read.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from hand100m_assets.annotations.reading import RecordReader
+        >>> Path("broken").mkdir(exist_ok=True)
+        >>> size = Path("broken/cut.json").write_text('{"images": [{"id": 1}, {"i')
+        >>> reader = RecordReader(Path("broken/cut.json"))
+        >>> records = list(reader.records())
+        >>> [(fault.rule, fault.reason, fault.breaks_off) for fault in reader.faults]
+        [('cut_short', 'the file ends in the middle, at byte 26', True)]
     """
 
     rule: str
@@ -71,23 +81,24 @@ class FileFault(NamedTuple):
 
     @property
     def reason(self) -> str:
-        """The words, with the place."""
+        """What is wrong, and where."""
         return self.words if self.offset_bytes is None else f"{self.words}, at byte {self.offset_bytes:,}"
 
 
 class WrongTopLevelError(Exception):
-    """The document is no object."""
+    """The top level of the document is no object."""
 
 
 class Document:
     """Reads one document from a window.
 
-    A long one has its poses read by compiled code, which takes less than half the time and half a second to begin.
+    The poses of a long document are read by compiled code, which takes less than half the time, but half a second to
+    start.
 
     Attributes:
-        faults: What is wrong with the arrays themselves and outside of them.
-        seen: The sections that are there as arrays.
-        other_keys: Other keys of the top level, and how often each was met.
+        faults: What is wrong with the arrays themselves, and with the text outside of them.
+        seen: The sections that were found as arrays.
+        other_keys: Other keys of the top level, and how often each was found.
     """
 
     def __init__(self, window: Window, chunk_bytes: int, *, is_long: bool = False) -> None:
@@ -97,16 +108,16 @@ class Document:
         self.seen: set[Section] = set()
         self.other_keys = KeyCount()
         self._faults_met: Counter[tuple[str, str]] = Counter()
-        # A little less than a chunk: one chunk and the rest of the one before are then enough to see its end.
+        # A little less than a chunk, so that one chunk and the rest of the one before reach beyond its end.
         self._reach_bytes = self._chunk_bytes = max(min(chunk_bytes, MAX_RECORD_BYTES) - _BEYOND_BYTES, 1)
 
     def records(self) -> Iterator[Batch | LoneRecord]:
         """Yield the records of both arrays in the order of the file.
 
         Raises:
-            WrongTopLevelError: It is no object.
-            StructureError: The text is no JSON from here on; the place counts from where the window stands.
-            CutShortError: It ends in the middle.
+            WrongTopLevelError: The top level is no object.
+            StructureError: The text is no JSON from here on. Its place counts from the position of the window.
+            CutShortError: The text ends in the middle.
         """
         self._insist_on_object()
         is_first = True
@@ -129,7 +140,7 @@ class Document:
             self._pass_over_zeros()
 
     def _pass_over_zeros(self) -> None:
-        """Pass over what fills a file up behind its end; anything else there may be records."""
+        """Skip zero bytes that fill up a file after its end; anything else there may be records."""
         start = self.window.offset
         while self.window.ahead or self.window.more():
             if self.window.data[self.window.pos :].strip(b"\0"):
@@ -138,7 +149,7 @@ class Document:
         self._note(FileFault("not_json", start, "zero bytes behind the end; nothing is lost", severity="warning"))
 
     def unnamed_faults(self) -> list[FileFault]:
-        """One fault for all those of a kind that there were too many of to be named in `faults`."""
+        """One fault per kind that counts those that are not listed in `faults`, because there were too many."""
         return [
             FileFault(rule, None, f"{count - _MAX_FAULTS:,} more faults of this kind", severity=severity)
             for (rule, severity), count in self._faults_met.items()
@@ -175,7 +186,7 @@ class Document:
             raise StructureError(error.place, error.words) from error
 
     def _closes(self, closer: bytes, is_first: bool) -> bool:
-        """Step over the comma before the next item, or over the end."""
+        """Skip the comma before the next item, or the closing bracket; True if it was the closing bracket."""
         found = self.window.peek()
         if found == closer:
             self.window.pass_over(1)
@@ -211,7 +222,7 @@ class Document:
         return key
 
     def _value(self) -> bytes | None:
-        """The value ahead, not passed over; None, and passed over, where it is too long to be kept."""
+        """The value ahead, which is not skipped; None if it is too long to be kept, and then it is skipped."""
         extent = ValueScan(self.window).extent()
         if extent.passed_bytes:
             return None
@@ -237,7 +248,7 @@ class Document:
             record += len(batch.values) if batch else 1
 
     def _batch(self, section: Section, record: int) -> Batch | None:
-        """Records up to where the window reaches; None where the next one has to be looked at alone."""
+        """Records up to the end of the window; None if the next record has to be parsed alone."""
         window = self.window
         window.fill(self._reach_bytes + _BEYOND_BYTES)
         text = self._seeming_records()

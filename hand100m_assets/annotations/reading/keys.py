@@ -1,4 +1,4 @@
-"""Which keys records have beyond those the contract knows, and which records give a key more than once."""
+"""Which keys of records the contract does not know, and which records may have a key more than once."""
 
 from __future__ import annotations
 
@@ -12,20 +12,38 @@ import numpy as np
 from hand100m_assets.annotations.reading.batches import Batch
 
 MAX_NAMES: Final = 100
+"""Names that are counted one by one."""
 MAX_NAME_CHARS: Final = 200
+"""Characters of a name that are kept."""
 OTHERS: Final = "(others)"
-"""Stands for all names beyond the first hundred: what is counted here must not grow with the file."""
+"""Stands for all names after the first hundred, so that memory does not grow with the file."""
 
 
 class KeyCount:
-    """How often names were met, of which only so many are held."""
+    """Counts the keys of records, in little memory: after a hundred names, all others are counted together.
+
+    Args:
+        known: Keys that are not counted.
+
+    Example:
+        >>> from hand100m_assets.annotations.reading import KeyCount
+        >>> keys = KeyCount(known=["id", "file_name"])
+        >>> keys.add_records([{"id": 1, "licence": 3}, {"id": 2, "licence": 3, "date": "May"}])
+        >>> keys.sorted()
+        {'date': 1, 'licence': 2}
+    """
 
     def __init__(self, known: Collection[str] = ()) -> None:
         self.known = frozenset(known)
         self.names: Counter[str] = Counter()
 
     def add(self, key: str, count: int = 1) -> None:
-        """Count a name, unless it is a known one."""
+        """Count a key, unless it is a known one.
+
+        Args:
+            key: Name of the key.
+            count: Number of records that have it.
+        """
         if key in self.known:
             return
         name = key[:MAX_NAME_CHARS].encode("utf-8", "backslashreplace").decode()
@@ -34,7 +52,11 @@ class KeyCount:
         self.names[name] += count
 
     def add_records(self, values: list[Any]) -> None:
-        """Count the keys of records; what is no object has none."""
+        """Count the keys of records.
+
+        Args:
+            values: Parsed records; a value that is no object has no keys.
+        """
         records = [value for value in values if type(value) is dict]
         if not records:
             return
@@ -44,16 +66,31 @@ class KeyCount:
             self.add(key, count)
 
     def sorted(self) -> dict[str, int]:
-        """Names and counts by name."""
+        """How often each key was found, in the order of their names."""
         return dict(sorted(self.names.items()))
 
 
 def may_repeat_keys(batch: Batch) -> set[int]:
-    """Positions in the batch of every record that gives a key twice, and perhaps of some that do not.
+    """Find the records of a batch that may have a key twice: all that have one, and perhaps some that do not.
 
-    A parsed object does not show it, but its text has a colon for each member. No fewer colons can be, so where there
-    are as many as members, no key is repeated; else the colons that are in strings and nested objects have to explain
-    the rest.
+    A parsed object does not show repeated keys, but its text has at least one colon per member. If the text has as
+    many colons as the object has members, no key is repeated. If it has more, they may be in strings and nested
+    objects; where these do not explain them, a key may be repeated.
+
+    Args:
+        batch: Records that were parsed together.
+
+    Returns:
+        Positions of these records in `batch.values`.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from hand100m_assets.annotations.reading import RecordReader, may_repeat_keys
+        >>> Path("broken").mkdir(exist_ok=True)
+        >>> size = Path("broken/twice.json").write_text('{"images": [{"id": 1}, {"id": 2, "id": 3}]}')
+        >>> (batch,) = RecordReader(Path("broken/twice.json")).records()
+        >>> may_repeat_keys(batch), batch.values
+        ({1}, [{'id': 1}, {'id': 3}])
     """
     members = [len(value) if type(value) is dict else 0 for value in batch.values]
     if batch.lean.count(b":") == sum(members):
@@ -69,7 +106,7 @@ def may_repeat_keys(batch: Batch) -> set[int]:
 
 
 def _is_unexplained(raw: bytes, value: object, colons: int) -> bool:
-    if b"\\" in raw:  # an escaped colon has none in the text
+    if b"\\" in raw:  # An escaped colon is no colon in the text.
         return True
     try:
         return colons != _colons_in(value)

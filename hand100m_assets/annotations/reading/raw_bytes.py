@@ -1,4 +1,4 @@
-"""The bytes of an annotation file, unpacked, chunk by chunk, with the position reached."""
+"""The bytes of an annotation file, unpacked, chunk by chunk."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ _HEADER_BYTES: Final = 18
 """The longest header of a zstd frame."""
 _ZSTD_MAGIC: Final = b"\x28\xb5\x2f\xfd"
 _INPUT_BYTES: Final = 4096
-"""Small, as unpacking returns all that its input holds: 4 KB can hold 128 MB of one repeated byte."""
+"""Packed bytes that are unpacked at one time. Few, because 4 KB can hold 128 MB of one repeated byte."""
 
 _MAX_ZSTD_WINDOW_BYTES: Final = 1 << 31
-"""The largest that `zstd --long` packs with. Only what is used of it takes memory."""
+"""The largest window that `zstd --long` packs with. Only the part that is used takes memory."""
 
 
 class _Unpacker(Protocol):
-    """One gzip member or one zstd frame on its way."""
+    """Unpacks one gzip member or one zstd frame."""
 
     @property
     def eof(self) -> bool: ...
@@ -36,7 +36,7 @@ class _Unpacker(Protocol):
 
 
 class _GzipMember:
-    """Gives what is whole before a damage, too: the library alone would drop all that its last input holds."""
+    """Also gives the whole bytes before a damage: the library alone would drop all that its last input holds."""
 
     def __init__(self, _head: bytes) -> None:
         self._stream = zlib.decompressobj(wbits=31)
@@ -61,15 +61,15 @@ class _GzipMember:
 
 
 class _DamagedError(Exception):
-    """The packed data is damaged; carries what is whole before the damage."""
+    """The packed data is damaged; its argument is the whole data before the damage."""
 
 
 class BrokenArchiveError(Exception):
-    """The packed data is cut short or damaged; what was unpacked before it is whole."""
+    """The packed data is cut short or damaged; the data that was unpacked before is whole."""
 
 
 class TrailingBytesError(BrokenArchiveError):
-    """Behind packed data that is whole stands something that is not packed; nothing of it was read."""
+    """Something that is not packed follows packed data that is whole; nothing of it was read."""
 
 
 class DictionaryError(BrokenArchiveError):
@@ -77,9 +77,9 @@ class DictionaryError(BrokenArchiveError):
 
 
 class _ZstdFrame:
-    """Tells data that needs a dictionary from data that is damaged.
+    """Distinguishes data that needs a dictionary from damaged data.
 
-    Not the library's stream reader: that one takes data cut short for whole.
+    The library's stream reader is not used, because it takes data that was cut short for whole.
     """
 
     def __init__(self, head: bytes) -> None:
@@ -101,7 +101,7 @@ class _ZstdFrame:
         try:
             given = self._stream.decompress(data)
         except zstandard.ZstdError as error:
-            # A dictionary need not be named: what refers to it then is not to be told from what is damaged.
+            # The data need not name its dictionary. Then, references to the dictionary look like damage.
             if not self._has_given and "checksum" not in str(error):
                 words = "the zstd data is damaged, or was packed with a dictionary that it does not name"
                 raise DictionaryError(words) from error
@@ -111,7 +111,7 @@ class _ZstdFrame:
 
 
 def _dictionary_named(head: bytes) -> int:
-    """Number of the dictionary that a frame says it needs; 0 when it names none."""
+    """Number of the dictionary that a frame says it needs; 0 if it names none."""
     if head.startswith(_ZSTD_MAGIC):
         with suppress(zstandard.ZstdError):
             return int(zstandard.get_frame_parameters(head[:_HEADER_BYTES]).dict_id)

@@ -1,7 +1,7 @@
-"""A window that slides over the text of a file, and where in it one JSON value ends.
+"""A window that moves over the text of a file, and a search for the end of one JSON value in it.
 
-Only structure is looked at here (brackets that match, strings that end), which is enough to cut a text into records
-without a doubt; whether a record is JSON is found out when it is parsed.
+Only the structure is looked at here: brackets must match, and strings must end. This is enough to cut a text into
+records with certainty. Whether a record is JSON is known when it is parsed.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 from hand100m_assets.annotations.reading.raw_bytes import BrokenArchiveError, without_mark
 
 MAX_RECORD_BYTES: Final = 8 << 20
-"""A value longer than this is passed over without being kept. A real hand has 2 to 5 KB."""
+"""Longest record that is read; a longer one is skipped and reported. A real hand has 2 to 5 KB."""
 
 _SPACE: Final = re.compile(rb"[ \t\n\r]*")
 _TOKEN: Final = re.compile(rb'[\[\]{}]|"[^"\\]*"(?=[ \t\n\r]*[,:\]}])|"')
@@ -23,11 +23,11 @@ _CLOSER: Final = {b"{": ord("}"), b"[": ord("]")}
 
 
 class StructureError(Exception):
-    """The text is no JSON in a way that leaves it open where records begin and end.
+    """The text is no JSON, and where its records begin and end cannot be known.
 
     Attributes:
-        place: Bytes behind the window's position.
-        words: What stands there.
+        place: Position of the fault, in bytes after the position of the window.
+        words: What is wrong there.
     """
 
     def __init__(self, place: int, words: str) -> None:
@@ -36,15 +36,15 @@ class StructureError(Exception):
 
 
 class CutShortError(Exception):
-    """The text ends in the middle of something."""
+    """The text ends in the middle of a value."""
 
 
 class Extent(NamedTuple):
     """Where a value ends.
 
     Attributes:
-        length: Bytes from the window's position to the end of the value; 0 when it was passed over.
-        passed_bytes: Bytes of a value too long to be kept, which the window has left behind; else 0.
+        length: Bytes from the position of the window to the end of the value; 0 if the value was skipped.
+        passed_bytes: Length of a value that was too long to be kept and was skipped; else 0.
     """
 
     length: int
@@ -56,9 +56,9 @@ class Window:
 
     Attributes:
         data: The bytes in memory.
-        pos: Place in `data` up to which everything is done with.
-        offset: The same place in the whole unpacked file, a byte order mark included.
-        broken: Why the packed data broke off, or None.
+        pos: Position in `data`; everything before it is done.
+        offset: The same position in the whole unpacked file, where a byte order mark counts too.
+        broken: Why the packed data broke off; None if it did not.
     """
 
     def __init__(self, chunks: Iterator[bytes]) -> None:
@@ -74,11 +74,11 @@ class Window:
 
     @property
     def ahead(self) -> int:
-        """Bytes in memory that are not done with."""
+        """Number of bytes in memory after the position."""
         return len(self.data) - self.pos
 
     def more(self) -> bool:
-        """Take in the next chunk, letting go of what is done with; False at the end."""
+        """Read the next chunk, and drop what is done; False at the end of the file."""
         if self._has_ended:
             return False
         try:
@@ -90,17 +90,17 @@ class Window:
         return bool(chunk)
 
     def fill(self, wanted_bytes: int) -> None:
-        """Have as many bytes ahead, or all there are."""
+        """Read until so many bytes are ahead, or the file ends."""
         while self.ahead < wanted_bytes and self.more():
             pass
 
     def pass_over(self, count: int) -> None:
-        """Be done with as many bytes."""
+        """Move the position by so many bytes."""
         self.pos += count
         self.offset += count
 
     def peek(self) -> bytes:
-        """The next byte that is no white space, not passed over; empty at the end."""
+        """The next byte that is no white space; the position moves to it. Empty at the end of the file."""
         while True:
             match = _SPACE.match(self.data, self.pos)
             self.pass_over(match.end() - self.pos if match else 0)
@@ -111,21 +111,21 @@ class Window:
 
 
 class ValueScan:
-    """Finds the end of the value at the window's position, however many chunks it spans."""
+    """Finds the end of the value at the position of the window, over any number of chunks."""
 
     def __init__(self, window: Window) -> None:
         self.window = window
         self.at = 0
-        """Place reached, from the window's position."""
+        """How far the search is, in bytes after the position of the window."""
         self.passed = 0
         self._closers = bytearray()
 
     def extent(self) -> Extent:
-        """Where the value ends; the window moves only over what is too long to be kept.
+        """Where the value ends. The window moves only over a value that is too long to be kept.
 
         Raises:
-            StructureError: Brackets do not match, or a string stands where none can.
-            CutShortError: The text ends first.
+            StructureError: Brackets do not match, or something follows a string that cannot follow one.
+            CutShortError: The text ends before the value does.
         """
         first = self.window.peek()
         if first == b'"':
@@ -164,7 +164,7 @@ class ValueScan:
                     return
 
     def _string(self) -> None:
-        """From behind the opening quote to behind the closing one."""
+        """Move from the byte after the opening quote to the byte after the closing one."""
         while True:
             window = self.window
             match = _STRING_STOP.search(window.data, window.pos + self.at)
@@ -181,7 +181,7 @@ class ValueScan:
                 self.at += 2
 
     def _insist_on_what_follows_a_string(self) -> None:
-        # A quote too many or too few turns strings inside out: found at once by what follows the first of them.
+        # With a quote too many or too few, strings begin where others end; what follows the first of them shows it.
         while True:
             window = self.window
             match = _SPACE.match(window.data, window.pos + self.at)
@@ -199,7 +199,7 @@ class ValueScan:
             self.at = (match.end() if match else 0) - window.pos
             if window.ahead > self.at:
                 break
-            self._more()  # a number is whole only once something else follows it
+            self._more()  # A number is known to be whole only when something else follows it.
         if not self.at and not self.passed:
             raise StructureError(0, "nothing where a value should be")
 

@@ -1,4 +1,4 @@
-"""How each rule finds its offenders: lazily, a row each, in the order of the file, with what helps to find them."""
+"""How each rule finds the rows that break it: one row each, in the order of the file, with columns that help."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ import polars as pl
 from hand100m_assets.annotations.rules.rule_tables import RuleTables
 
 Find = Callable[[RuleTables], pl.LazyFrame]
+"""Takes the tables of a set, and gives the rows that break a rule."""
 
 FAR_OUTSIDE: Final = (-1.0, 2.0)
-"""A keypoint may leave the crop, as fingers do, but not by more than a whole crop side."""
+"""A keypoint may be outside of the crop, as fingertips are, but not by more than one crop side."""
 
 _HAND: Final = ("row_index", "hand_id", "image_id")
 _FIRST_POSITIVE: Final = pl.col("positives").list.first()
@@ -37,7 +38,7 @@ def handedness_respelled(tables: RuleTables) -> pl.LazyFrame:
 
 
 def value_left_out(tables: RuleTables) -> pl.LazyFrame:
-    """Kept records of which a value was left out: a size that is none, a NaN under an unknown key."""
+    """Kept records of which one value was left out: an impossible size, or a NaN under an unknown key."""
     return _warnings(tables, "contract:left_out", "json:nan")
 
 
@@ -53,7 +54,7 @@ def file_incomplete(tables: RuleTables) -> pl.LazyFrame:
 
 
 def file_odd(tables: RuleTables) -> pl.LazyFrame:
-    """What is no JSON outside of the two arrays, or stands behind the end."""
+    """Text outside of the two arrays that is no JSON, or that follows the end of the document."""
     return _of_the_file(tables, "warning")
 
 
@@ -68,7 +69,7 @@ def unknown_key(tables: RuleTables) -> pl.LazyFrame:
 
 
 def key_repeated(tables: RuleTables) -> pl.LazyFrame:
-    """Keys that one record gives twice, and in how many."""
+    """Keys that stand twice in one record, and how many records have them twice."""
     return _counted_keys(tables.summary.repeated_keys)
 
 
@@ -79,17 +80,17 @@ def _counted_keys(by_section: dict[str, dict[str, int]]) -> pl.LazyFrame:
 
 
 rows_out_of_order: Final = hands_where(pl.col("row_index").diff() <= 0)
-"""Hands that do not stand where the file has them: earlier versions wrote such tables of files with a broken record."""
+"""Hands that are not in the order of the file: earlier versions wrote such tables if a record was broken."""
 
 
 def no_hands(tables: RuleTables) -> pl.LazyFrame:
-    """One row if not a single hand was kept, as every other rule is content with an empty table."""
+    """One row if no hand was kept, because every other rule passes on an empty table."""
     counts = {"hands_read": tables.summary.hands_read, "hands_kept": tables.summary.hands_kept}
     return pl.LazyFrame([counts]).filter(pl.col("hands_kept") == 0)
 
 
 def totals_differ(tables: RuleTables) -> pl.LazyFrame:
-    """Which of the two counts of records read is not as expected."""
+    """Which of the two counts of records is not as expected."""
     read = (tables.summary.images_read, tables.summary.hands_read)
     expected = tables.expected_totals or read
     counts = pl.LazyFrame({"what": ["images", "hands"], "expected": expected, "read": read})
@@ -97,18 +98,18 @@ def totals_differ(tables: RuleTables) -> pl.LazyFrame:
 
 
 def totals_known(tables: RuleTables) -> pl.LazyFrame:
-    """Of both counts, whether one is expected."""
+    """Whether a count is expected, one row for each of the two counts."""
     return pl.LazyFrame({"known": [tables.expected_totals is not None] * 2})
 
 
 def hand_id_duplicate(tables: RuleTables) -> pl.LazyFrame:
-    """Every hand whose id another one has too."""
+    """Every hand whose id another hand has too."""
     repeated = tables.hands.group_by("hand_id").len().filter(pl.col("len") > 1)
     return tables.hands.select(_HAND).join(repeated, on="hand_id", how="semi", maintain_order="left")
 
 
 def image_id_duplicate(tables: RuleTables) -> pl.LazyFrame:
-    """Every image whose id another one has too."""
+    """Every image whose id another image has too."""
     repeated = tables.images.group_by("image_id").len().filter(pl.col("len") > 1)
     images = tables.images.select("record", "image_id", "file_name")
     return images.join(repeated, on="image_id", how="semi", maintain_order="left")
@@ -117,7 +118,7 @@ def image_id_duplicate(tables: RuleTables) -> pl.LazyFrame:
 def positive_missing(tables: RuleTables) -> pl.LazyFrame:
     """Hands that name no positive, or one that is not in the set."""
     rows = tables.hands.select(*_HAND, positive=_FIRST_POSITIVE)
-    # An anti join keeps null keys: a hand without any positive lacks one too.
+    # An anti join keeps null keys, so that a hand without any positive is found too.
     return rows.join(tables.hands, left_on="positive", right_on="hand_id", how="anti", maintain_order="left")
 
 
@@ -125,7 +126,7 @@ positive_is_itself: Final = hands_where(pl.col("hand_id") == _FIRST_POSITIVE)
 
 
 def positive_from_same_video(tables: RuleTables) -> pl.LazyFrame:
-    """Hands whose positive, another hand, is from their own video; none in a temporal set."""
+    """Hands whose positive is another hand of the same video; none in a temporal set, where this is intended."""
     is_another = (pl.col("hand_id") != _FIRST_POSITIVE) & (not tables.is_temporal)
     rows = tables.hands.filter(is_another).select(*_HAND, "video_id", positive=_FIRST_POSITIVE)
     return rows.join(
@@ -151,10 +152,10 @@ distance_negative: Final = hands_where(
 
 
 def _farthest(keypoints: pl.Series) -> pl.Series:
-    """Of each hand the x or y that is farthest from the middle of the crop."""
+    """The x or y of each hand that is farthest from the middle of the crop."""
     xy = keypoints.to_numpy().reshape(-1, keypoints.dtype.shape[0], 3)[:, :, :2].reshape(len(keypoints), -1)  # type: ignore[attr-defined]
     if not len(xy) or (xy.min() >= FAR_OUTSIDE[0] and xy.max() <= FAR_OUTSIDE[1]):
-        return pl.Series(xy[:, 0], dtype=pl.Float32)  # none of them is far: which one is farthest is of no interest
+        return pl.Series(xy[:, 0], dtype=pl.Float32)  # None of them is far, so that any of them will do.
     column = np.abs(xy - np.float32(0.5)).argmax(axis=1)
     return pl.Series(xy[np.arange(len(xy)), column], dtype=pl.Float32)
 
@@ -185,13 +186,13 @@ box_empty: Final = hands_where(_box_empty(), _box_text())
 
 
 def image_size_known(tables: RuleTables) -> pl.LazyFrame:
-    """Of each hand, whether the size of its image is known."""
+    """Whether the size of the image is known, one row per hand."""
     sized = pl.col("width_px").is_not_null() & pl.col("height_px").is_not_null()
     return tables.hands_with_size.select(known=sized)
 
 
 def box_misses_image(tables: RuleTables) -> pl.LazyFrame:
-    """Hands whose box has nothing of the image in it; where the size is known, empty boxes left to their own rule."""
+    """Hands whose box contains no part of the image, if its size is known. Empty boxes have a rule of their own."""
     x1, y1, x2, y2 = _corners()
     misses = (x2 <= 0) | (y2 <= 0) | (x1 >= pl.col("width_px")) | (y1 >= pl.col("height_px"))
     rows = tables.hands_with_size.filter((misses & ~_box_empty()).fill_null(False))
@@ -199,7 +200,7 @@ def box_misses_image(tables: RuleTables) -> pl.LazyFrame:
 
 
 def box_outside_image(tables: RuleTables) -> pl.LazyFrame:
-    """Hands whose box reaches beyond the image, where its size is known."""
+    """Hands whose box goes beyond the image, if its size is known."""
     x1, y1, x2, y2 = _corners()
     reaches_out = (x1 < 0) | (y1 < 0) | (x2 > pl.col("width_px")) | (y2 > pl.col("height_px"))
     rows = tables.hands_with_size.filter(reaches_out.fill_null(False))
@@ -207,29 +208,29 @@ def box_outside_image(tables: RuleTables) -> pl.LazyFrame:
 
 
 def frame_off_stride(tables: RuleTables) -> pl.LazyFrame:
-    """Images whose frame is not one of every `stride`."""
+    """Images whose frame index is no multiple of `stride`."""
     off = tables.images.filter(pl.col("frame_index") % tables.stride != 0)
     return off.select("record", "image_id", "video_id", "frame_index")
 
 
 def frame_count_known(tables: RuleTables) -> pl.LazyFrame:
-    """Of each image, whether the number of frames of its video is known."""
+    """Whether the number of frames of the video is known, one row per image."""
     return tables.images_with_video.select(known=pl.col("frame_count_from_header").is_not_null())
 
 
 def frame_beyond_end(tables: RuleTables) -> pl.LazyFrame:
-    """Images of a frame that the video on disk does not have."""
+    """Images of frames that the video on disk does not have."""
     beyond = tables.images_with_video.filter(pl.col("frame_index") >= pl.col("frame_count_from_header"))
     return beyond.select("record", "image_id", "video_id", "frame_index", "frame_count_from_header")
 
 
 def video_size_known(tables: RuleTables) -> pl.LazyFrame:
-    """Of each image whose size the file gives, whether that of its video is known."""
+    """Whether the size of the video is known, one row per image whose size the annotation file gives."""
     stated = tables.images_with_video.filter(pl.col("width_px").is_not_null() & pl.col("height_px").is_not_null())
     return stated.select(known=pl.col("video_width_px").is_not_null() & pl.col("video_height_px").is_not_null())
 
 
 def image_size_differs(tables: RuleTables) -> pl.LazyFrame:
-    """Images annotated at another size than the video on disk has."""
+    """Images whose annotated size is not the size of the video on disk."""
     differs = (pl.col("width_px") != pl.col("video_width_px")) | (pl.col("height_px") != pl.col("video_height_px"))
     return tables.images_with_video.filter(differs).drop("frame_count_from_header")

@@ -1,4 +1,4 @@
-"""What the rules look at: the tables of one annotation set, and what is known of the videos."""
+"""What the rules look at: the tables of one annotation set, and what is known about its videos."""
 
 from __future__ import annotations
 
@@ -15,17 +15,25 @@ from hand100m_assets.set_names import DEFAULT_NAME_PATTERN, annotation_set_name
 
 @dataclass(frozen=True, kw_only=True)
 class RuleTables:
-    """One annotation set under test.
+    """The annotation set that the rules are applied to.
 
     Attributes:
         images: `images.parquet`, scanned.
         hands: `hands.parquet`, scanned.
         rejects: `rejects.parquet`, scanned.
-        summary: Counts of the ingest.
-        stride: Frame indices should be multiples of it.
-        inventory: The inventory table, or None where it is not known; rules that need it then say so.
-        expected_totals: (images, hands) that the file must hold, or None.
-        name_pattern: How annotation files are named.
+        summary: Counts of the annotation file.
+        stride: Frame indices should be multiples of this number.
+        inventory: The inventory table of the videos; None if it is not known. Rules that need it then say how many
+            rows they could not check.
+        expected_totals: Numbers of images and hands that the annotation file must have; None if they are not known.
+        name_pattern: How annotation files are named; see `annotation_set_name`.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from hand100m_assets.annotations.rules import RuleTables
+        >>> tables = RuleTables.read(Path("tables"), stride=30)
+        >>> tables.is_temporal, tables.summary.hands_kept
+        (False, 4)
     """
 
     images: pl.LazyFrame
@@ -47,10 +55,22 @@ class RuleTables:
         expected_totals: tuple[int, int] | None = None,
         name_pattern: re.Pattern[str] = DEFAULT_NAME_PATTERN,
     ) -> RuleTables:
-        """Scan the tables of a finished set.
+        """Scan the tables of a set.
+
+        Args:
+            folder: Folder with the tables of the set.
+            stride: Frame indices should be multiples of this number.
+            inventory: The inventory table of the videos: `video_id`, `frame_count_from_header`, `width_px` and
+                `height_px` are read; None if it is not known.
+            expected_totals: Numbers of images and hands that the annotation file must have; None if they are not
+                known.
+            name_pattern: How annotation files are named; see `annotation_set_name`.
+
+        Returns:
+            The set, ready for `apply_rules`.
 
         Raises:
-            AnnotationFileError: The folder holds no finished set; ingest the annotation file first.
+            AnnotationFileError: The folder has no finished tables. Ingest the annotation file first.
         """
         summary = read_summary(folder)
         return cls(
@@ -71,14 +91,14 @@ class RuleTables:
 
     @property
     def hands_with_size(self) -> pl.LazyFrame:
-        """Hands with `width_px`, `height_px` of their image, else of their video, else null."""
+        """Hands with `width_px` and `height_px` of their image, or else of their video; null if neither is known."""
         sizes = self.images.select("image_id", "width_px", "height_px").unique(
             "image_id", keep="first", maintain_order=True
         )
         hands = self.hands.select("row_index", "hand_id", "image_id", "video_id", "box_px").join(
             sizes, on="image_id", how="left", maintain_order="left"
         )
-        # Never one side of the image's and one of the video's.
+        # Both sides of the image or both sides of the video, never one of each.
         has_own = pl.col("width_px").is_not_null() & pl.col("height_px").is_not_null()
         return hands.join(self._videos, on="video_id", how="left", maintain_order="left").with_columns(
             pl.when(has_own).then(side).otherwise(f"video_{side}").alias(side) for side in ("width_px", "height_px")
@@ -86,7 +106,7 @@ class RuleTables:
 
     @property
     def images_with_video(self) -> pl.LazyFrame:
-        """Images with `frame_count_from_header`, `video_width_px`, `video_height_px`; null where not known."""
+        """Images with `frame_count_from_header`, `video_width_px` and `video_height_px`; null if not known."""
         images = self.images.select("record", "image_id", "video_id", "frame_index", "width_px", "height_px")
         return images.join(self._videos, on="video_id", how="left", maintain_order="left")
 

@@ -1,7 +1,7 @@
-"""Rules over tables: each has a name, a severity, and a reason to care.
+"""Rules over the tables of a set: each has a name, a severity, and the reason why it matters.
 
-A record that breaks the *contract* never reaches these tables; it is counted by `record_rejected`. What the other rules
-find stays in the tables, so that row indices keep their meaning, and is reported.
+A record that breaks the *contract* is not in the tables; `record_rejected` counts it. Rows that another rule finds are
+reported and stay in the tables, so that row indices keep their meaning.
 """
 
 from __future__ import annotations
@@ -19,21 +19,29 @@ from hand100m_assets.annotations.rules.rule_tables import RuleTables
 __all__ = ["RULES", "Find", "Rule", "RuleResult", "RuleTables", "apply_rules"]
 
 EXAMPLES: Final = 5
+"""Offending rows that a result shows."""
 
 
 @dataclass(frozen=True)
 class Rule:
-    """One thing that must hold.
+    """Something that must be true of every row of a set.
 
     Attributes:
-        name: What is wrong where it does not; also the name of the asset check.
-        severity: `error` where training would go wrong, `warning` where the user should know.
-        why: One line: why it matters in training.
-        find: Offending rows in the order of the file, with the columns that help to find them there.
-        knows: Of each row that it is about, whether it has what it takes to judge it (`known`); None: always.
-        lacks: In words, what the other rows lack.
-        is_optional: Whether it is for the user to say if there is anything to compare with.
-        asks_videos: Whether it compares with the inventory, and so may find something else when that changed.
+        name: What is wrong with the rows that break the rule; also the name of the asset check.
+        severity: `error` if training would go wrong, `warning` if the user should know.
+        why: One line that says why it matters in training.
+        find: Finds the rows that break the rule, in the order of the file, with columns that help to find them there.
+        knows: Says of each row that the rule is about whether it can be checked (column `known`); None if every row
+            can be.
+        lacks: What is missing for the rows that cannot be checked, in words.
+        is_optional: Whether the rule compares with something that the user may, but need not, give.
+        asks_videos: Whether the rule compares with the inventory, so that a new inventory can change what it finds.
+
+    Example:
+        >>> from hand100m_assets.annotations.rules import RULES
+        >>> rule = next(rule for rule in RULES if rule.name == "box_empty")
+        >>> rule.severity, rule.asks_videos
+        ('error', False)
     """
 
     name: str
@@ -48,14 +56,24 @@ class Rule:
 
 @dataclass(frozen=True)
 class RuleResult:
-    """What one rule found.
+    """What one rule found in a set.
 
     Attributes:
         rule: The rule.
-        count: Offending rows.
-        examples: The first five of them.
-        checked: Rows that it could judge; None where that is every row, whatever there is.
-        unchecked: Rows that it could not judge.
+        count: Number of rows that break the rule.
+        examples: The first five of these rows.
+        checked: Number of rows that could be checked; None if the rule can check every row.
+        unchecked: Number of rows that could not be checked.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from hand100m_assets.annotations.rules import RULES, RuleTables, apply_rules
+        >>> rule = next(rule for rule in RULES if rule.name == "frame_beyond_end")
+        >>> (result,) = apply_rules(RuleTables.read(Path("tables"), stride=30), [rule])
+        >>> result.count, result.checked, result.unchecked, result.saw_nothing
+        (0, 0, 4, True)
+        >>> result.gap
+        '4 of 4 not checked: its video is not known (no inventory, or not here, or its header does not say)'
     """
 
     rule: Rule
@@ -66,19 +84,34 @@ class RuleResult:
 
     @property
     def saw_nothing(self) -> bool:
-        """Whether there was something to judge, and not one row of it could be."""
+        """Whether there were rows to check, and none of them could be checked."""
         return self.checked == 0 and self.unchecked > 0
 
     @property
     def gap(self) -> str:
-        """What was not checked and why, in words; empty where everything was."""
+        """How many rows were not checked, and why, in words; empty if all rows were checked."""
         if not self.unchecked:
             return ""
         return f"{self.unchecked} of {self.unchecked + (self.checked or 0)} not checked: {self.rule.lacks}"
 
 
 def apply_rules(tables: RuleTables, rules: Sequence[Rule] | None = None) -> list[RuleResult]:
-    """Apply these rules, or every one, in their order."""
+    """Check a set by rules.
+
+    Args:
+        tables: The set; see `RuleTables.read`.
+        rules: The rules to apply; None applies all of `RULES`.
+
+    Returns:
+        One result per rule, in the order of the rules.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from hand100m_assets.annotations.rules import RuleTables, apply_rules
+        >>> results = apply_rules(RuleTables.read(Path("tables"), stride=30))
+        >>> {result.rule.name: result.count for result in results if result.count}
+        {'positive_from_same_video': 2, 'box_outside_image': 1}
+    """
     return [_apply(rule, tables) for rule in (RULES if rules is None else rules)]
 
 
@@ -229,4 +262,4 @@ RULES: Final[tuple[Rule, ...]] = (
         asks_videos=True,
     ),
 )
-"""Every rule, in the order they are reported."""
+"""Every rule, in the order in which they are reported."""
