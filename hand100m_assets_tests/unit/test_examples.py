@@ -15,6 +15,12 @@ from hand100m_assets_tests.unit.dataset.scene import KEY, Scene, ring
 from hand100m_assets_tests.unit.test_public_surface import FACES
 
 COMPLETE: tuple[str, ...] = (
+    "hand100m_assets.annotations",
+    "hand100m_assets.annotations.export",
+    "hand100m_assets.annotations.ingest",
+    "hand100m_assets.annotations.lookup",
+    "hand100m_assets.annotations.reading",
+    "hand100m_assets.annotations.rules",
     "hand100m_assets.dataset",
     "hand100m_assets.dataset.building",
     "hand100m_assets.files",
