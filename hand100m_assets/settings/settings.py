@@ -46,7 +46,19 @@ DEFAULT_EXPORT_PREFIX: Final = "{source}/frames"
 
 @dataclass(frozen=True)
 class SourceFolders:
-    """Where one source's input lies: resolved paths, not checked for existence."""
+    """Where one source's input lies: resolved paths, not checked for existence.
+
+    Attributes:
+        videos_dir: Folder of the mp4 files.
+        list_file: The official list of videos.
+        annotations_dir: Folder of the annotation JSON files.
+
+    Example:
+        >>> from hand100m_assets.settings import load_settings
+        >>> from hand100m_assets.sources import EGO4D
+        >>> load_settings().folders(EGO4D).videos_dir.as_posix()
+        'data/ego4d/v1/full_scale'
+    """
 
     videos_dir: Path
     list_file: Path
@@ -54,7 +66,20 @@ class SourceFolders:
 
 
 class Settings(BaseSettings):
-    """Every choice of the user, with a default that serves; see `.env.example` for the same in words."""
+    """Every choice of the user, each with a default that works; `.env.example` describes them in words.
+
+    Each field is also a variable: `frame_stride` is `HAND100M_FRAME_STRIDE`. `load_settings` reads the settings file,
+    too, and names the variable at fault.
+
+    Raises:
+        pydantic.ValidationError: A value is malformed; correct it.
+
+    Example:
+        >>> from hand100m_assets.settings import Settings
+        >>> settings = Settings(output_root="my_output", frame_stride=15)
+        >>> settings.frame_stride, settings.output_root.name
+        (15, 'my_output')
+    """
 
     model_config = SettingsConfigDict(env_prefix="HAND100M_", env_file_encoding=ENCODING, extra="ignore")
 
@@ -228,7 +253,14 @@ class Settings(BaseSettings):
         return name_pattern(self.annotation_name_pattern)
 
     def folders(self, source: Source) -> SourceFolders:
-        """Resolve one source's input folders: the explicit setting, else the original tree below the data root."""
+        """Resolve one source's input folders: the explicit setting, else the original tree below the data root.
+
+        Args:
+            source: Ego4D or 100DOH.
+
+        Returns:
+            Paths that need not exist.
+        """
         prefix = "ego4d" if source is EGO4D else "doh"
         return SourceFolders(
             videos_dir=getattr(self, f"{prefix}_videos_dir") or self.data_root / source.videos_dir,
@@ -237,7 +269,11 @@ class Settings(BaseSettings):
         )
 
     def resolved(self) -> Settings:
-        """The same with every folder written out, so that no value is left to be derived."""
+        """Copy the settings with every input folder written out, so that no value is left to be derived.
+
+        Returns:
+            Settings that mean the same.
+        """
         folders = {
             f"{prefix}_{name}": getattr(self.folders(source), name)
             for prefix, source in (("ego4d", EGO4D), ("doh", DOH))
@@ -246,16 +282,37 @@ class Settings(BaseSettings):
         return self.model_copy(update=folders)
 
     def annotated_sets_of(self, source: Source) -> list[str]:
-        """Keys of one source's sets that frames are chosen by; empty means all that are here."""
+        """Name the sets of one source that frames are chosen by.
+
+        Args:
+            source: Ego4D or 100DOH.
+
+        Returns:
+            Keys of the sets; empty means all that are here.
+        """
         named = (name.rpartition("/") for name in self.annotated_sets)
         return [key for owner, _, key in named if owner in ("", source.name)]
 
     def output(self, source: Source) -> OutputLayout:
-        """Where this source's outputs go."""
+        """Say where the outputs of one source go.
+
+        Args:
+            source: Ego4D or 100DOH.
+
+        Returns:
+            Paths of all folders and files that are made.
+        """
         return OutputLayout(self.output_root, source)
 
     def output_url_of(self, file: Path) -> str | None:
-        """Where a web server shows a file below the output root; None where none does."""
+        """Say at which address a web server shows a file.
+
+        Args:
+            file: A file below the output root.
+
+        Returns:
+            The address; None where `output_url` is not set.
+        """
         if not self.output_url:
             return None
         return f"{self.output_url.rstrip('/')}/{quote(file.relative_to(self.output_root).as_posix())}"
@@ -329,7 +386,17 @@ def _at_home(path: Path) -> Path:
 
 
 def installation() -> str:
-    """Whose settings these are: this machine, and the settings file or else the working directory."""
+    """Say whose settings these are: this machine, and the settings file or else the working directory.
+
+    Returns:
+        Name of the machine, a colon and an absolute path.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from hand100m_assets.settings import installation
+        >>> installation().endswith(str(Path.cwd()))
+        True
+    """
     named = os.environ.get(ENV_FILE_VARIABLE)
     return f"{socket.gethostname()}:{Path(named).expanduser().resolve() if named else Path.cwd()}"
 
@@ -337,8 +404,19 @@ def installation() -> str:
 def load_settings() -> Settings:
     """Read the settings file and the environment; variables win over the file.
 
+    The file is `.env` in the working directory, or the one that `HAND100M_ENV_FILE` names. Without a file and
+    variables, all settings have their defaults.
+
+    Returns:
+        The settings.
+
     Raises:
-        SettingsError: A value is malformed, or a name is no setting's; the message names each variable at fault.
+        SettingsError: A value is malformed, or a name is no setting; the message names each variable at fault.
+
+    Example:
+        >>> from hand100m_assets.settings import load_settings
+        >>> load_settings().frame_stride
+        30
     """
     env_file = os.path.expanduser(os.environ.get(ENV_FILE_VARIABLE, ""))  # noqa: PTH111 - `Path` raises for nobody's
     if env_file and not Path(env_file).is_file():

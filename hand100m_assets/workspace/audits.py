@@ -11,15 +11,41 @@ from hand100m_assets.workspace.workspace import SourceWorkspace
 
 
 def seed_of_today() -> int:
-    """Another sample each day, and the same all day (UTC): 20260131 on the last day of that January."""
+    """Make a seed of the date (UTC): another sample each day, and the same one all day.
+
+    Returns:
+        The date as a number, such as 20260131.
+
+    Example:
+        >>> from hand100m_assets.workspace import seed_of_today
+        >>> seed_of_today() > 20260101
+        True
+    """
     return int(datetime.now(timezone.utc).strftime("%Y%m%d"))
 
 
 def finished_videos(place: SourceWorkspace) -> list[str]:
-    """Ids of frame folders that have a manifest, sorted.
+    """List the videos whose frame folder has a manifest.
+
+    Args:
+        place: The source and the settings.
+
+    Returns:
+        Video ids, sorted.
 
     Raises:
         FolderUnreadableError: The frames folder is there but cannot be read; mount it or give permission.
+
+    Example:
+        >>> from hand100m_assets.settings import load_settings
+        >>> from hand100m_assets.sources import DOH
+        >>> from hand100m_assets.video import extract_video
+        >>> from hand100m_assets.workspace import SourceWorkspace, finished_videos
+        >>> workspace = SourceWorkspace(load_settings(), DOH)
+        >>> [job] = workspace.extraction_jobs(["video_00001"])
+        >>> manifest = extract_video(job.video_path, job.frames_dir, job.video_id, job.selection, job.options)
+        >>> finished_videos(workspace)
+        ['video_00001']
     """
     folder = place.output.frames_dir
     place.insist_on_frames()
@@ -34,18 +60,55 @@ def finished_videos(place: SourceWorkspace) -> list[str]:
 
 
 def sample_of(place: SourceWorkspace, finished: Sequence[str], count: int, seed: int) -> list[str]:
-    """Some finished videos whose file is still here, drawn by the seed."""
+    """Draw some finished videos whose file is still on disk.
+
+    Args:
+        place: The source and the settings.
+        finished: Video ids, such as `finished_videos` lists.
+        count: Maximum number of videos.
+        seed: Seed of the drawing.
+
+    Returns:
+        Video ids.
+
+    Example:
+        >>> from hand100m_assets.settings import load_settings
+        >>> from hand100m_assets.sources import DOH
+        >>> from hand100m_assets.workspace import SourceWorkspace, sample_of
+        >>> sample_of(SourceWorkspace(load_settings(), DOH), ["video_00001", "video_00002"], count=2, seed=0)
+        ['video_00001']
+    """
     return sampled(finished, lambda video_id: place.video_file(video_id).exists(), count, seed)
 
 
 def videos_to_audit(
     places: Sequence[SourceWorkspace], video_ids: Sequence[str], count: int, seed: int
 ) -> list[tuple[SourceWorkspace, str]]:
-    """The named videos, or a sample of so many of each source, each with its source.
+    """Choose the videos to audit: the named ones, or a sample of each source.
+
+    Args:
+        places: The sources, each with the settings.
+        video_ids: Named videos; empty for a sample.
+        count: Number of videos per source in the sample.
+        seed: Seed of the sample.
+
+    Returns:
+        Video ids, each with its source.
 
     Raises:
-        SettingsError: A named video has no finished frame folder, or there is none at all.
-        FolderUnreadableError: A frames folder cannot be read.
+        SettingsError: A named video has no finished frame folder, or there is none at all; extract frames first.
+        FolderUnreadableError: A frames folder cannot be read; mount it or give permission.
+
+    Example:
+        >>> from hand100m_assets.settings import load_settings
+        >>> from hand100m_assets.sources import DOH
+        >>> from hand100m_assets.video import extract_video
+        >>> from hand100m_assets.workspace import SourceWorkspace, videos_to_audit
+        >>> workspace = SourceWorkspace(load_settings(), DOH)
+        >>> [job] = workspace.extraction_jobs(["video_00001"])
+        >>> manifest = extract_video(job.video_path, job.frames_dir, job.video_id, job.selection, job.options)
+        >>> [video_id for _, video_id in videos_to_audit([workspace], [], count=5, seed=0)]
+        ['video_00001']
     """
     finished = [(place, finished_videos(place)) for place in places]
     unknown = set(video_ids).difference(*(ids for _, ids in finished))
@@ -63,14 +126,48 @@ def videos_to_audit(
 
 
 def audit_of(place: SourceWorkspace, video_id: str, *, frames_per_video: int, seed: int) -> VideoAudit:
-    """Audit one video of a source."""
+    """Compare some extracted frames of one video with the pictures that another decoder makes of them.
+
+    Args:
+        place: The source and the settings.
+        video_id: A video with a finished frame folder.
+        frames_per_video: Maximum number of frames to compare.
+        seed: Seed of the choice of frames.
+
+    Returns:
+        What was compared and what differs; `in_words` says it in one line.
+
+    Example:
+        >>> from hand100m_assets.settings import load_settings
+        >>> from hand100m_assets.sources import DOH
+        >>> from hand100m_assets.video import extract_video
+        >>> from hand100m_assets.workspace import SourceWorkspace, audit_of
+        >>> workspace = SourceWorkspace(load_settings(), DOH)
+        >>> [job] = workspace.extraction_jobs(["video_00001"])
+        >>> manifest = extract_video(job.video_path, job.frames_dir, job.video_id, job.selection, job.options)
+        >>> audit_of(workspace, "video_00001", frames_per_video=2, seed=0).differences
+        []
+    """
     return audit_video(
         place.video_file(video_id), place.output.frames_dir, video_id, frames_per_video=frames_per_video, seed=seed
     )
 
 
 def in_words(audit: VideoAudit) -> str:
-    """What was found of one video, in one line."""
+    """Say in one line what an audit found.
+
+    Args:
+        audit: The audit of one video.
+
+    Returns:
+        One line of text.
+
+    Example:
+        >>> from hand100m_assets.video.audit import VideoAudit
+        >>> from hand100m_assets.workspace import in_words
+        >>> in_words(VideoAudit(video_id="video_00001", frames_compared=3, frames_identical=3))
+        '3 frames compared, 3 identical'
+    """
     if audit.why_skipped is not None:
         return f"skipped: {audit.why_skipped}"
     words = f"{audit.frames_compared} frames compared, {audit.frames_identical} identical"

@@ -263,20 +263,32 @@ class Downloads:
 
 
 def forget_videos(downloads: Downloads, video_ids: Iterable[str] | None, *, undo: bool) -> tuple[set[str], set[str]]:
-    """Ask for videos no more, or again; the list of missing videos follows at once where there is one.
+    """Stop asking for videos, or ask for them again; a list of missing videos that is there is written anew at once.
 
     Args:
-        downloads: Of their source.
-        video_ids: Which; None for all that are known and not here, or with `undo` for all that are forgotten.
+        downloads: The downloads of the videos' source.
+        video_ids: Which videos; None for all that are known and not here, or with `undo` for all that are forgotten.
         undo: Ask for them again.
 
     Returns:
-        Videos for which that is a change, and all that are forgotten now.
+        Videos for which this is a change, and all videos that are forgotten now.
 
     Raises:
-        SettingsError: An id is neither listed nor was ever here, or to be undone and not forgotten.
-        FolderUnreadableError: The video folder cannot be read, or the list of forgotten videos.
-        OutputUnwritableError: The output disk refuses.
+        SettingsError: An id is neither listed nor was ever here, or is to be undone and not forgotten; correct it.
+        FolderUnreadableError: The video folder or the list of forgotten videos cannot be read; mount it or give
+            permission.
+        OutputUnwritableError: The output disk is full, read-only or not permitted; free space or correct the
+            permissions.
+
+    Example:
+        >>> from hand100m_assets.settings import load_settings
+        >>> from hand100m_assets.sources import DOH
+        >>> from hand100m_assets.workspace import SourceWorkspace, forget_videos
+        >>> downloads = SourceWorkspace(load_settings(), DOH).downloads
+        >>> forget_videos(downloads, ["video_00001"], undo=False)
+        ({'video_00001'}, {'video_00001'})
+        >>> forget_videos(downloads, ["video_00001"], undo=True)
+        ({'video_00001'}, set())
     """
     before, file = downloads.forgotten(), downloads.output.forgotten_videos_file
     if undo:

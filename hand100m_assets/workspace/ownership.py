@@ -27,9 +27,20 @@ def shaping_settings(settings: Settings) -> dict[str, Any]:
 
 
 def claim_output(settings: Settings) -> None:
-    """Note that this installation fills the output folder, unless another one does already.
+    """Note in the output folder that this installation fills it, unless another one does already.
 
-    An output that cannot be written says so when something is made.
+    If the output cannot be written, nothing happens here; the error comes when something is made.
+
+    Args:
+        settings: The settings of this installation.
+
+    Example:
+        >>> from hand100m_assets.settings import load_settings
+        >>> from hand100m_assets.workspace import claim_output, other_owner
+        >>> settings = load_settings()
+        >>> claim_output(settings)
+        >>> print(other_owner(settings))
+        None
     """
     mark, mine = settings.output_root / MARK_FILE, shaping_settings(settings)
     owner = _owner(mark)
@@ -40,7 +51,20 @@ def claim_output(settings: Settings) -> None:
 
 
 def other_owner(settings: Settings) -> str | None:
-    """A warning where another installation fills the same output folder with other settings; None where none does."""
+    """Warn where another installation fills the same output folder with other settings.
+
+    Args:
+        settings: The settings of this installation.
+
+    Returns:
+        A warning that says what differs and what to do; None where there is no such installation.
+
+    Example:
+        >>> from hand100m_assets.settings import Settings
+        >>> from hand100m_assets.workspace import other_owner
+        >>> print(other_owner(Settings(output_root="my_output")))
+        None
+    """
     mark, mine = settings.output_root / MARK_FILE, shaping_settings(settings)
     owner = _owner(mark)
     if owner is None or owner[0] == installation():

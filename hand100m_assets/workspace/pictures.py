@@ -48,11 +48,22 @@ _NEIGHBOURS_SCHEMA: Final = pl.Schema(
 
 @dataclass(frozen=True)
 class SetPictures:
-    """Draws what there is to see of one finished annotation set; the same tables and frames give the same pixels.
+    """Draws the pictures of one finished annotation set. The same tables and frames give the same pixels.
 
     Attributes:
         place: The set's source and the settings.
-        key: Its key.
+        key: Its key, such as `simhand-50k`.
+
+    Example:
+        >>> from hand100m_assets.settings import load_settings
+        >>> from hand100m_assets.sources import DOH
+        >>> from hand100m_assets.workspace import SetPictures, SourceWorkspace
+        >>> pictures = SetPictures(SourceWorkspace(load_settings(), DOH), "simhand-50k")
+        >>> pictures.title, pictures.pairs.height
+        ('100DOH simhand-50k', 4)
+        >>> sheet, file = pictures.write_sheet("best")
+        >>> file.as_posix()
+        'output/100doh/sheets/simhand-50k/best.jpg'
     """
 
     place: SourceWorkspace
@@ -98,19 +109,40 @@ class SetPictures:
         return pl.scan_parquet(file) if file.exists() else None
 
     def anchors(self, count: int) -> AnchorChoice:
-        """Which hands are shown: the published ones where this is their set, else seeded ones."""
+        """Choose which hands are shown: the published ones where this is their set, else seeded ones.
+
+        Args:
+            count: Maximum number of hands.
+
+        Returns:
+            The hands, and how they were chosen.
+        """
         name = read_set_name(self.tables, self.place.settings.name_pattern)
         seed = self.place.settings.grid_seed
         return choose_anchor_rows(self.pairs, published=is_published(name), seed=seed, count=count)
 
     def grid(self, choice: AnchorChoice) -> GridPictures:
-        """The 10 x 10 grid of these hands and their positives, plain and labelled."""
+        """Draw the 10 x 10 grid of these hands and their positives, plain and labelled.
+
+        Args:
+            choice: The hands, at most 50.
+
+        Returns:
+            Both pictures, and what each cell shows.
+        """
         return draw_grids(
             self.pairs, self.hands, choice.rows, self.place.image_path(), neighbours=self.mined, **self._shared()
         )
 
     def sheet(self, name: str) -> Sheet:
-        """One of `SHEETS`."""
+        """Draw a sheet.
+
+        Args:
+            name: One of `SHEETS`.
+
+        Returns:
+            The picture, and what each cell shows.
+        """
         if name == "ladder":
             return self._ladder()
         end: End = "best" if name == "best" else "worst"
@@ -125,19 +157,35 @@ class SetPictures:
         )
 
     def write_sheet(self, name: str) -> tuple[Sheet, Path]:
-        """Draw one of `SHEETS` and put it in its place.
+        """Draw a sheet and write it to its place below the output folder.
+
+        Args:
+            name: One of `SHEETS`.
+
+        Returns:
+            The sheet and its file.
 
         Raises:
-            OutputUnwritableError: The output disk is full, read-only or not permitted.
+            AnnotationFileError: The set is not finished; materialize its annotations first.
+            OutputUnwritableError: The output disk is full, read-only or not permitted; free space or correct the
+                permissions.
         """
         sheet = self.sheet(name)
         return sheet, write_jpeg(sheet.image_bgr, self.place.output.sheet_file(self.key, f"{name}.jpg"))
 
     def write_chart(self, name: str) -> tuple[bytes, Path]:
-        """Draw one of `CHARTS` and put it in its place.
+        """Draw a chart and write it to its place below the output folder.
+
+        Args:
+            name: One of `CHARTS`.
+
+        Returns:
+            The PNG and its file.
 
         Raises:
-            OutputUnwritableError: The output disk is full, read-only or not permitted.
+            AnnotationFileError: The set is not finished; materialize its annotations first.
+            OutputUnwritableError: The output disk is full, read-only or not permitted; free space or correct the
+                permissions.
         """
         png, file = self.chart(name), self.place.output.sheet_file(self.key, f"{name}.png")
         with file_in_place_of(file) as opened:
@@ -162,7 +210,14 @@ class SetPictures:
         return {"images": images, "coverage": self.coverage, "joint_order": self.place.settings.joint_order}
 
     def chart(self, name: str) -> bytes:
-        """One of `CHARTS`, as PNG."""
+        """Draw a chart.
+
+        Args:
+            name: One of `CHARTS`.
+
+        Returns:
+            A PNG.
+        """
         if name == "hands_per_video":
             return charts.hands_per_video_chart(self.hands, title=f"{self.title}: hands per video")
         if name == "distances":

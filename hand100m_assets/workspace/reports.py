@@ -52,11 +52,28 @@ class Report:
 
 
 def write_report(place: SourceWorkspace, key: str, *, out: Path | None = None) -> tuple[Path, Report]:
-    """Make the page of one finished set and put it in its place at once, or at `out`.
+    """Write the HTML page of one finished set to its place below the output folder, or to `out`.
+
+    Args:
+        place: The set's source and the settings.
+        key: Key of the set.
+        out: File of the page; None for its usual place.
+
+    Returns:
+        The file, and the page with its counts of pictures and of cells that show nothing.
 
     Raises:
         AnnotationFileError: The set has no tables; materialize its annotations first.
-        OutputUnwritableError: The output disk is full, read-only or not permitted.
+        OutputUnwritableError: The output disk is full, read-only or not permitted; free space or correct the
+            permissions.
+
+    Example:
+        >>> from hand100m_assets.settings import load_settings
+        >>> from hand100m_assets.sources import DOH
+        >>> from hand100m_assets.workspace import SourceWorkspace, write_report
+        >>> file, report = write_report(SourceWorkspace(load_settings(), DOH), "simhand-50k")
+        >>> file.as_posix(), report.pictures
+        ('output/100doh/report/simhand-50k.html', 8)
     """
     file, report = out or place.output.report_file(key), make_report(place, key)
     with file_in_place_of(file) as opened:

@@ -58,11 +58,26 @@ class SourceSurvey:
 
 
 def survey(place: SourceWorkspace) -> SourceSurvey:
-    """Look at folders, headers, manifests and tables; decode nothing.
+    """Count videos, frame folders and annotation sets of one source; nothing is decoded.
+
+    Args:
+        place: The source and the settings.
+
+    Returns:
+        Counts by state, and the disk space in bytes that frames need. `videos_listed` is None without a list file,
+        `annotation_files` is None where their folder cannot be read.
 
     Raises:
-        FolderUnreadableError: The video folder is missing, unmounted, emptied or not permitted.
-        VideoListError: The list file is malformed.
+        FolderUnreadableError: The video folder is missing, unmounted, emptied or not permitted; mount it.
+        VideoListError: The list file is malformed; download it again.
+
+    Example:
+        >>> from hand100m_assets.settings import load_settings
+        >>> from hand100m_assets.sources import DOH
+        >>> from hand100m_assets.workspace import SourceWorkspace, survey
+        >>> now = survey(SourceWorkspace(load_settings(), DOH))
+        >>> now.videos_complete, now.annotation_sets_ingested
+        (1, 1)
     """
     listed = place.downloads.video_list()
     return _survey_of(place, listed, place.downloads.inventory(listed))
@@ -138,7 +153,24 @@ class Finding:
 
 
 def findings(*places: SourceWorkspace) -> Iterator[Finding]:
-    """Everything worth knowing before a long run, worst things as errors, each with what to do."""
+    """Find everything worth knowing before a long run.
+
+    Args:
+        places: The sources, each with the settings.
+
+    Yields:
+        One finding per thing, with its severity (`error`, `warning` or `fine`), its source and what to do.
+
+    Example:
+        >>> from hand100m_assets.settings import load_settings
+        >>> from hand100m_assets.sources import DOH
+        >>> from hand100m_assets.workspace import SourceWorkspace, findings
+        >>> for finding in findings(SourceWorkspace(load_settings(), DOH)):
+        ...     print(finding.severity, finding.what)
+        warning data/annotations/100DOH: ...
+        fine data/100DOH/videos: 1 whole videos, no list
+        ...
+    """
     surveys: list[tuple[SourceWorkspace, SourceSurvey]] = []
     if places and (warning := other_owner(places[0].settings)):
         yield Finding("warning", "output", warning, "")

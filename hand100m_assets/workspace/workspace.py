@@ -50,7 +50,22 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class SourceWorkspace:
-    """One source under one set of settings."""
+    """The inputs and outputs of one source under one set of settings.
+
+    Attributes:
+        settings: The settings.
+        source: Ego4D or 100DOH.
+
+    Example:
+        >>> from hand100m_assets.settings import load_settings
+        >>> from hand100m_assets.sources import DOH
+        >>> from hand100m_assets.workspace import SourceWorkspace
+        >>> workspace = SourceWorkspace(load_settings(), DOH)
+        >>> workspace.video_file("video_00001").as_posix()
+        'data/100DOH/videos/video_00001.mp4'
+        >>> [folder.name for folder in workspace.annotation_dirs()]
+        ['simhand-50k']
+    """
 
     settings: Settings
     source: Source
@@ -324,7 +339,25 @@ class SourceWorkspace:
 
 
 def image_finder(frames_dir: Path, prefixes: Mapping[str, Path]) -> ImagePath:
-    """How to find an annotated image: by mapped prefix of its file name, else in a folder of frame folders."""
+    """Make a function that finds an annotated image on disk.
+
+    Args:
+        frames_dir: Folder of frame folders.
+        prefixes: Prefix of `file_name` in the annotation file -> folder that holds those images.
+
+    Returns:
+        A function: video id, frame index and file name (or None) -> path of the image, whether or not it is there. A
+        mapped prefix goes first; else the path is that of our own frame.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from hand100m_assets.workspace import image_finder
+        >>> find = image_finder(Path("frames"), {"mine/": Path("/mnt/frames")})
+        >>> find("video_a", 30, None).as_posix()
+        'frames/video_a/frame_000030.jpg'
+        >>> find("video_a", 30, "mine/video_a/30.png").as_posix()
+        '/mnt/frames/video_a/30.png'
+    """
 
     def find(video_id: str, frame_index: int, file_name: str | None, /) -> Path:
         return image_path(file_name or "", video_id, frame_index, frames_dir, prefixes)
@@ -334,7 +367,19 @@ def image_finder(frames_dir: Path, prefixes: Mapping[str, Path]) -> ImagePath:
 
 @dataclass(frozen=True)
 class Outstanding:
-    """Which videos' frames are still wanted, finished, or known not to come until there is another file."""
+    """Videos by what a nightly run should do.
+
+    Attributes:
+        wanted: Their frames are not finished, and their file is here.
+        done: Their frames are finished, or damaged until there is another file.
+        failed_for_good: Trying again is useless until there is another file.
+        not_here: Their frames are not finished, and their file is not here.
+
+    Example:
+        >>> from hand100m_assets.workspace import Outstanding
+        >>> Outstanding(wanted=["video_00001"], done=[], failed_for_good=[], not_here=["video_00002"]).wanted
+        ['video_00001']
+    """
 
     wanted: list[str]
     done: list[str]
@@ -343,10 +388,24 @@ class Outstanding:
 
 
 def outstanding_videos(workspace: SourceWorkspace, video_ids: Sequence[str]) -> Outstanding:
-    """Sort videos by what a nightly backfill should do; damaged videos count as done until the file changes.
+    """Sort videos by what a nightly run should do. Damaged videos count as done until the file changes.
+
+    Args:
+        workspace: The source and the settings.
+        video_ids: Which videos.
+
+    Returns:
+        Video ids, each in one of four lists.
 
     Raises:
-        FolderUnreadableError: The video folder is missing, unmounted or not permitted.
+        FolderUnreadableError: The video folder is missing, unmounted or not permitted; mount it.
+
+    Example:
+        >>> from hand100m_assets.settings import load_settings
+        >>> from hand100m_assets.sources import DOH
+        >>> from hand100m_assets.workspace import SourceWorkspace, outstanding_videos
+        >>> outstanding_videos(SourceWorkspace(load_settings(), DOH), ["video_00002"]).not_here
+        ['video_00002']
     """
     here = workspace.downloads.whole_videos()
     states = frame_states(workspace.extraction_jobs(video_ids), workspace.output.frame_states_file)
@@ -364,12 +423,48 @@ def outstanding_videos(workspace: SourceWorkspace, video_ids: Sequence[str]) -> 
 
 
 def read_set_name(tables: Path, pattern: re.Pattern[str]) -> AnnotationSetName:
-    """What the name of the file says that these tables were made from."""
+    """Read from the tables of a set what the name of its annotation file says.
+
+    Args:
+        tables: Folder of the finished tables.
+        pattern: How annotation files are named, as `Settings.name_pattern`.
+
+    Returns:
+        Key, family, scale and title of the set.
+
+    Raises:
+        AnnotationFileError: The tables are not finished; ingest the annotation file first.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from hand100m_assets.settings import load_settings
+        >>> from hand100m_assets.workspace import read_set_name
+        >>> read_set_name(Path("tables"), load_settings().name_pattern).family
+        'other'
+    """
     return annotation_set_name(read_summary(tables).source_name, pattern)
 
 
 def console_lines_of(tables: Path, pattern: re.Pattern[str]) -> list[str]:
-    """The three lines that the original prints once a file is loaded. Source: the original grid script."""
+    """Write the three lines that the original prints once a file is loaded. Source: the original grid script.
+
+    Args:
+        tables: Folder of the finished tables.
+        pattern: How annotation files are named, as `Settings.name_pattern`.
+
+    Returns:
+        Three lines of text.
+
+    Raises:
+        AnnotationFileError: The tables are not finished; ingest the annotation file first.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from hand100m_assets.settings import load_settings
+        >>> from hand100m_assets.workspace import console_lines_of
+        >>> console_lines_of(Path("tables"), load_settings().name_pattern)[0]
+        'set JSON file loaded successfully.'
+    """
     summary = read_summary(tables)
     name = annotation_set_name(summary.source_name, pattern)
     return [

@@ -29,11 +29,13 @@ COMPLETE: tuple[str, ...] = (
     "hand100m_assets.render.charts",
     "hand100m_assets.render.grids",
     "hand100m_assets.render.report",
+    "hand100m_assets.settings",
     "hand100m_assets.video",
     "hand100m_assets.video.container",
     "hand100m_assets.video.decode",
     "hand100m_assets.video.downloads",
     "hand100m_assets.video.frames",
+    "hand100m_assets.workspace",
 )
 """Rooms in which every function and class has an example and a description of its arguments."""
 
@@ -50,6 +52,10 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
         media.copy_with(scene.root / f"video.{suffix}", scene.root / "video.mp4")
     (scene.root / "tables").symlink_to(scene.tables)
     (scene.root / "pairs").symlink_to(scene.root / "training_set" / KEY)
+    for folder in ("data/100DOH/videos", "output/100doh"):
+        (scene.root / folder).mkdir(parents=True)
+    (scene.root / "data/100DOH/videos/video_00001.mp4").symlink_to(scene.root / "video.mp4")
+    (scene.root / "output/100doh/annotations").symlink_to(scene.tables.parent)
     return scene.root
 
 
