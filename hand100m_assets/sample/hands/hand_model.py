@@ -43,9 +43,14 @@ class HandShape:
     """One person's proportions, each 1 for the average adult.
 
     Attributes:
-        finger_lengths: (5,) thumb to pinky.
-        palm_width: Of knuckles and carpals along x.
-        thickness: Of all flesh.
+        finger_lengths: Five factors, thumb to pinky.
+        palm_width: Factor for knuckles and carpals along x.
+        thickness: Factor for all flesh.
+
+    Example:
+        >>> from hand100m_assets.sample.hands import HandShape
+        >>> HandShape(palm_width=1.1).finger_lengths
+        (1.0, 1.0, 1.0, 1.0, 1.0)
     """
 
     finger_lengths: tuple[float, ...] = (1.0,) * 5
@@ -55,16 +60,25 @@ class HandShape:
 
 @dataclass(frozen=True)
 class Flesh:
-    """Tapered limbs (round cones), each swept between two spheres; hand frame or camera frame.
+    """Limbs of a hand as round cones, each swept between two spheres.
+
+    Lengths are cm in the frame of the hand (`pose_hand`), or pixels (`ProjectedHand`, `trace_surface`). All arrays are
+    float64 with one row per limb, but for `kind`.
 
     Attributes:
         start: (n, 3) centre of the first sphere.
         end: (n, 3) centre of the second sphere.
-        start_radius: (n,).
-        end_radius: (n,).
+        start_radius: (n,) radius of the first sphere.
+        end_radius: (n,) radius of the second sphere.
         dorsal: (n, 3) unit vector out of the back of this limb.
         blend: (n,) depth over which the limb melts into those before it.
-        kind: (n,) one of the `KIND_*` values.
+        kind: (n,) int8, one of the `KIND_*` values.
+
+    Example:
+        >>> from hand100m_assets.sample.hands import KIND_PALM, POSES, HandShape, pose_hand
+        >>> flesh = pose_hand(POSES["fist"], HandShape(), "Right").flesh
+        >>> bool((flesh.start_radius > 0).all()), bool((flesh.kind == KIND_PALM).any())
+        (True, True)
     """
 
     start: Array
@@ -86,11 +100,17 @@ KIND_FINGERTIP: Final = 4
 
 @dataclass(frozen=True)
 class PosedHand:
-    """Joints and flesh of one hand in one pose, in the hand frame, cm.
+    """Joints and flesh of one hand in one pose, in the frame of the hand, in cm.
 
     Attributes:
-        joints: (21, 3).
+        joints: (21, 3) float64, MediaPipe order, the wrist at the origin.
         flesh: Wrist and sleeve first, then palm, thumb, fingers.
+
+    Example:
+        >>> from hand100m_assets.sample.hands import POSES, HandShape, pose_hand
+        >>> hand = pose_hand(POSES["open"], HandShape(), "Right")
+        >>> hand.joints[0].tolist()
+        [0.0, 0.0, 0.0]
     """
 
     joints: Array
@@ -98,12 +118,20 @@ class PosedHand:
 
 
 def pose_hand(angles_deg: Array, shape: HandShape, side: Side) -> PosedHand:
-    """Forward kinematics.
+    """Compute where the joints and the flesh of a hand are, from its joint angles.
 
     Args:
-        angles_deg: (19,) see `ANGLE_COUNT`.
+        angles_deg: (19,) degrees, in the order that `ANGLE_COUNT` describes; such as a value of `POSES`.
         shape: Proportions of the person.
-        side: A left hand is the mirror image of the right one of the same angles.
+        side: A left hand is the mirror image of the right hand with the same angles.
+
+    Returns:
+        The hand in its own frame, in cm.
+
+    Example:
+        >>> from hand100m_assets.sample.hands import POSES, HandShape, pose_hand
+        >>> pose_hand(POSES["peace"], HandShape(thickness=0.9), "Left").joints.shape
+        (21, 3)
     """
     limbs = _Limbs(shape.thickness)
     joints = np.zeros((JOINT_COUNT, 3))

@@ -36,12 +36,19 @@ _TO_LIGHT: Final = (-0.45, -0.62, -0.64)
 
 @dataclass(frozen=True)
 class Surface:
-    """What the eye meets.
+    """What the camera sees of a hand.
 
     Attributes:
-        depth: (h, w) pixels away from the viewer, `FAR` where there is no hand.
-        cover: (h, w) share of the pixel that the hand covers, 0 to 1.
-        features: (3, h, w) see `LIGHT` and the following.
+        depth: (height, width) float32, pixels away from the viewer; `FAR` (4096) where there is no hand.
+        cover: (height, width) float32, share of the pixel that the hand covers, 0 to 1.
+        features: (3, height, width) float32: light, tone and mark, see `LIGHT` in the module.
+
+    Example:
+        >>> import numpy as np
+        >>> from hand100m_assets.sample.hands import Surface
+        >>> empty = Surface(np.full((8, 8), 4096.0), np.zeros((8, 8)), np.zeros((3, 8, 8)))
+        >>> float(empty.cover.sum())
+        0.0
     """
 
     depth: Plane
@@ -50,7 +57,32 @@ class Surface:
 
 
 def trace_surface(flesh: Flesh, width_px: int, height_px: int) -> Surface:
-    """Look at limbs, given in the surface's own pixels, straight along the depth axis."""
+    """Look at limbs straight along the depth axis.
+
+    Args:
+        flesh: Limbs in pixels: x right, y down, z away from the viewer.
+        width_px: Width of the picture.
+        height_px: Height of the picture.
+
+    Returns:
+        Depth, cover and features of each pixel.
+
+    Example:
+        >>> import numpy as np
+        >>> from hand100m_assets.sample.hands import KIND_PALM, Flesh, trace_surface
+        >>> limb = Flesh(
+        ...     start=np.array([[20.0, 10.0, 0.0]]),
+        ...     end=np.array([[20.0, 40.0, 0.0]]),
+        ...     start_radius=np.array([8.0]),
+        ...     end_radius=np.array([5.0]),
+        ...     dorsal=np.array([[0.0, 0.0, -1.0]]),
+        ...     blend=np.array([1.0]),
+        ...     kind=np.array([KIND_PALM], np.int8),
+        ... )
+        >>> surface = trace_surface(limb, 40, 50)
+        >>> bool(surface.cover[25, 20] > 0.99), float(surface.cover[0, 0])
+        (True, 0.0)
+    """
     size = (height_px, width_px)
     depth = np.full(size, FAR, np.float32)
     surface = Surface(depth, np.zeros(size, np.float32), np.zeros((3, *size), np.float32))

@@ -42,15 +42,27 @@ class ProjectedHand:
     """One hand in the image.
 
     Attributes:
-        joints_px: (21, 3) x and y in image pixels, z in pixels of the same scale, away from the viewer.
+        joints_px: (21, 3) float64: x and y in image pixels, z in pixels of the same scale, away from the viewer.
         flesh: Limbs in the same coordinates; radii in pixels.
+
+    Example:
+        >>> from hand100m_assets.sample.hands import POSES, HandShape, pose_hand
+        >>> from hand100m_assets.sample.scenes import ProjectedHand
+        >>> hand = pose_hand(POSES["open"], HandShape(), "Right")
+        >>> seen = ProjectedHand(hand.joints, hand.flesh)  # as if one cm were one pixel
+        >>> seen.moved(10, 0).joints_px[0].tolist()
+        [10.0, 0.0, 0.0]
     """
 
     joints_px: Array
     flesh: Flesh
 
     def extent_px(self) -> tuple[float, float, float, float]:
-        """x1 y1 x2 y2 around the flesh of the hand without the forearm, not clipped to the image."""
+        """Measure the flesh of the hand without the forearm.
+
+        Returns:
+            x1 y1 x2 y2 in image pixels, not clipped to the image.
+        """
         hand = self.flesh.kind >= KIND_PALM
         centers = np.concatenate([self.flesh.start[hand, :2], self.flesh.end[hand, :2]])
         radii = np.concatenate([self.flesh.start_radius[hand], self.flesh.end_radius[hand]])[:, None]
@@ -59,7 +71,15 @@ class ProjectedHand:
         return float(x1), float(y1), float(x2), float(y2)
 
     def moved(self, dx_px: float, dy_px: float) -> ProjectedHand:
-        """The same hand elsewhere in the image."""
+        """Move the hand in the image.
+
+        Args:
+            dx_px: To the right.
+            dy_px: Down.
+
+        Returns:
+            The same hand elsewhere.
+        """
         shift = np.array((dx_px, dy_px, 0.0))
         flesh = replace(self.flesh, start=self.flesh.start + shift, end=self.flesh.end + shift)
         return ProjectedHand(self.joints_px + shift, flesh)

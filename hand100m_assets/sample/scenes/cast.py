@@ -27,12 +27,20 @@ _UNFINISHED_S: Final = 2.1
 
 @dataclass(frozen=True)
 class SampleScale:
-    """How much there is to be made.
+    """How large a sample is.
 
     Attributes:
-        videos_per_source: Healthy videos.
-        shortest_s: Length of the shortest healthy video.
-        longest_s: Length of the longest healthy video.
+        videos_per_source: Healthy videos per source, at least 2.
+        shortest_s: Length of the shortest healthy video, in seconds.
+        longest_s: Length of the longest healthy video, in seconds.
+
+    Raises:
+        ValueError: Fewer than 2 videos, or a length that is not positive; a positive needs another video.
+
+    Example:
+        >>> from hand100m_assets.sample.scenes import SampleScale
+        >>> SampleScale(videos_per_source=2).longest_s
+        9.4
     """
 
     videos_per_source: int = 6
@@ -46,7 +54,28 @@ class SampleScale:
 
 @dataclass(frozen=True)
 class VideoPlan:
-    """One video, as exactly as it takes to film it: the same plan gives the same bytes."""
+    """All that is needed to film one video: the same plan gives the same bytes.
+
+    Attributes:
+        source: Ego4D or 100DOH.
+        video_id: Its id.
+        fate: What became of the download: `healthy`, `missing`, `truncated` or `downloading`.
+        width_px: Width of the picture.
+        height_px: Height of the picture.
+        fps: Frames per second, exact.
+        frame_count: Number of frames of the whole video.
+        encoding: How it is compressed.
+        scene: Name of the background.
+        scene_seed: Seed of the background.
+        tracks: What each hand does.
+
+    Example:
+        >>> from hand100m_assets.sample.scenes import SampleScale, cast_videos
+        >>> from hand100m_assets.sources import EGO4D
+        >>> plan = cast_videos(EGO4D, 0, SampleScale(2))[0]
+        >>> plan.fate, plan.time_s(30)
+        ('healthy', 1.0)
+    """
 
     source: Source
     video_id: str
@@ -61,7 +90,14 @@ class VideoPlan:
     tracks: tuple[HandTrack, ...]
 
     def time_s(self, frame_index: int) -> float:
-        """When a frame is shown."""
+        """Say when a frame is shown.
+
+        Args:
+            frame_index: The frame, from 0.
+
+        Returns:
+            Seconds from the beginning.
+        """
         return float(frame_index / self.fps)
 
 
@@ -137,7 +173,22 @@ _YOUTUBE_LETTERS: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0
 
 
 def cast_videos(source: Source, seed: int, scale: SampleScale) -> list[VideoPlan]:
-    """Plan one source's videos: the healthy ones, then one of each unfinished fate."""
+    """Plan one source's videos: the healthy ones, then one of each unfinished fate.
+
+    Args:
+        source: Ego4D or 100DOH.
+        seed: Seed of all choices; 0 or more.
+        scale: How large the sample is.
+
+    Returns:
+        One plan per video.
+
+    Example:
+        >>> from hand100m_assets.sample.scenes import SampleScale, cast_videos
+        >>> from hand100m_assets.sources import DOH
+        >>> [plan.fate for plan in cast_videos(DOH, 0, SampleScale(2))]
+        ['healthy', 'healthy', 'missing', 'truncated', 'downloading']
+    """
     number = 0 if source is EGO4D else 1
     ids = _video_ids(source, np.random.default_rng((seed, number)), scale.videos_per_source + len(UNFINISHED_FATES))
     fates: list[Fate] = ["healthy"] * scale.videos_per_source

@@ -14,16 +14,28 @@ from hand100m_assets.sample.scenes.filming import FilmedVideo, film
 
 
 def film_all(plans: Sequence[VideoPlan], data: Path, workers: int) -> Iterator[tuple[VideoPlan, FilmedVideo]]:
-    """Film every video that anybody downloaded, the longest work first; yield each when it is done.
+    """Film every video that anybody downloaded, the longest work first.
 
     Args:
-        plans: Those whose fate is missing are passed over.
+        plans: The videos; those whose fate is `missing` are left out.
         data: Data root; the sources' video folders are made in it.
-        workers: Processes; 1 works in this one.
+        workers: Number of worker processes; 1 works in this process.
+
+    Yields:
+        Each plan and its video, when that is done.
 
     Raises:
-        OutputUnwritableError: The disk refuses.
-        RetryableError: A worker process was killed.
+        OutputUnwritableError: The disk is full, read-only or not permitted; free space or correct the permissions.
+        RetryableError: A worker process was killed; check free memory and run again with fewer workers.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from hand100m_assets.sample.scenes import SampleScale, cast_videos, film_all
+        >>> from hand100m_assets.sources import EGO4D
+        >>> plans = cast_videos(EGO4D, 0, SampleScale(2, shortest_s=0.1, longest_s=0.2))
+        >>> [(plan, video)] = film_all(plans[1:2], Path("data"), workers=1)
+        >>> video.size_bytes > 0
+        True
     """
     wanted = sorted((plan for plan in plans if plan.fate != "missing"), key=lambda plan: -_effort(plan))
     jobs = [(plan, data / plan.source.videos_dir) for plan in wanted]

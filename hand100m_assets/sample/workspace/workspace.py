@@ -38,21 +38,34 @@ def make_sample(
     progress: Progress | None = None,
     scale: SampleScale = FULL_SCALE,
 ) -> SampleReport:
-    """Make a miniature Hand100M: same seed, same bytes of videos, lists and annotations, however many workers.
+    """Make a miniature Hand100M: videos, lists, annotation files, settings, and a report of the planted faults.
 
-    Everything is made in `<folder>.in_progress`, which takes the folder's name when it is finished.
+    The same seed gives the same bytes of videos, lists and annotations, with any number of workers. Everything is made
+    in `<folder>.in_progress`, which takes the folder's name when it is finished.
 
     Args:
         folder: Absent, empty, or a finished sample of the same seed and scale, which is left as it is.
-        seed: Of everything that is invented; 0 or more.
-        workers: Processes; one a core when None.
-        progress: Told one line per step.
-        scale: How much there is to be made.
+        seed: Seed of everything that is invented; 0 or more.
+        workers: Number of worker processes; one per core when None.
+        progress: Called with one line of text per step.
+        scale: How large the sample is.
+
+    Returns:
+        What is true of the sample: its videos and its planted faults, per source.
 
     Raises:
         PermanentError: The folder holds something else; name another one.
-        OutputUnwritableError: The disk is full, read-only or not permitted.
-        RetryableError: Another process is making this sample, or a worker process was killed.
+        OutputUnwritableError: The disk is full, read-only or not permitted; free space or correct the permissions.
+        RetryableError: Another process is making this sample, or a worker process was killed; run again later.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from hand100m_assets.sample import make_sample
+        >>> from hand100m_assets.sample.scenes import SampleScale
+        >>> small = SampleScale(videos_per_source=2, shortest_s=0.4, longest_s=0.5)
+        >>> report = make_sample(Path("sample"), workers=1, scale=small)
+        >>> sorted(report.sources)
+        ['100doh', 'ego4d']
     """
     folder = folder.resolve()
     if seed < 0:
