@@ -1,4 +1,4 @@
-"""A connection to a Dask cluster: one that runs, or one whose workers a batch system starts for us."""
+"""Connects to a Dask cluster: one that already runs, or one whose workers a batch system starts."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from distributed import Client
 
 DaskQueue = Literal["slurm", "pbs", "sge", "lsf", "oar", "local"]
-"""Batch systems that dask-jobqueue speaks to; `local` starts its jobs as processes of this machine."""
+"""Batch systems that dask-jobqueue supports; `local` starts its jobs as processes of this machine."""
 
 _CONNECT_S: Final = 30
 _CLUSTERS: Final[dict[DaskQueue, tuple[str, str]]] = {
@@ -28,18 +28,24 @@ _CLUSTERS: Final[dict[DaskQueue, tuple[str, str]]] = {
     "local": ("dask_jobqueue.local", "LocalCluster"),
 }
 _ONE_JOB: Final[dict[str, Any]] = {"cores": 1, "processes": 1, "memory": "2GB"}
-"""One worker a job, one video at a time. Source: at most 400 MB are used at 2560 x 1920 px, imports included."""
+"""One worker per job, one video at a time. Source: at most 400 MB are used at 2560 x 1920 px, imports included."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class DaskCluster:
-    """Which cluster: one that runs, or one to be started.
+    """Which Dask cluster to use: one that already runs, or one whose workers a batch system starts.
 
     Attributes:
-        scheduler: Address or scheduler file of one that runs; unused with a queue.
-        queue: Batch system that starts workers for a scheduler in this process.
-        queue_jobs: How many jobs are asked of it.
-        queue_options: Arguments of dask-jobqueue's class.
+        scheduler: Address or scheduler file (`.json`) of a running cluster; unused with a queue.
+        queue: Batch system that starts the workers; their scheduler runs in this process. None uses `scheduler`.
+        queue_jobs: Number of jobs that the batch system is asked for.
+        queue_options: Arguments of dask-jobqueue's class, such as `walltime`.
+
+    Example:
+        >>> from hand100m_assets.parallel import DaskCluster
+        >>> cluster = DaskCluster(queue="slurm", queue_jobs=20, queue_options={"walltime": "08:00:00"})
+        >>> cluster.queue_jobs
+        20
     """
 
     scheduler: str = ""
@@ -50,11 +56,26 @@ class DaskCluster:
 
 @contextmanager
 def connected(cluster: DaskCluster) -> Iterator[Client]:
-    """A client of the cluster, closed afterwards, with the workers that were started for it.
+    """Connect to a Dask cluster, and start its workers where a batch system is to do so.
+
+    Args:
+        cluster: Which cluster.
+
+    Yields:
+        A connected client. At the end of the block it is closed, and workers that were started for it end.
 
     Raises:
-        SettingsError: Packages are missing, or the batch system does not take the options.
-        RetryableError: The scheduler does not answer.
+        SettingsError: Packages are missing, or the batch system does not take the options. The message says what to
+            install or to correct.
+        RetryableError: The scheduler does not answer within 30 s. Start it or correct the address.
+
+    Example:
+        >>> from distributed import LocalCluster
+        >>> from hand100m_assets.parallel import DaskCluster, connected
+        >>> with LocalCluster(n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None) as running:
+        ...     with connected(DaskCluster(scheduler=running.scheduler_address)) as client:
+        ...         client.submit(sum, [1, 2]).result()
+        3
     """
     try:
         kind = import_module("distributed").Client
@@ -71,7 +92,7 @@ def connected(cluster: DaskCluster) -> Iterator[Client]:
 
 @contextmanager
 def _without_tracebacks() -> Iterator[None]:
-    """Say in our own words that a scheduler is gone: the client's loggers show it as tracebacks of their own."""
+    """Silence the client's loggers, which show tracebacks when a scheduler is gone. We report it in our own words."""
     loggers = [logging.getLogger(name) for name in ("distributed", "tornado", "asyncio")]
     # The client gives some of its loggers a level, which then does not follow their parent's.
     loggers += [logging.getLogger(name) for name in logging.root.manager.loggerDict if name.startswith("distributed.")]
@@ -101,7 +122,7 @@ def _reached(kind: type[Client], target: Any) -> Client:  # noqa: ANN401 - an ad
 
 @contextmanager
 def _queued(cluster: DaskCluster) -> Iterator[Any]:
-    """A scheduler in this process, and jobs of workers in the batch system."""
+    """Start a scheduler in this process, and jobs with workers in the batch system."""
     assert cluster.queue is not None
     module, name = _CLUSTERS[cluster.queue]
     try:

@@ -1,4 +1,4 @@
-"""Worker processes that end with the work, with its failure, and with their parent."""
+"""Worker processes that end with the work, with its failure, and with their parent process."""
 
 from __future__ import annotations
 
@@ -16,22 +16,38 @@ import cv2
 
 
 def start_pool(size: int) -> ProcessPoolExecutor:
-    """A pool of so many single-threaded workers; end it with `kill_pool`."""
+    """Start a pool of worker processes that use one thread each. End it with `kill_pool`.
+
+    The workers ignore Ctrl-C, which the caller handles, and end when this process does.
+
+    Args:
+        size: Number of worker processes.
+
+    Returns:
+        The pool. Its processes are started when work is submitted.
+
+    Example:
+        >>> from hand100m_assets.parallel import kill_pool, start_pool
+        >>> pool = start_pool(1)
+        >>> pool.submit(sum, [1, 2]).result()
+        3
+        >>> kill_pool(pool)
+    """
     # Spawned, not forked: the caller may have threads, and a fork would copy their locks.
     context = multiprocessing.get_context("spawn")
     _allow_children()
     pool = ProcessPoolExecutor(size, mp_context=context, initializer=_start_worker)
-    # A run of Dagster's is itself a process of multiprocessing, which at its end waits for those it started. An
-    # interrupt between two of its events leaves the generator that holds the pool unclosed: both would wait for ever.
+    # A run of Dagster is itself a process of multiprocessing, which waits at its end for the processes it started. An
+    # interrupt between two of its events leaves the generator that holds the pool open: both would wait forever.
     multiprocessing.util.Finalize(pool, _kill, args=(pool._processes,), exitpriority=0)
     return pool
 
 
 def _allow_children() -> None:
-    """Let this process have children even if it is a worker of Celery's.
+    """Let this process have child processes, even if it is a worker of Celery.
 
-    Those may have none lest they outlive it, which ours do not; and they come from a fork of multiprocessing, whose
-    key the original refuses to hand on.
+    Celery's workers may have none, because children could outlive them; ours do not. Celery starts its workers with
+    its own fork of multiprocessing, whose key the original module refuses to pass on.
     """
     settings = multiprocessing.current_process()._config  # type: ignore[attr-defined]
     settings["daemon"] = False
@@ -39,7 +55,18 @@ def _allow_children() -> None:
 
 
 def kill_pool(pool: ProcessPoolExecutor) -> None:
-    """End every worker now, whatever it is doing."""
+    """End every worker of a pool now, whatever it is doing. Work that has not begun is cancelled.
+
+    Args:
+        pool: From `start_pool`.
+
+    Example:
+        >>> import time
+        >>> from hand100m_assets.parallel import kill_pool, start_pool
+        >>> pool = start_pool(1)
+        >>> sleeping = pool.submit(time.sleep, 3600)
+        >>> kill_pool(pool)
+    """
     _kill(pool._processes or {})  # no public way before Python 3.14
     pool.shutdown(wait=False, cancel_futures=True)
 
@@ -53,7 +80,7 @@ def _kill(processes: Mapping[int, multiprocessing.process.BaseProcess]) -> None:
 
 
 def _start_worker() -> None:
-    """One thread, deaf to the terminal's interrupt, and gone when the parent is."""
+    """Prepare a worker: one thread, no reaction to the terminal's interrupt, and an end when the parent ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     cv2.setNumThreads(1)
     threading.Thread(target=_exit_with_parent, daemon=True).start()

@@ -25,6 +25,7 @@ COMPLETE: tuple[str, ...] = (
     "hand100m_assets.dataset.building",
     "hand100m_assets.files",
     "hand100m_assets.imaging",
+    "hand100m_assets.parallel",
     "hand100m_assets.render",
     "hand100m_assets.render.charts",
     "hand100m_assets.render.grids",
@@ -35,10 +36,12 @@ COMPLETE: tuple[str, ...] = (
     "hand100m_assets.sample.workspace",
     "hand100m_assets.settings",
     "hand100m_assets.video",
+    "hand100m_assets.video.audit",
     "hand100m_assets.video.container",
     "hand100m_assets.video.decode",
     "hand100m_assets.video.downloads",
     "hand100m_assets.video.frames",
+    "hand100m_assets.video.pictures",
     "hand100m_assets.workspace",
 )
 """Rooms in which every function and class has an example and a description of its arguments."""

@@ -1,8 +1,8 @@
-"""Do the JPEGs of a finished frame folder show the frames they are named after? Asked of an independent decoder.
+"""Checks with an independent decoder whether the JPEGs of a frame folder show the frames they are named after.
 
-A JPEG agrees when the independently decoded picture, encoded in the same way, is the same file byte for byte. Only
-where the folder was made by other library versions may it differ a little, and then no neighbouring frame may fit
-better. What cannot be compared is counted with its reason, and never as agreeing.
+A JPEG agrees when the independently decoded picture, encoded in the same way, is the same file byte for byte. It may
+differ a little only if the folder was made by other library versions, and then no neighbouring frame may be more
+similar. What cannot be compared is counted with its reason, and never as agreeing.
 """
 
 from __future__ import annotations
@@ -34,15 +34,33 @@ from hand100m_assets.video.frames import Manifest, library_versions, read_manife
 from hand100m_assets.video.pictures import PictureLook
 
 ALIKE_PSNR_DB: Final = 35.0
-"""JPEGs of one frame by other versions of decoder and encoder differ less; other converters' rounding gives 38 dB."""
+"""JPEGs of one frame made by other versions of decoder and encoder are at least this similar. Another converter's
+rounding gives 38 dB.
+"""
 TIME_LIMIT_S: Final = 600.0
-"""For one run of ffmpeg over one stretch."""
+"""Time limit in seconds of one run of ffmpeg over one stretch."""
 MAX_COMPLAINTS_SHOWN: Final = 20
+"""So many of ffmpeg's lines are kept in the result."""
 _NEIGHBOURS: Final = 2
 
 
 def sampled(candidates: Iterable[str], is_auditable: Callable[[str], bool], count: int, seed: int) -> list[str]:
-    """A reproducible choice of video ids: the first auditable ones of the sorted candidates, shuffled by the seed."""
+    """Choose videos to audit, at random but reproducibly.
+
+    Args:
+        candidates: Video ids, in any order.
+        is_auditable: Called with a video id until enough are found; returns whether the video can be audited.
+        count: How many videos to choose.
+        seed: The same seed and candidates give the same choice.
+
+    Returns:
+        At most `count` auditable video ids, sorted.
+
+    Example:
+        >>> from hand100m_assets.video.audit import sampled
+        >>> sampled(["video_c", "video_a", "video_b"], lambda video_id: video_id != "video_b", count=2, seed=0)
+        ['video_a', 'video_c']
+    """
     shuffled = sorted(candidates)
     random.Random(seed).shuffle(shuffled)  # noqa: S311 - a sample, not a secret
     chosen: list[str] = []
@@ -64,16 +82,31 @@ def audit_video(
     max_decoded_frames: int = MAX_DECODED_FRAMES,
     time_limit_s: float = TIME_LIMIT_S,
 ) -> VideoAudit:
-    """Compare some JPEGs of a finished folder; never raises for what it finds, in the folder or in the video.
+    """Compare some JPEGs of a finished frame folder with pictures that the ffmpeg program decodes.
+
+    What is wrong with the folder or the video never raises; the result says it.
 
     Args:
-        video_path: The source file.
-        frames_dir: Folder of frame folders.
-        video_id: Which video.
-        frames_per_video: How many JPEGs.
-        seed: Draws the stretch and the JPEGs, together with the video id.
-        max_decoded_frames: Length of the stretch, which bounds the time whatever the video's length.
-        time_limit_s: For each run of ffmpeg.
+        video_path: The video file.
+        frames_dir: The folder that holds one frame folder per video.
+        video_id: Name of the frame folder.
+        frames_per_video: How many JPEGs are compared.
+        seed: The same seed and video id draw the same JPEGs.
+        max_decoded_frames: Length of the decoded stretch, which limits the time however long the video is.
+        time_limit_s: Limit for each run of ffmpeg, in seconds.
+
+    Returns:
+        How many JPEGs were compared, and every difference; or why nothing could be compared.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from hand100m_assets.video import ExtractionOptions, StrideSelection, extract_video
+        >>> from hand100m_assets.video.audit import audit_video
+        >>> frames_dir = Path("extracted")
+        >>> _ = extract_video(Path("video.mp4"), frames_dir, "video", StrideSelection(30), ExtractionOptions())
+        >>> audit = audit_video(Path("video.mp4"), frames_dir, "video", frames_per_video=2, seed=0)
+        >>> audit.verdict, audit.frames_compared, audit.frames_identical
+        ('agrees', 2, 2)
     """
     started_s = time.monotonic()
     found = VideoAudit(video_id=video_id)
@@ -129,7 +162,7 @@ def _look(stream: av.video.stream.VideoStream, manifest: Manifest) -> PictureLoo
 
 @dataclass
 class _Comparison:
-    """The JPEGs of one folder against the pictures of one stretch."""
+    """Compares the JPEGs of one folder with the pictures of one stretch."""
 
     found: VideoAudit
     folder: Path
@@ -169,7 +202,7 @@ class _Comparison:
         return self.decode.by_time(wanted, self.stretch.first, end, self.times)
 
     def _differing(self, wanted: Sequence[int], end_marks: Sequence[int] = ()) -> list[int]:
-        """Those whose JPEG is not, byte for byte, what the independent way gives; the others are counted."""
+        """Return those whose JPEG is not identical to the independently decoded picture; count the others."""
         identical = set()
         for index, image in self._pictures(sorted({*wanted, *end_marks})):
             self.shown.add(index)
@@ -180,12 +213,12 @@ class _Comparison:
         return [index for index in wanted if index not in identical]
 
     def _end_marks(self) -> list[int]:
-        """Where the whole video is decoded: its last frame, which must come, and one more, which must not."""
+        """If the whole video is decoded: its last frame, which must come, and the next index, which must not."""
         count = self.manifest.frame_count
         return [count - 1, count] if self.stretch.end is None and count else []
 
     def _again_by_time(self, doubtful: list[int]) -> list[int]:
-        """Where ffmpeg complained it may have lost frames, and count wrongly from there on."""
+        """Compare by timestamp: where ffmpeg logged errors it may have lost frames, so that its count is wrong."""
         try:
             self.times = self._times()
         except CannotCompareError as reason:
@@ -194,7 +227,7 @@ class _Comparison:
         return self._differing(doubtful)
 
     def _explain(self, doubtful: list[int]) -> None:
-        """Hold each against its own picture and its neighbours'."""
+        """Compare each JPEG with its own picture and with its neighbours'."""
         nearness: dict[int, dict[int, float | None]] = {index: {} for index in doubtful}
         last = self._last_index()
         around = {index + step for index in doubtful for step in range(-_NEIGHBOURS, _NEIGHBOURS + 1)}
@@ -207,7 +240,7 @@ class _Comparison:
             self._judge(index, by_index)
 
     def _last_index(self) -> int:
-        """Last frame that may be asked for in this stretch."""
+        """Last frame of this stretch that may be asked for."""
         if self.stretch.end is not None:
             return self.stretch.end - 1
         return len(self.times.shown_pts) - 1 if self.times else self.stretch.chosen[-1] + _NEIGHBOURS
@@ -251,7 +284,7 @@ class _Comparison:
         return None
 
     def _psnr_db(self, index: int, encoded: bytes) -> float | None:
-        """How near the JPEG is to another; None where it is no JPEG of that size."""
+        """How similar the JPEG is to another, in dB; None where it is not a JPEG of that size."""
         jpeg = self._jpeg(index)
         if not jpeg:
             return None

@@ -1,4 +1,4 @@
-"""One run of the ffmpeg program: what it complains of, its time limit, and its end with that of the caller."""
+"""One run of the ffmpeg program: the errors that it logs, its time limit, and its end when the caller ends."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ _LONGEST_LINE_BYTES: Final = 500
 
 @dataclass
 class FfmpegProcess:
-    """A running ffmpeg; leaving the context ends it, whatever it is doing.
+    """A running ffmpeg. Leaving the context ends it, whatever it is doing.
 
     Attributes:
         node: Output node of ffmpeg-python that writes to `pipe:`.
-        time_limit_s: After so long the process is killed.
-        complaints: The first lines that it wrote at log level `error`, without addresses.
-        ran_out_of_time: It was killed for its time.
+        time_limit_s: After so many seconds the process is killed.
+        complaints: The first lines that it logged as errors, without addresses.
+        ran_out_of_time: Whether it was killed because of its time limit.
     """
 
     node: Any
@@ -33,7 +33,7 @@ class FfmpegProcess:
     ran_out_of_time: bool = False
 
     def __enter__(self) -> FfmpegProcess:
-        # `-copyts` serves those who name frames by timestamp, and changes nothing for the others.
+        # `-copyts` is for frames that are identified by their timestamps; it changes nothing for others.
         told = self.node.global_args("-nostdin", "-loglevel", "repeat+error", "-copyts")
         self._process: subprocess.Popen[bytes] = told.run_async(
             cmd=imageio_ffmpeg.get_ffmpeg_exe(), pipe_stdout=True, pipe_stderr=True
@@ -61,7 +61,7 @@ class FfmpegProcess:
         return self._process.stdout
 
     def finish(self) -> int:
-        """Wait for its own end, once its output is read to the end; return the exit status."""
+        """Wait until the process ends, after its output was read to the end; return its exit status."""
         status = self._process.wait()
         self._listener.join(timeout=5)
         return status

@@ -1,7 +1,8 @@
-"""The same frames by another way: the ffmpeg program and its `select` filter, sharing no code with our decoding.
+"""Decodes frames in an independent way: with the ffmpeg program and its `select` filter, without any of our decoding.
 
-A frame is named by ffmpeg's own count of what it shows from the beginning, or, in the middle of a long video, by its
-timestamp; then its index is the number of shown packets with smaller timestamps, from a listing of the whole file.
+A frame is identified by ffmpeg's own count of the pictures from the beginning. In the middle of a long video it is
+identified by its timestamp: its index is then the number of shown packets with smaller timestamps in a listing of the
+whole file.
 """
 
 from __future__ import annotations
@@ -27,19 +28,19 @@ from hand100m_assets.video.decode import HARMLESS, to_ranges
 from hand100m_assets.video.pictures import PictureLook
 
 _LEAD_S: Final = 10.0
-"""A stretch in the middle is decoded from so much earlier, so that no picture before it can be missing."""
+"""Decoding begins so many seconds before a stretch in the middle, so that every picture is there that it depends on."""
 _DISCARD_FLAG: Final = 4
-"""Of packets that an edit list hides. Source: libavcodec, AV_PKT_FLAG_DISCARD."""
+"""Flag of packets that an edit list hides. Source: libavcodec, AV_PKT_FLAG_DISCARD."""
 
 _FLAGS: Final = frozenset({"noaccurate_seek", "noautorotate"})
 _AS_CODED: Final = {"noautorotate": None, "reinit_filter": 0}
-"""ffmpeg turns by other angles than OpenCV, and begins to count anew where the size of the pictures changes."""
+"""Without these, ffmpeg rotates by other angles than OpenCV, and counts anew where the size of the pictures changes."""
 
 ImageBgr = npt.NDArray[np.uint8]
 
 
 class CannotCompareError(Exception):
-    """The independent way gives nothing to compare with, for the reason in its words."""
+    """The independent way gives nothing to compare with; the message says why."""
 
 
 @dataclass(frozen=True)
@@ -52,15 +53,15 @@ class PacketTimes:
 
 @dataclass(kw_only=True)
 class IndependentDecode:
-    """One pass of ffmpeg over one stretch of a video.
+    """Decodes one stretch of a video with the ffmpeg program.
 
     Attributes:
         path: The video file.
-        stream_index: Of its picture track.
-        look: What the pictures are to look like.
-        time_limit_s: For each run of ffmpeg.
-        complaints: Lines that ffmpeg wrote at log level `error`, of all passes, without those that are known to
-            touch no picture; very many are cut off.
+        stream_index: Index of its picture track.
+        look: How the pictures are to be converted.
+        time_limit_s: Limit for each run of ffmpeg, in seconds.
+        complaints: Lines that ffmpeg logged as errors in all runs, without those that are known to concern no picture.
+            Very many are cut off.
     """
 
     path: Path
@@ -73,8 +74,8 @@ class IndependentDecode:
         """Yield (index, picture) of wanted frames, counted by ffmpeg from the file's beginning.
 
         Args:
-            wanted: Ascending indices.
-            end: Decode up to this index, not included; None goes to the end of the file.
+            wanted: Frame indices, ascending.
+            end: Decode up to this index, exclusive; None decodes to the end of the file.
 
         Raises:
             CannotCompareError: ffmpeg failed or took too long.
@@ -88,7 +89,7 @@ class IndependentDecode:
     def by_time(
         self, wanted: Sequence[int], first: int, end: int, times: PacketTimes
     ) -> Iterator[tuple[int, ImageBgr]]:
-        """The same for a stretch in the middle, from `first` up to `end`, by timestamp. Raises as `by_count`."""
+        """Yield the same for a stretch in the middle, from `first` up to `end`, by timestamp. Raises as `by_count`."""
         index_by_pts = {times.shown_pts[index]: index for index in wanted}
         entry_s = float(times.shown_pts[first] * times.time_base) - _LEAD_S
         begins_inside = entry_s > float(times.shown_pts[0] * times.time_base)
@@ -103,7 +104,7 @@ class IndependentDecode:
             self._forgive_entry(whole.filter("trim", end_pts=times.shown_pts[first]).filter("select", "0"))
 
     def _forgive_entry(self, lead: Any) -> None:  # noqa: ANN401 - ffmpeg-python is untyped
-        """Take back what a decoder complains of only because it was let in at a key frame in the middle."""
+        """Remove the lines that a decoder logs only because decoding begins at a key frame in the middle."""
         complaints = Counter(self.complaints)
         self.complaints = []
         for _ in self._pictures(lead, Fraction(1, 1000)):
@@ -111,10 +112,10 @@ class IndependentDecode:
         self.complaints = list((complaints - Counter(self.complaints)).elements())
 
     def packet_times(self) -> PacketTimes:
-        """List the whole file's packets without decoding any.
+        """List the packets of the whole file without decoding any.
 
         Raises:
-            CannotCompareError: ffmpeg failed or took too long, or packets lack timestamps or share one.
+            CannotCompareError: ffmpeg failed or took too long, or packets have no timestamps or share one.
         """
         listing = self._input(threads=None).output("pipe:", format="framecrc", c="copy", copyinkf=None)
         process = FfmpegProcess(listing, self.time_limit_s)
@@ -178,7 +179,7 @@ def _raw_pictures(output: IO[bytes], time_base: Fraction) -> Iterator[tuple[int,
 
 
 def _read_listing(output: IO[bytes]) -> tuple[list[int], Fraction | None]:
-    """Timestamps of shown packets in file order, and their unit, from ffmpeg's framecrc format."""
+    """Return timestamps of shown packets in file order, and their unit, from ffmpeg's framecrc format."""
     shown: list[int] = []
     time_base: Fraction | None = None
     for line in output:

@@ -1,4 +1,4 @@
-"""Which stretch of a video an audit decodes, and which JPEGs it compares there."""
+"""Chooses which stretch of a video an audit decodes, and which JPEGs it compares there."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from typing import Final
 from hand100m_assets.video.frames import Manifest
 
 MAX_DECODED_FRAMES: Final = 3_000
-"""A hundred seconds of video: some ten seconds of decoding at 1440 x 1080, whatever the video's length."""
+"""A hundred seconds of video: about ten seconds of decoding at 1440 x 1080, however long the video is."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Stretch:
-    """What one audit looks at.
+    """The stretch of a video that one audit looks at.
 
     Attributes:
         first: First index to be decoded; 0 unless the stretch lies inside a long video.
-        end: Index after the last; None for the whole of a video, to its very end.
+        end: Index after the last one; None for a whole video, to its very end.
         chosen: Indices of the JPEGs to compare, ascending.
-        frames_beyond_damage: JPEGs that can never be compared by count, as damage comes before them.
+        frames_beyond_damage: Number of JPEGs that cannot be compared by count, as damage comes before them.
     """
 
     first: int
@@ -35,10 +35,10 @@ class Stretch:
 
 
 def plan_stretch(manifest: Manifest, frames_per_video: int, dice: random.Random, max_decoded_frames: int) -> Stretch:
-    """Draw a stretch, then JPEGs of it.
+    """Draw a stretch of the video, then JPEGs of it.
 
-    Inside a long video only where the frames were decoded selectively: that proves that its key frames are places at
-    which any decoder can begin, and that each packet is one frame.
+    A stretch lies inside a long video only if its frames were decoded selectively. That proves that any decoder can
+    begin at its key frames, and that each packet is one frame.
     """
     indices = [frame.frame_index for frame in manifest.frames]
     first_damaged = _first_damaged(manifest)

@@ -1,4 +1,4 @@
-"""Decoded pictures: the colours that OpenCV would show, and their JPEG bytes."""
+"""Decoded pictures in the colours that OpenCV gives, and their JPEG bytes."""
 
 import lazy_loader
 

@@ -1,4 +1,4 @@
-"""Filters of the ffmpeg program that turn a track's samples into the pictures that OpenCV gives; for audits."""
+"""Filters of the ffmpeg program that convert a track's samples into the pictures that OpenCV gives; audits use them."""
 
 from __future__ import annotations
 
@@ -9,22 +9,37 @@ from hand100m_assets.video.pictures.converter import ColourRule
 
 _TRANSPOSITIONS: Final = {90: ("cclock",), 180: ("clock", "clock"), 270: ("clock",)}
 _WIDE_PRIMARIES: Final = frozenset({8, 9, 10, 11, 12, 22})
-"""Film, BT.2020, XYZ, both P3, EBU 3213: OpenCV 5 brings these, and no others, to a screen's primaries."""
+"""Film, BT.2020, XYZ, both P3, EBU 3213: only these are converted by OpenCV 5 to a screen's primaries."""
 _HDR_TRANSFERS: Final = frozenset({16, 18})
 """PQ and HLG."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class PictureLook:
-    """How the samples of a track become pictures.
+    """How the ffmpeg program must convert the samples of a track, to give the pictures that OpenCV gives.
 
     Attributes:
-        colour_rule: As in the extraction.
+        colour_rule: The rule of the extraction, `opencv5` or `opencv4`.
         size_px: Width and height that the headers give.
-        rotation_deg: Counter-clockwise turn that the container asks for.
-        primaries: What the stream's headers say of its colours, by number. Source: ITU-T H.273.
-        transfer: The same.
-        has_left_samples: Colour samples lie at the left of their blocks, as H.264 and HEVC have them.
+        rotation_deg: Counter-clockwise rotation that the container asks for, 0 to 359.
+        primaries: Number of the colour primaries in the stream's headers. Source: ITU-T H.273.
+        transfer: Number of the transfer characteristics in the stream's headers. Source: ITU-T H.273.
+        has_left_samples: Whether colour samples lie at the left of their blocks, as in H.264 and HEVC.
+
+    Example:
+        >>> import ffmpeg
+        >>> from hand100m_assets.video.pictures import PictureLook
+        >>> look = PictureLook(
+        ...     colour_rule="opencv5",
+        ...     size_px=(320, 240),
+        ...     rotation_deg=0,
+        ...     primaries=2,
+        ...     transfer=2,
+        ...     has_left_samples=True,
+        ... )
+        >>> shown = look.applied_to(ffmpeg.input("video.mp4").video)
+        >>> "format=bgr24" in " ".join(ffmpeg.get_args(shown.output("frame_%06d.png")))
+        True
     """
 
     colour_rule: ColourRule
@@ -35,7 +50,14 @@ class PictureLook:
     has_left_samples: bool
 
     def applied_to(self, picture: Any) -> Any:  # noqa: ANN401 - ffmpeg-python is untyped
-        """The filters."""
+        """Add the filters to a picture stream.
+
+        Args:
+            picture: A stream of ffmpeg-python.
+
+        Returns:
+            The stream after the filters.
+        """
         shown = self._as_opencv5(picture) if self.colour_rule == "opencv5" else self._as_opencv4(picture)
         for direction in _TRANSPOSITIONS.get(self.rotation_deg, ()):
             shown = shown.filter("transpose", direction)

@@ -1,9 +1,9 @@
-"""Samples of a decoded frame -> blue, green and red as OpenCV's capture makes them, at the size that it makes them.
+"""Converts the samples of a decoded frame to blue, green and red as OpenCV's capture does, in the size that it gives.
 
-OpenCV 5 hands each frame with all that the stream says of its colours to FFmpeg's scaler, and asks for the size that
-the headers give. OpenCV 4 hands over the samples alone, once tells the scaler how large the first picture is, and cuts
-what is more than the headers' size. Where a version itself gives no picture (memory that nobody wrote, or the picture
-before), there is nothing to equal; then the nearest thing that is a picture is made, and a note says so.
+OpenCV 5 gives each frame, with all that the stream says about its colours, to FFmpeg's scaler, and asks for the size in
+the headers. OpenCV 4 gives the scaler only the samples and, once, the size of the first picture; it cuts what exceeds
+the size in the headers. Where one of these versions gives no real picture (uninitialised memory, or the picture
+before), there is nothing to match. Then the most similar real picture is made, and a note says so.
 """
 
 from __future__ import annotations
@@ -20,24 +20,37 @@ import numpy.typing as npt
 from av.video.reformatter import Colorspace, VideoReformatter
 
 ColourRule: TypeAlias = Literal["opencv5", "opencv4"]
-"""`opencv5` converts by all that the stream says of its colours, `opencv4` always by BT.601, as those versions do."""
+"""`opencv5` uses all that the stream says about its colours; `opencv4` always converts by BT.601, as OpenCV 4 does."""
 
 _ImageBgr: TypeAlias = "npt.NDArray[np.uint8]"
 
 _BT709: Final = 1
 _UNSPECIFIED: Final = 2
 _KEPT_PRIMARIES: Final = frozenset({1, 4, 5, 6, 7})
-"""Primaries so near to a screen's that the scaler leaves them be. Source: FFmpeg, libswscale/format.c."""
+"""Primaries so similar to a screen's that the scaler does not convert them. Source: FFmpeg, libswscale/format.c."""
 _REPLACED_TRANSFERS: Final = frozenset({_UNSPECIFIED, 16, 18})
 """Unspecified, PQ, HLG: for these the scaler takes BT.709's curve. Source: as above."""
 _MAX_SIZES_KEPT: Final = 100
 _AS_BARE_SAMPLES: Final = "field_mode=prog:chroma_location=unspecified:color_primaries=unknown:color_trc=unknown"
-"""What OpenCV 4 knows of a frame: neither fields, nor where colour samples lie, nor what red is."""
+"""What OpenCV 4 does not know of a frame: fields, the place of colour samples, and what its primaries are."""
 
 
 @dataclass(frozen=True)
 class PictureSize:
-    """From the frame `frame_index` on, the decoder gave pictures of this size."""
+    """From a certain frame on, the decoder gave pictures of this size.
+
+    Attributes:
+        frame_index: The first frame of this size.
+        width_px: Width of the decoded pictures.
+        height_px: Height of the decoded pictures.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from hand100m_assets.video import FrameSetSelection, pick_frames
+        >>> _, report = pick_frames(Path("video.mp4"), FrameSetSelection([0]))
+        >>> report.converter.sizes
+        [PictureSize(frame_index=0, width_px=320, height_px=240)]
+    """
 
     frame_index: int
     width_px: int
@@ -45,13 +58,13 @@ class PictureSize:
 
 
 class _Scalers(threading.local):
-    """One for each rule, kept by the process: for colours of a wide gamut one needs seconds to make its tables."""
+    """One scaler per rule, kept by the process: for wide-gamut colours a scaler needs seconds to make its tables."""
 
     def __init__(self) -> None:
         self._kept: dict[ColourRule, VideoReformatter] = {}
 
     def of(self, colour_rule: ColourRule) -> VideoReformatter:
-        """The thread's own."""
+        """Return the scaler of this thread."""
         return self._kept.setdefault(colour_rule, VideoReformatter())
 
 
@@ -63,11 +76,20 @@ class PictureConverter:
     """Converts the frames of one picture track.
 
     Attributes:
-        size_px: Width and height that the headers give, and so that OpenCV gives; None takes each frame's own.
-        rotation_deg: Counter-clockwise turn that the container asks for.
-        sizes: What the decoder gave, first and after each change; very many changes are not all kept.
-        has_unknown_colours: Some frame named colours that the scaler does not know.
-        has_fields: Some frame was interlaced.
+        size_px: Width and height that the headers give, which are also OpenCV's; None takes each frame's own.
+        rotation_deg: Counter-clockwise rotation that the container asks for, 0 to 359.
+        sizes: Sizes that the decoder gave, the first one and each change; at most 100 are kept.
+        has_unknown_colours: Whether a frame named colours that the scaler does not know.
+        has_fields: Whether a frame was interlaced.
+
+    Example:
+        >>> import av
+        >>> from hand100m_assets.video.pictures import PictureConverter
+        >>> with av.open("video.mp4") as container:
+        ...     frame = next(container.decode(video=0))
+        >>> image_bgr = PictureConverter().to_bgr(frame, "opencv5")
+        >>> image_bgr.shape, image_bgr.dtype
+        ((240, 320, 3), dtype('uint8'))
     """
 
     size_px: tuple[int, int] | None = None
@@ -78,7 +100,12 @@ class PictureConverter:
     _stripper: _Stripper | None = field(default=None, repr=False)
 
     def saw(self, frame_index: int, frame: av.video.frame.VideoFrame) -> None:
-        """A frame came out of the decoder, ascending by index; wanted or not."""
+        """Note the size of a frame. Call it for every frame that the decoder gives, wanted or not, by ascending index.
+
+        Args:
+            frame_index: Index of the frame.
+            frame: The frame.
+        """
         self.has_fields = self.has_fields or frame.interlaced_frame
         last = self.sizes[-1] if self.sizes else None
         is_new = last is None or (last.width_px, last.height_px) != (frame.width, frame.height)
@@ -86,7 +113,15 @@ class PictureConverter:
             self.sizes.append(PictureSize(frame_index, frame.width, frame.height))
 
     def to_bgr(self, frame: av.video.frame.VideoFrame, colour_rule: ColourRule) -> _ImageBgr:
-        """Convert one frame, without turning it: (height, width, 3) uint8, blue first."""
+        """Convert one frame, without rotating it.
+
+        Args:
+            frame: The decoded frame.
+            colour_rule: `opencv5` or `opencv4`.
+
+        Returns:
+            (height, width, 3) uint8, blue first.
+        """
         if colour_rule == "opencv5":
             try:
                 return self._as_opencv5(frame)
@@ -95,7 +130,11 @@ class PictureConverter:
         return self._as_opencv4(frame)
 
     def notes(self, colour_rule: ColourRule) -> list[str]:
-        """What a reader of these pictures should know, in sentences."""
+        """Return what a user of these pictures should know, in sentences; none for a usual video.
+
+        Args:
+            colour_rule: The rule by which the pictures were converted.
+        """
         return [*self._notes_on_sizes(colour_rule), *self._notes_on_colours(colour_rule)]
 
     def _as_opencv5(self, frame: av.video.frame.VideoFrame) -> _ImageBgr:
@@ -138,7 +177,7 @@ class PictureConverter:
             src_colorspace=src_colorspace,
             dst_color_primaries=dst_color_primaries,
             dst_color_trc=dst_color_trc,
-            # Left to itself the scaler starts a thread per core.
+            # By default the scaler starts a thread per core.
             threads=1,
         )
         return np.asarray(converted.to_ndarray(), dtype=np.uint8)
@@ -177,7 +216,7 @@ class PictureConverter:
 
 
 class _Stripper:
-    """Takes from frames of one kind what is known about them beside their samples; no sample is copied."""
+    """Removes from frames of one kind all that is known about them except their samples, which are not copied."""
 
     def __init__(self, kind: tuple[int, int, str, int, int]) -> None:
         self.kind = kind
@@ -196,7 +235,7 @@ class _Stripper:
         self._graph, self._source, self._sink = graph, source, sink
 
     def stripped(self, frame: av.video.frame.VideoFrame) -> av.video.frame.VideoFrame:
-        """The same samples as a frame of which nothing else is known."""
+        """Return the same samples as a frame about which nothing else is known."""
         self._source.push(frame)
         bare = self._sink.pull()
         assert isinstance(bare, av.video.frame.VideoFrame)

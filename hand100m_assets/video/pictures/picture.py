@@ -1,4 +1,4 @@
-"""A decoded frame -> the picture that OpenCV's capture would have given, and its JPEG file."""
+"""Makes of a decoded frame the picture that OpenCV's capture would give, and its JPEG file."""
 
 from __future__ import annotations
 
@@ -16,12 +16,25 @@ from hand100m_assets.video.pictures.converter import ColourRule, PictureConverte
 __all__ = ["ColourRule", "PickedFrame", "encode_jpeg", "frame_time_s"]
 
 _ROTATIONS: Final = {90: cv2.ROTATE_90_COUNTERCLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_CLOCKWISE}
-"""Only these: OpenCV shows a picture that is to be turned by any other angle as it was coded."""
+"""OpenCV rotates by these angles only; for any other angle it shows the picture as it was coded."""
 
 
 @dataclass(frozen=True)
 class PickedFrame:
-    """One wanted frame. The picture is converted when it is asked for."""
+    """One wanted frame. Its picture is converted when you ask for it.
+
+    Attributes:
+        frame_index: Index of the frame among all shown frames of the video, from 0.
+        pts: Presentation timestamp in the stream's time base; None where the stream has none.
+        time_s: The same in seconds; None where the stream has none.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from hand100m_assets.video import FrameSetSelection, pick_frames
+        >>> [frame], _ = pick_frames(Path("video.mp4"), FrameSetSelection([45]))
+        >>> frame.frame_index, frame.time_s, frame.image_bgr.shape
+        (45, 1.5, (240, 320, 3))
+    """
 
     frame_index: int
     pts: int | None
@@ -37,16 +50,23 @@ class PickedFrame:
         stream: av.video.stream.VideoStream,
         converter: PictureConverter,
     ) -> PickedFrame:
-        """The frame with its time by the stream's clock."""
+        """Make one from a decoded frame; its time is that of the stream's clock."""
         return cls(frame_index, frame.pts, frame_time_s(frame, stream), frame, converter)
 
     @property
     def image_bgr(self) -> npt.NDArray[np.uint8]:
-        """Picture as shown, (height, width, 3) uint8, blue first: bit for bit what OpenCV 5's capture gives."""
+        """The picture as shown: (height, width, 3) uint8, blue first, bit for bit what OpenCV 5's capture gives."""
         return self.to_bgr("opencv5")
 
     def to_bgr(self, colour_rule: ColourRule) -> npt.NDArray[np.uint8]:
-        """The same by either version's rule."""
+        """Convert the picture by the rule of either OpenCV version.
+
+        Args:
+            colour_rule: `opencv5` or `opencv4`.
+
+        Returns:
+            (height, width, 3) uint8, blue first.
+        """
         picture = self._converter.to_bgr(self._frame, colour_rule)
         rotation = _ROTATIONS.get(self._converter.rotation_deg)
         turned = picture if rotation is None else cv2.rotate(picture, rotation)
@@ -54,14 +74,47 @@ class PickedFrame:
 
 
 def frame_time_s(frame: av.video.frame.VideoFrame, stream: av.video.stream.VideoStream) -> float | None:
-    """When the frame is shown, by the stream's clock.
+    """Return when a frame is shown, by the stream's clock.
 
-    Not `frame.time`: that is NaN for the frames that come out last, when no packet brings a time base.
+    `frame.time` is not used: it is NaN for the last frames that come out, when no packet gives a time base.
+
+    Args:
+        frame: The decoded frame.
+        stream: The track that it is of.
+
+    Returns:
+        Seconds; None where the frame has no timestamp or the stream no time base.
+
+    Example:
+        >>> import av
+        >>> from hand100m_assets.video.pictures import frame_time_s
+        >>> with av.open("video.mp4") as container:
+        ...     stream = container.streams.video[0]
+        ...     times_s = [frame_time_s(frame, stream) for frame in container.decode(stream)]
+        >>> times_s[45]
+        1.5
     """
     return None if frame.pts is None or stream.time_base is None else float(frame.pts * stream.time_base)
 
 
 def encode_jpeg(picked: PickedFrame, jpeg_quality: int, colour_rule: ColourRule = "opencv5") -> bytes:
-    """JPEG file of one frame, byte for byte what OpenCV's `imwrite` of its own capture gives."""
+    """Compress a frame's picture as OpenCV does: the same bytes as `imwrite` of the picture of its own capture.
+
+    Args:
+        picked: The frame.
+        jpeg_quality: OpenCV's JPEG quality, 1 to 100.
+        colour_rule: `opencv5` or `opencv4`.
+
+    Returns:
+        The JPEG file.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from hand100m_assets.video import FrameSetSelection, pick_frames
+        >>> from hand100m_assets.video.pictures import encode_jpeg
+        >>> [frame], _ = pick_frames(Path("video.mp4"), FrameSetSelection([45]))
+        >>> encode_jpeg(frame, jpeg_quality=95)[:2].hex()
+        'ffd8'
+    """
     _, jpeg = cv2.imencode(".jpg", picked.to_bgr(colour_rule), [cv2.IMWRITE_JPEG_QUALITY, jpeg_quality])
     return jpeg.tobytes()
