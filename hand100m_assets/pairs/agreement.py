@@ -1,4 +1,4 @@
-"""Do the shipped positives agree with our own mining: which rank the positive has among the hands of other videos."""
+"""How well the positives of an annotation file agree with mining: which rank each of them has among all hands."""
 
 from __future__ import annotations
 
@@ -27,17 +27,21 @@ AGREEMENT_SCHEMA: Final = pl.Schema(
         "reason": pl.String(),
     }
 )
-"""One row a hand of the pairs table. `rank` is the positive's exact place among the hands of other videos, 1 the
-nearest, equal distances by row; null where there is a `reason`, and where the positive is beyond the nearest hands that
-are known (the mined ones, at least ten) and the hand is not among those counted: `rank_at_least` is then one more than
-those. Distances are those of `mined_pairs`."""
+"""One row per hand of the pairs table.
+
+`rank` is the exact rank of the positive among the hands of other videos: 1 is the nearest, and equal distances are
+ranked by row. It is null where there is a `reason`. It is also null where the positive is farther than the nearest
+hands that are known (the mined ones, at least ten) and its rank was not counted; `rank_at_least` is then one more than
+the number of those hands. Distances are in the unit of `mined_pairs`."""
 
 _SLICE_HANDS: Final = 20_000
 SURE_RANKS: Final = 10
-"""Ranks up to this are known of every hand: where the mined neighbours do not tell them, they are searched for."""
+"""Every rank up to this one is known: if mining found fewer neighbours, these are searched for the comparison."""
 
 COUNTED_HANDS: Final = 1000
-"""So many positives beyond the known neighbours are ranked by counting all nearer hands: 30 ms each in a million."""
+"""Maximum number of positives beyond the known neighbours whose rank is found by counting all nearer hands.
+
+Measured: each takes 30 ms in a set of a million hands."""
 
 
 def measure_agreement(
@@ -50,20 +54,36 @@ def measure_agreement(
     counted_hands: int = COUNTED_HANDS,
     workers: int = 1,
 ) -> pl.DataFrame:
-    """Rank of each hand's positive.
+    """Find the rank that the positive of each hand has among the hands of other videos.
 
     Args:
-        pairs: The pairs table of the set.
-        mined: The mined pairs, made of the same hands with the same options.
+        pairs: The table that `resolve_pairs` makes of the set.
+        mined: The table that `mine_pairs` writes, made of the same hands with the same options.
         hands: The hands table.
-        options: How keypoints become vectors.
-        engine: What found the mined pairs. Lists that are not exact, or all shorter than ten, tell no rank: the ten
-            nearest of every hand are then searched for, which takes as long as mining them exactly.
-        counted_hands: At most so many ranks beyond the known ones are counted, of hands spread evenly.
-        workers: Threads that search and count.
+        options: How keypoints become vectors; None for the defaults.
+        engine: The engine that found the mined pairs. If it is not `exact`, or if all lists of neighbours are shorter
+            than ten, they do not give ranks. The ten nearest hands of every hand are then searched, which takes as
+            long as mining them exactly.
+        counted_hands: Maximum number of ranks that are counted where the positive is not among the known neighbours;
+            these hands are spread evenly over the set.
+        workers: Number of threads that search and count.
 
     Returns:
-        Columns of `AGREEMENT_SCHEMA`, in the order of `pairs`.
+        One row per row of `pairs`, in the same order: `row_index`, `hand_id`, `positive_row_index`, `rank` and
+        `rank_at_least` (UInt32, 1 is the nearest), `positive_distance` and `nearest_distance` (Float32, in the unit
+        of the embedding), `reason` (text, why the positive has no rank; null if it has one).
+
+    Example:
+        >>> from pathlib import Path
+        >>> import polars as pl
+        >>> from hand100m_assets.pairs import measure_agreement, mine_pairs, resolve_pairs
+        >>> hands = pl.read_parquet("tables/hands.parquet")
+        >>> report = mine_pairs(hands, Path("mined.parquet"), count=2)
+        >>> agreement = measure_agreement(resolve_pairs(hands), pl.read_parquet("mined.parquet"), hands)
+        >>> agreement["rank"].to_list()
+        [None, 2, None, 2]
+        >>> agreement["reason"][0]
+        'positive is from the same video'
     """
     embedding = embed_hands(hands, options)
     if engine != "exact" or (mined["neighbour_rows"].list.len() < SURE_RANKS).all():
@@ -91,15 +111,15 @@ def measure_agreement(
 
 @dataclass(frozen=True)
 class AgreementSummary:
-    """The table in numbers.
+    """Counts of an agreement table.
 
     Attributes:
-        hands: All of the set.
-        comparable: Those whose positive has a rank, known or not.
-        nearest: Those whose positive is our nearest.
-        within_10: Those whose positive is among our nearest ten.
-        ranked: Those whose rank is known.
-        reasons: Reason -> hands that are not comparable.
+        hands: Number of hands in the set.
+        comparable: Number of hands whose positive has a rank, whether or not it is known.
+        nearest: Number of hands whose positive is the nearest hand.
+        within_10: Number of hands whose positive is among the nearest ten hands.
+        ranked: Number of hands whose positive has a known rank.
+        reasons: Number of hands whose positive has no rank, by reason.
     """
 
     hands: int
@@ -111,7 +131,22 @@ class AgreementSummary:
 
 
 def summarise_agreement(agreement: pl.DataFrame) -> AgreementSummary:
-    """Counts of an agreement table."""
+    """Count how many positives are the nearest hand, among the nearest ten, or cannot be compared.
+
+    Args:
+        agreement: The table that `measure_agreement` makes.
+
+    Returns:
+        The counts.
+
+    Example:
+        >>> import polars as pl
+        >>> from hand100m_assets.pairs import summarise_agreement
+        >>> agreement = pl.DataFrame({"rank": [1, 7, None], "reason": [None, None, "no positive"]})
+        >>> summary = summarise_agreement(agreement)
+        >>> summary.hands, summary.comparable, summary.nearest, summary.within_10, summary.reasons
+        (3, 2, 1, 2, {'no positive': 1})
+    """
     reasons = agreement.drop_nulls("reason").group_by("reason").len().sort("reason")
     return AgreementSummary(
         hands=agreement.height,
@@ -124,7 +159,7 @@ def summarise_agreement(agreement: pl.DataFrame) -> AgreementSummary:
 
 
 def _with_places(pairs: pl.DataFrame, embedding: Embedding) -> pl.DataFrame:
-    """Each hand's and its positive's row of the vectors; null where it has none."""
+    """The row of the vectors of each hand and of its positive; null where there is none."""
     places = pl.DataFrame({"row_index": embedding.row_index}).with_row_index("place")
     positives = places.select(positive_row_index="row_index", positive_place="place")
     columns = pairs.select("row_index", "hand_id", "positive_row_index", "same_video", unresolved="reason")
@@ -153,7 +188,7 @@ def _reason() -> pl.Expr:
 
 
 def _mined_ranks(table: pl.DataFrame, mined: pl.DataFrame) -> npt.NDArray[np.uint32]:
-    """Place of the positive in the list of neighbours, from 1; 0 where it is not in it."""
+    """Rank of the positive in the list of neighbours, from 1; 0 if it is not in the list."""
     lists = table.select("row_index", "positive_row_index").join(
         mined.select("row_index", "neighbour_rows"), on="row_index", how="left", maintain_order="left"
     )
@@ -170,13 +205,13 @@ def _mined_ranks(table: pl.DataFrame, mined: pl.DataFrame) -> npt.NDArray[np.uin
 def _counted_ranks(
     embedding: Embedding, rows: Integers, others: Integers, squares: Floats, workers: int
 ) -> npt.NDArray[np.uint32]:
-    """One more than the hands of other videos that are nearer, or as near and of an earlier row."""
+    """One more than the number of hands of other videos that are nearer, or as near and in an earlier row."""
     columns = np.ascontiguousarray(embedding.vectors.T)
 
     def rank(turn: int) -> int:
         row, limit = rows[turn], squares[turn]
         sums = np.zeros(columns.shape[1], np.float32)
-        for column in columns:  # In the order of the search, so that equal distances are equal here too.
+        for column in columns:  # In the order of the search, so that equal distances stay equal.
             gaps = column - column[row]
             sums += gaps * gaps
         before = sums < limit

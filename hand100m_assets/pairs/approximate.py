@@ -1,7 +1,7 @@
-"""The plug for an existing engine: faiss, approximate, with the other-video rule kept by over-fetching and filtering.
+"""An approximate search by faiss, for sets that are too large for the exact search.
 
-For sizes beyond the exact search. What comes back is never wrong about videos or distances, but nearer hands may be
-missed: `mined.measured_recall` says how many.
+It fetches more neighbours than asked for and drops those of the same video. Videos and distances of its answers are
+always right, but it may miss nearer hands: `mined.measured_recall` says how many.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from hand100m_assets.pairs.mine import CHUNK_HANDS, Neighbours, Progress, insist
 _OVER_FETCH: Final = 4
 _TRAIN_HANDS_PER_LIST: Final = 64
 _SMALLEST_LISTED: Final = 10_000
-"""Fewer hands are compared one by one: lists would hold too few."""
+"""Fewer hands than this are compared one by one, because inverted lists would hold too few of them."""
 _BATCH: Final = 4096
 
 
@@ -28,12 +28,12 @@ class ApproximateSearch:
 
     Args:
         vectors: (n, d) float32, finite.
-        videos: (n,) the video of each, as numbers that are not negative.
-        probed_lists: Of the inverted lists, how many are looked into for a hand; more find more and take longer.
+        videos: (n,) int32, the video of each hand as a number that is not negative.
+        probed_lists: Number of inverted lists that are searched for each hand; more lists find more and take longer.
 
     Raises:
         SettingsError: faiss is not installed.
-        ValueError: As of `ExactSearch`.
+        ValueError: As for `ExactSearch`.
     """
 
     def __init__(self, vectors: Floats, videos: Integers, *, probed_lists: int = 32) -> None:
@@ -85,7 +85,7 @@ class ApproximateSearch:
                 progress(stop, total)
 
     def _answer(self, asked: Integers, part: Integers, rows: Integers, squares: Floats) -> None:
-        """Fetch more and more until enough are from other videos, or the engine has no more to give."""
+        """Fetch more and more neighbours until enough are from other videos, or the engine has no more."""
         count, fetch, open_slots = rows.shape[1], _OVER_FETCH * rows.shape[1], part
         while len(open_slots):
             queries = asked[open_slots]
@@ -109,7 +109,7 @@ class ApproximateSearch:
         order = np.lexsort((found, squares), axis=1)[:, :count]
         near = np.take_along_axis(squares, order, 1)
         rows = np.where(np.isfinite(near), np.take_along_axis(found, order, 1), NOBODY)
-        # An engine that filled up with -1 has looked through all that it looks through.
+        # If the engine filled up with -1, it has searched everything that it searches.
         complete = (allowed.sum(axis=1) >= count) | ~known.all(axis=1)
         return rows, near, complete
 

@@ -1,6 +1,6 @@
-"""Keypoints made comparable: named steps from the hands table to short vectors whose distances say how alike poses are.
+"""Keypoints -> short vectors whose distance says how similar two poses are, in named steps.
 
-Each step is a function of (n, 21, 2) float32, x to the right and y down, in crop sides unless a step says otherwise.
+Each step is a function of (n, 21, 2) float32, x to the right and y down, in crop sides unless the step says otherwise.
 """
 
 from __future__ import annotations
@@ -21,26 +21,38 @@ Rows: TypeAlias = npt.NDArray[np.int64]
 
 JOINTS: Final = 21
 REJECTED_SCHEMA: Final = pl.Schema({"row_index": pl.UInt32(), "hand_id": pl.Int64(), "reason": pl.String()})
-"""One row a hand that cannot be compared, and why."""
+"""One row per hand that cannot be compared, and why."""
 
 _CHUNK_ROWS: Final = 50_000
 _NEEDED: Final = ("row_index", "hand_id", "video_id", "keypoints", "handedness")
 _SMALLEST_SPREAD: Final = 1e-6
-"""Crop sides; joints nearer than this to each other have no scale to remove."""
+"""Crop sides; if all joints are nearer to each other than this, there is no scale to remove."""
 _LARGEST: Final = 1e6
-"""Crop sides; what is beyond is no position, and its squares would be lost in float32."""
+"""Crop sides; a larger coordinate is no position, and its square is not exact enough in float32."""
 
 
 @dataclass(frozen=True)
 class EmbeddingOptions:
-    """Which steps are taken.
+    """How keypoints become vectors.
 
     Attributes:
-        centre: What moves to the origin: the wrist, or the middle of the crop, which keeps where in it the hand is.
-        remove_scale: Divide by the joints' RMS distance from their mean: the unit becomes that distance.
-        remove_rotation: Turn each hand in the picture plane until the mean joint is straight above the wrist.
-        components: Of the PCA, 1 to 42; 0 keeps all 42, turned onto the axes: distances as without PCA.
-        mirror: First of all, take left hands as their mirror images, x -> 1 - x: both sides are one pose space.
+        centre: What moves to the origin: the wrist, or the middle of the crop, which keeps the position of the hand
+            in the crop.
+        remove_scale: Divide by the RMS distance of the joints from their mean, which then is the unit.
+        remove_rotation: Turn each hand in the picture plane until the mean of its joints is straight above the wrist.
+        components: Number of principal components, 1 to 42; 0 keeps all 42, so that distances are those without PCA.
+        mirror: Before all other steps, mirror left hands, x -> 1 - x, so that left and right hands can be compared.
+
+    Raises:
+        ValueError: `components` is not 0 to 42.
+
+    Example:
+        >>> from hand100m_assets.pairs import EmbeddingOptions
+        >>> EmbeddingOptions(centre="wrist", remove_rotation=True).components
+        14
+        >>> EmbeddingOptions(components=43)
+        Traceback (most recent call last):
+        ValueError: components must be 0 (all) to 42, not 43
     """
 
     centre: Literal["wrist", "crop"] = "crop"
@@ -56,16 +68,16 @@ class EmbeddingOptions:
 
 @dataclass(frozen=True)
 class Embedding:
-    """Hands that can be compared.
+    """The hands of a set that can be compared, as vectors.
 
     Attributes:
-        vectors: (n, d) float32, in crop sides, or in RMS joint distances where scale was removed.
-        row_index: (n,) uint32, ascending as in the hands table.
+        vectors: (n, d) float32, in crop sides, or in RMS distances of joints if scale was removed.
+        row_index: (n,) uint32, `row_index` of the hands table, in its order.
         hand_ids: (n,) int64.
-        videos: (n,) int32, equal for hands of one video.
-        video_ids: Name of each video number.
-        explained_variance: (d,) share of all variance along each axis, falling.
-        rejected: Hands left out, `REJECTED_SCHEMA`.
+        videos: (n,) int32, the number of the video of each hand.
+        video_ids: The video id of each of these numbers.
+        explained_variance: (d,) float64, share of all variance along each axis, largest first.
+        rejected: Hands that cannot be compared: `row_index`, `hand_id` and `reason`.
     """
 
     vectors: Floats
@@ -78,11 +90,24 @@ class Embedding:
 
 
 def embed_hands(hands: pl.DataFrame | pl.LazyFrame, options: EmbeddingOptions | None = None) -> Embedding:
-    """Make the hands of one set comparable; the same hands give the same vectors, equal keypoints equal ones.
+    """Turn hands into vectors whose Euclidean distance says how similar two poses are.
+
+    The same hands always give the same vectors, and hands with equal keypoints give equal vectors.
 
     Args:
-        hands: The hands table, of which five columns are read.
-        options: Which steps are taken.
+        hands: The hands table; `row_index`, `hand_id`, `video_id`, `keypoints` and `handedness` are read.
+        options: How keypoints become vectors; None for the defaults.
+
+    Returns:
+        The vectors of all hands that can be compared, and the other hands with the reason.
+
+    Example:
+        >>> import polars as pl
+        >>> from hand100m_assets.pairs import EmbeddingOptions, embed_hands
+        >>> hands = pl.read_parquet("tables/hands.parquet")
+        >>> embedding = embed_hands(hands, EmbeddingOptions(components=2))
+        >>> embedding.vectors.shape, embedding.vectors.dtype, embedding.videos.tolist()
+        ((4, 2), dtype('float32'), [0, 0, 1, 1])
     """
     options = options or EmbeddingOptions()
     table = hands.lazy().select(_NEEDED).collect()
@@ -108,10 +133,25 @@ def embed_hands(hands: pl.DataFrame | pl.LazyFrame, options: EmbeddingOptions | 
 
 
 def reasons_against(hands: pl.DataFrame, options: EmbeddingOptions) -> pl.Series:
-    """Why each hand cannot be compared; null where it can."""
+    """Say of each hand why it cannot be compared with others.
+
+    Args:
+        hands: The hands table; `video_id`, `keypoints` and `handedness` are read.
+        options: How keypoints become vectors.
+
+    Returns:
+        One text per hand; null if the hand can be compared.
+
+    Example:
+        >>> import polars as pl
+        >>> from hand100m_assets.pairs import EmbeddingOptions, reasons_against
+        >>> hands = pl.read_parquet("tables/hands.parquet").with_columns(video_id=None).head(1)
+        >>> reasons_against(hands, EmbeddingOptions()).to_list()
+        ['its image is missing, so that its video is unknown']
+    """
     finite, spread = np.empty(hands.height, np.bool_), np.empty(hands.height, np.bool_)
     for part, xy in _in_chunks(hands, options):
-        finite[part] = (np.abs(xy) <= _LARGEST).all(axis=(1, 2))  # Written so that NaN fails.
+        finite[part] = (np.abs(xy) <= _LARGEST).all(axis=(1, 2))  # In this form, NaN fails.
         sound = np.where(finite[part][:, None, None], xy, 0)
         spread[part] = scales(sound) >= _SMALLEST_SPREAD
     needs_spread = options.remove_scale or options.remove_rotation
@@ -128,20 +168,20 @@ def reasons_against(hands: pl.DataFrame, options: EmbeddingOptions) -> pl.Series
 
 
 def normalise(xy: Floats, options: EmbeddingOptions) -> Floats:
-    """The chosen steps after mirroring, in this order: centre, rotation, scale. Takes and gives (n, 21, 2)."""
+    """Apply the chosen steps after mirroring, in this order: centre, rotation, scale. Takes and gives (n, 21, 2)."""
     moved = centre_on_wrist(xy) if options.centre == "wrist" else centre_on_crop(xy)
     turned = remove_rotation(moved) if options.remove_rotation else moved
     return remove_scale(turned) if options.remove_scale else turned
 
 
 def centre_on_wrist(xy: Floats) -> Floats:
-    """Joint 0, the wrist in every joint order, at the origin."""
+    """Move joint 0, which is the wrist in every joint order, to the origin."""
     moved: Floats = xy - xy[:, :1]
     return moved
 
 
 def centre_on_crop(xy: Floats) -> Floats:
-    """The middle of the crop at the origin."""
+    """Move the middle of the crop to the origin."""
     moved: Floats = xy - np.float32(0.5)
     return moved
 
@@ -154,13 +194,13 @@ def scales(xy: Floats) -> Floats:
 
 
 def remove_scale(xy: Floats) -> Floats:
-    """In units of each hand's own RMS joint distance; hands must have one."""
+    """Divide each hand by its own RMS distance of joints, which must not be 0."""
     unscaled: Floats = xy / scales(xy)[:, None, None]
     return unscaled
 
 
 def remove_rotation(xy: Floats) -> Floats:
-    """Turned around the origin so that the mean joint is straight above the wrist; kept where both are in one place."""
+    """Turn each hand around the origin until its mean joint is above the wrist, unless both are in one place."""
     along = xy.mean(axis=1) - xy[:, 0]
     length = np.hypot(along[:, 0], along[:, 1])
     defined = length > 0
@@ -175,9 +215,10 @@ def remove_rotation(xy: Floats) -> Floats:
 
 
 def principal_axes(flat: Floats) -> tuple[Doubles, Doubles, Doubles]:
-    """Mean (d,), axes (d, d) as columns by falling variance, and each axis' share of the variance (d,).
+    """Mean (d,), axes (d, d) as columns, the one with the largest variance first, and their shares of it (d,).
 
-    The largest entry of an axis is positive, the first of several, so that no library's choice of sign shows.
+    The largest entry of each axis is positive (the first one, if several are equally large), so that the result does
+    not depend on the sign that a library chooses.
     """
     count, dimensions = flat.shape
     mean = flat.mean(axis=0, dtype=np.float64) if count else np.zeros(dimensions)
@@ -199,7 +240,7 @@ def project(flat: Floats, mean: Doubles, axes: Doubles) -> Floats:
     for start in range(0, len(flat), _CHUNK_ROWS):
         gaps = (flat[start : start + _CHUNK_ROWS] - mean).T
         for column in range(axes.shape[1]):
-            # Not a matrix product: that rounds a row by where it stands, and equal hands would no longer be equal.
+            # No matrix product: it rounds a row by its position, so that equal hands would get unequal vectors.
             along = np.zeros(gaps.shape[1])
             for dimension in range(len(gaps)):
                 along += gaps[dimension] * axes[dimension, column]

@@ -1,4 +1,4 @@
-"""The nearest hands from other videos: exact, float32, the same for any number of workers."""
+"""An exact search for the nearest hands of other videos, in float32, with the same result for any number of threads."""
 
 from __future__ import annotations
 
@@ -16,21 +16,22 @@ if TYPE_CHECKING:
     from hand100m_assets.pairs.leaves import Leaves
 
 Progress: TypeAlias = Callable[[int, int], None]
-"""Called with the hands done and the hands in all, now and then, from the calling thread."""
+"""Called from time to time with the number of hands done and the number of all hands, in the calling thread."""
 
 CHUNK_HANDS: Final = 65_536
+"""Hands whose neighbours are in memory at one time."""
 _TASK_HANDS: Final = 1024
 _LARGEST: Final = 1e15
-"""Coordinates whose squares still fit into float32 many times over."""
+"""Largest coordinate: sums of its squares still fit into float32."""
 
 
 @dataclass(frozen=True)
 class Neighbours:
-    """Answers for some hands, nearest first, equal distances by row.
+    """Neighbours of q hands, nearest first; equal distances are in the order of the rows.
 
     Attributes:
-        rows: (q, k) int32, rows of the searched vectors; -1 where fewer than k hands are in other videos.
-        distances: (q, k) float32, Euclidean, in the unit of the vectors; inf where there is nobody.
+        rows: (q, k) int32, rows of the searched vectors; -1 where other videos have fewer than k hands.
+        distances: (q, k) float32, Euclidean, in the unit of the vectors; inf where there is no neighbour.
     """
 
     rows: Integers
@@ -38,20 +39,31 @@ class Neighbours:
 
     @property
     def counts(self) -> Integers:
-        """Neighbours of each hand, (q,) int32."""
+        """Number of neighbours of each hand, (q,) int32."""
         counts: Integers = (self.rows >= 0).sum(axis=1, dtype=np.int32)
         return counts
 
 
 class ExactSearch:
-    """Vectors made ready for searching.
+    """An exact search for the nearest hands of other videos.
 
     Args:
-        vectors: (n, d) float32, finite; fastest when the leading dimensions spread most, as after PCA.
-        videos: (n,) the video of each, as numbers that are not negative.
+        vectors: (n, d) float32, finite; the search is fastest if the first dimensions vary most, as after PCA.
+        videos: (n,) int32, the video of each hand as a number that is not negative.
 
     Raises:
-        ValueError: Shapes do not fit, a value is not finite or beyond 1e15, or a video number is negative.
+        ValueError: The shapes do not fit, a value is not finite or is beyond 1e15, or a video number is negative.
+
+    Example:
+        >>> import numpy as np
+        >>> from hand100m_assets.pairs import ExactSearch
+        >>> vectors = np.array([[0, 0], [1, 0], [3, 0], [0, 0]], np.float32)
+        >>> search = ExactSearch(vectors, np.array([0, 1, 1, 0], np.int32))
+        >>> found = search.nearest(np.array([0, 2]), 3)
+        >>> found.rows.tolist()
+        [[1, 2, -1], [0, 3, -1]]
+        >>> found.distances.tolist()
+        [[1.0, 3.0, inf], [3.0, 3.0, inf]]
     """
 
     def __init__(self, vectors: Floats, videos: Integers) -> None:
@@ -64,13 +76,19 @@ class ExactSearch:
     def nearest(
         self, queries: Integers, count: int, *, workers: int = 1, progress: Progress | None = None
     ) -> Neighbours:
-        """Neighbours of the given rows.
+        """Find the nearest hands of other videos for some hands.
 
         Args:
-            queries: (q,) rows of `vectors`.
-            count: Neighbours wanted of each, at least 1.
-            workers: Threads that search; they need no lock of Python's.
-            progress: Told of each finished part.
+            queries: (q,) int32, the rows of `vectors` to find neighbours for.
+            count: Number of neighbours per hand, at least 1.
+            workers: Number of threads, which search without Python's lock.
+            progress: Called after each finished part.
+
+        Returns:
+            Rows and distances of the neighbours, (q, `count`) each.
+
+        Raises:
+            ValueError: `count` or `workers` is less than 1.
         """
         if count < 1 or workers < 1:
             raise ValueError(f"count {count} and workers {workers} must be at least 1")
@@ -83,7 +101,19 @@ class ExactSearch:
         return Neighbours(rows, np.sqrt(squares))
 
     def chunks(self, count: int, *, workers: int = 1, progress: Progress | None = None) -> Iterator[Neighbours]:
-        """Neighbours of every row, `CHUNK_HANDS` rows at a time, in order: memory stays that of one chunk."""
+        """Find the neighbours of all hands, chunk by chunk in the order of the rows, in the memory of one chunk.
+
+        Args:
+            count: Number of neighbours per hand, at least 1.
+            workers: Number of threads.
+            progress: Called after each finished part.
+
+        Returns:
+            The neighbours of `CHUNK_HANDS` hands at a time.
+
+        Raises:
+            ValueError: `count` or `workers` is less than 1.
+        """
         total = len(self.vectors)
         for start in range(0, total, CHUNK_HANDS):
             queries = np.arange(start, min(start + CHUNK_HANDS, total), dtype=np.int32)
@@ -102,8 +132,8 @@ class ExactSearch:
         # Here and not above: importing numba takes half a second, which other rooms need not wait for.
         from hand100m_assets.pairs.kernels import search  # noqa: PLC0415
 
-        # Asked for nobody, it is only compiled. The code is in use before it is kept for the next process, so that a
-        # full disk there is no reason to stop.
+        # This call has no queries: it only compiles the code. The code can be used even if it cannot be saved for the
+        # next process, so that a full disk is no reason to stop.
         with suppress(OSError):
             search(self.vectors, self.videos, queries[:0], queries[:0], self._leaves, rows, squares)
         pool = ThreadPoolExecutor(workers, thread_name_prefix="mining")
@@ -121,12 +151,12 @@ class ExactSearch:
                 if progress:
                     progress(done, len(queries))
         finally:
-            # On an interrupt: parts not yet begun are dropped, those begun take a fraction of a second.
+            # On an interrupt, parts that have not begun are dropped; those that have take a fraction of a second.
             pool.shutdown(wait=True, cancel_futures=True)
 
 
 def squared_distances(vectors: Floats, rows: Integers, others: Integers) -> Floats:
-    """Squared distance of each row to its other, (q,) float32, bit for bit as the search computes it."""
+    """Squared distance of each row from its other row, (q,) float32, exactly as the search computes it."""
     squares = np.zeros(len(rows), np.float32)
     for dimension in range(vectors.shape[1]):
         gaps = vectors[rows, dimension] - vectors[others, dimension]
@@ -145,7 +175,7 @@ def insist_on_sense(vectors: Floats, videos: Integers) -> None:
     """Raise ValueError unless vectors are (n, d), finite and of a size whose squares fit, and videos fit them."""
     if vectors.ndim != 2 or vectors.shape[1] < 1 or videos.shape != (len(vectors),):
         raise ValueError(f"vectors {vectors.shape} and videos {videos.shape} must be (n, d) and (n,)")
-    # Written so that NaN fails too.
+    # In this form, NaN fails too.
     if len(vectors) and not np.abs(vectors).max() <= _LARGEST:
         raise ValueError(f"vectors must be finite and within ±{_LARGEST:g}; embed_hands leaves out hands that are not")
     if len(videos) and videos.min() < 0:

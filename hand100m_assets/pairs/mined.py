@@ -1,4 +1,4 @@
-"""Mining as a table: every hand that can be compared with its nearest hands from other videos."""
+"""The table of mined pairs: every hand that can be compared, with its nearest hands of other videos."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from hand100m_assets.pairs.embed import Embedding, EmbeddingOptions, embed_hands
 from hand100m_assets.pairs.mine import ExactSearch, Neighbours, Progress
 
 Engine: TypeAlias = Literal["exact", "faiss"]
-"""How neighbours are searched: `exact`, or `faiss` (approximate)."""
+"""What searches the neighbours: `exact`, or `faiss`, which is approximate and needs the extra `ann`."""
 MOST_NEIGHBOURS: Final = 100
-"""Largest number of neighbours per hand that can be mined."""
+"""Maximum number of neighbours per hand that can be mined."""
 
 MINED_SCHEMA: Final = pl.Schema(
     {
@@ -33,24 +33,34 @@ MINED_SCHEMA: Final = pl.Schema(
         "distances": pl.List(pl.Float32()),
     }
 )
-"""One row a hand, in the order of the hands table; the rank of a neighbour is its place in the three lists, nearest
-first. Lists are shorter than asked for where fewer hands are in other videos, and empty where none is. `distances` are
-Euclidean in the embedding's unit: RMS joint distances where scale was removed, else crop sides."""
+"""Columns of the table of mined pairs: one row per hand that can be compared, in the order of the hands table.
+
+The rank of a neighbour is its position in the three lists; the nearest comes first. Lists are shorter than asked for
+if other videos have fewer hands, and empty if they have none. `distances` are Euclidean, in RMS distances of joints if
+scale was removed, else in crop sides."""
 
 _RECALL_QUERIES: Final = 1000
 
 
 @dataclass(frozen=True)
 class MiningReport:
-    """What mining did.
+    """Counts of mined pairs.
 
     Attributes:
-        hands: Rows of the table.
-        neighbours: Entries of all its lists.
-        without_neighbour: Hands whose lists are empty: no other video has a hand.
-        rejected: Hands not in the table, `embed.REJECTED_SCHEMA`.
-        explained_variance: Share of the keypoints' variance that the vectors keep.
-        recall: Share of the exact answers found, of a sample of hands; 1.0 of the exact engine by construction.
+        hands: Number of rows of the table.
+        neighbours: Number of neighbours in all lists together.
+        without_neighbour: Number of hands with empty lists, because no other video has a hand.
+        rejected: Hands that are not in the table, because they cannot be compared: `row_index`, `hand_id`, `reason`.
+        explained_variance: Share of the variance of the keypoints that the vectors keep, 0 to 1.
+        recall: Share of the exact neighbours that were found, for a sample of hands; always 1.0 for `exact`.
+
+    Example:
+        >>> from pathlib import Path
+        >>> import polars as pl
+        >>> from hand100m_assets.pairs import mine_pairs
+        >>> report = mine_pairs(pl.scan_parquet("tables/hands.parquet"), Path("mined.parquet"), count=1)
+        >>> report.hands, report.neighbours, report.without_neighbour, report.recall
+        (4, 4, 0, 1.0)
     """
 
     hands: int
@@ -71,23 +81,35 @@ def mine_pairs(
     workers: int = 1,
     progress: Progress | None = None,
 ) -> MiningReport:
-    """Write the `count` nearest hands from other videos of every hand, equal distances by row.
+    """Find the nearest hands of other videos for every hand, and write them as a table.
 
-    Memory is highest while keypoints become vectors; results go to disk part by part.
+    Equal distances are in the order of the rows. Memory is highest while keypoints become vectors; results go to disk
+    part by part.
 
     Args:
-        hands: The hands table.
-        out_file: Parquet of `MINED_SCHEMA`; in its place at once, when it is whole.
-        count: Neighbours of each, 1 to 100.
-        options: How keypoints become vectors.
-        engine: `exact`, or `faiss` (extra `ann`), whose recall is then measured.
-        workers: Threads.
-        progress: Told of each finished part.
+        hands: The hands table; `row_index`, `hand_id`, `video_id`, `keypoints` and `handedness` are read.
+        out_file: Parquet file with the columns of `MINED_SCHEMA`. It appears under this name only when it is complete.
+        count: Number of neighbours per hand, 1 to 100.
+        options: How keypoints become vectors; None for the defaults.
+        engine: `exact`, or `faiss`, whose recall is then measured.
+        workers: Number of threads.
+        progress: Called after each finished part with the number of hands done and the number of all hands.
+
+    Returns:
+        How many hands and neighbours are in the table, and which hands are not.
 
     Raises:
         ValueError: `count` is not 1 to 100.
-        SettingsError: faiss is not installed.
+        SettingsError: faiss is not installed. Install the extra `ann`, or use `exact`.
         OutputUnwritableError: The output disk is full, read-only or not permitted.
+
+    Example:
+        >>> from pathlib import Path
+        >>> import polars as pl
+        >>> from hand100m_assets.pairs import mine_pairs
+        >>> report = mine_pairs(pl.scan_parquet("tables/hands.parquet"), Path("mined.parquet"), count=2)
+        >>> pl.read_parquet("mined.parquet")["neighbour_hand_ids"].to_list()
+        [[102, 103], [103, 102], [100, 101], [101, 100]]
     """
     if not 1 <= count <= MOST_NEIGHBOURS:
         raise ValueError(f"count must be 1 to {MOST_NEIGHBOURS}, not {count}")
@@ -117,7 +139,7 @@ def mine_pairs(
 
 
 def exact_neighbours(embedding: Embedding, count: int, *, workers: int = 1) -> pl.DataFrame:
-    """What `mine_pairs` would write with the exact engine, in memory: `MINED_SCHEMA`."""
+    """The table that `mine_pairs` would write with the exact engine, but in memory."""
     search = ExactSearch(embedding.vectors, embedding.videos)
     every = np.arange(len(embedding.vectors), dtype=np.int32)
     return _table(embedding, 0, search.nearest(every, count, workers=workers))
@@ -126,9 +148,10 @@ def exact_neighbours(embedding: Embedding, count: int, *, workers: int = 1) -> p
 def measured_recall(
     search: ExactSearch | ApproximateSearch, embedding: Embedding, count: int, *, workers: int = 1
 ) -> float:
-    """Share of the exact answers that a search gives, of at most 1,000 hands spread evenly; 1.0 where there is none.
+    """Share of the exact neighbours that a search finds, for at most 1,000 hands spread evenly; 1.0 if there are none.
 
-    An answer counts as found when it is no farther than the exact one of its rank: hands at one distance are as good.
+    A neighbour counts as found if it is no farther than the farthest exact one: hands at equal distance are equally
+    good.
     """
     total = len(embedding.vectors)
     queries = np.unique(np.linspace(0, max(total - 1, 0), min(total, _RECALL_QUERIES)).astype(np.int32))
@@ -168,7 +191,7 @@ def _table(embedding: Embedding, start: int, found: Neighbours) -> pl.DataFrame:
 
 
 def _write_parts(out_file: Path, tables: Iterable[pl.DataFrame]) -> None:
-    """Each table to a file of its own, then all into one: no more than one is in memory."""
+    """Write each table to a file of its own, then join the files: only one table is in memory."""
     with _folder_beside(out_file) as folder:
         parts = []
         for number, table in enumerate(tables):

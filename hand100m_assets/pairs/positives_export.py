@@ -1,4 +1,4 @@
-"""Mined or temporal pairs as an annotation file of the original schema, which training reads unchanged."""
+"""Mined or temporal pairs as an annotation file in the original schema, which training reads unchanged."""
 
 from __future__ import annotations
 
@@ -23,24 +23,42 @@ def export_mined_json(
     count: int = 1,
     files: FrameFiles | None = None,
 ) -> Exported:
-    """Write one set with `positive_sample` and `distance` replaced by mined neighbours.
+    """Write a set as an annotation file whose `positive_sample` and `distance` are mined neighbours.
 
-    Only hands that have all the ranks asked for, and whose positives have them too, are in the file. Where files are
-    looked at, hands leave with the first of their positives whose image cannot be opened, as in `export_json`.
+    The file has the original schema; see `export_json`. It holds only hands that have all the ranks asked for, and
+    whose positives have them too.
 
     Args:
-        tables_dir: Folder of the finished set that was mined.
-        mined_file: Its mined pairs.
-        out_file: The JSON file; in its place at once, when it is whole.
-        frames_prefix: As of `export_json`.
-        first_rank: Of the first positive: 1 is the nearest; K gives a Top-K file, whose positive is the K-th.
-        count: How many positives are listed, from that rank on.
-        files: As of `export_json`.
+        tables_dir: Folder with the tables of the set that was mined.
+        mined_file: The table that `mine_pairs` wrote for this set.
+        out_file: The JSON file. It appears under this name only when it is complete.
+        frames_prefix: Folder before `<video id>/frame_NNNNNN.jpg` in `file_name`; may be empty.
+        first_rank: Rank of the first positive: 1 is the nearest hand. K gives a Top-K file, whose positive is the
+            K-th nearest hand.
+        count: Number of positives per hand, from that rank on.
+        files: Where the images are; hands are then left out if their image, or that of their first positive, cannot
+            be opened. None looks at no image.
+
+    Returns:
+        Number of images and hands in the file, and how many hands were left out, by reason.
 
     Raises:
-        ValueError: A rank is less than 1.
-        AnnotationFileError: The folder holds no finished set; ingest the annotation file first.
+        ValueError: `first_rank` or `count` is less than 1.
+        AnnotationFileError: The folder has no finished tables. Ingest the annotation file first.
         OutputUnwritableError: The output disk is full, read-only or not permitted.
+
+    Example:
+        >>> import json
+        >>> from pathlib import Path
+        >>> import polars as pl
+        >>> from hand100m_assets.pairs import export_mined_json, mine_pairs
+        >>> mined, out = Path("mined.parquet"), Path("mined.json")
+        >>> report = mine_pairs(pl.scan_parquet("tables/hands.parquet"), mined, count=2)
+        >>> export_mined_json(Path("tables"), mined, out, frames_prefix="frames", first_rank=2).hands
+        4
+        >>> hand = json.loads(out.read_text())["annotations"][0]
+        >>> hand["hand_id"], hand["positive_sample"]
+        ('100', ['103'])
     """
     if first_rank < 1 or count < 1:
         raise ValueError(f"rank {first_rank} and count {count} must be at least 1")
@@ -57,20 +75,34 @@ def export_mined_json(
 def export_temporal_json(
     tables_dir: Path, temporal_file: Path, out_file: Path, *, frames_prefix: str, files: FrameFiles | None = None
 ) -> Exported:
-    """Write one set with `positive_sample` and `distance` replaced by the neighbour in time and its pose distance.
+    """Write a set as an annotation file whose `positive_sample` and `distance` are the neighbour in time.
 
-    Only hands that have such a neighbour, and whose neighbours have one too, are in the file.
+    The file has the original schema; see `export_json`. It holds only hands that have such a neighbour, and whose
+    neighbours have one too. `distance` is the pose distance in crop sides.
 
     Args:
-        tables_dir: Folder of the finished set that was paired.
-        temporal_file: Its temporal pairs.
-        out_file: The JSON file; in its place at once, when it is whole.
-        frames_prefix: As of `export_json`.
-        files: As of `export_json`.
+        tables_dir: Folder with the tables of the set that was paired.
+        temporal_file: The table that `write_temporal_pairs` wrote for this set.
+        out_file: The JSON file. It appears under this name only when it is complete.
+        frames_prefix: Folder before `<video id>/frame_NNNNNN.jpg` in `file_name`; may be empty.
+        files: Where the images are; hands are then left out if their image, or that of their positive, cannot be
+            opened. None looks at no image.
+
+    Returns:
+        Number of images and hands in the file, and how many hands were left out, by reason.
 
     Raises:
-        AnnotationFileError: The folder holds no finished set; ingest the annotation file first.
+        AnnotationFileError: The folder has no finished tables. Ingest the annotation file first.
         OutputUnwritableError: The output disk is full, read-only or not permitted.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from hand100m_assets.pairs import export_temporal_json, write_temporal_pairs
+        >>> pairs = write_temporal_pairs(Path("tables/hands.parquet"), Path("temporal.parquet"))
+        >>> out = Path("temporal.json")
+        >>> made = export_temporal_json(Path("tables"), Path("temporal.parquet"), out, frames_prefix="frames")
+        >>> made.hands, made.left_out
+        (0, {'no positive': 4})
     """
     paired = pl.scan_parquet(temporal_file).drop_nulls(["neighbour_hand_id", "pose_distance"])
     chosen = paired.select(
@@ -82,9 +114,9 @@ def export_temporal_json(
 def _export_with(
     positives: pl.LazyFrame, tables_dir: Path, out_file: Path, frames_prefix: str, files: FrameFiles | None
 ) -> Exported:
-    """The set with these `positives` and `distances`.
+    """Write the set with these `positives` and `distances`.
 
-    A row that is another hand by now, as the set was ingested anew, has none.
+    If the set was ingested again, a row may be another hand now; it then gets no positive.
     """
     read_summary(tables_dir)
     hands = pl.scan_parquet(tables_dir / HANDS_FILE)

@@ -1,4 +1,4 @@
-"""Each hand and its positive: `positive_samples[0]` found by a join on hand id, as the original pairs them."""
+"""Each hand and its positive: the first of its positives, found by hand id as in the original."""
 
 from __future__ import annotations
 
@@ -26,23 +26,36 @@ PAIRS_SCHEMA: Final = pl.Schema(
         "reason": pl.String(),
     }
 )
-"""One row a hand. `reason` is null where the positive is resolved; where it is not, the `positive_*` columns and both
-derived ones are null. `distance` is the file's own; `pose_distance` is ours, in crop sides."""
+"""One row per hand. `reason` is null where the positive was found. Where it was not, the columns of the positive,
+`pose_distance` and `same_video` are null. `distance` is that of the annotation file; `pose_distance` is our own, in
+crop sides."""
 
 _OF_THE_POSITIVE: Final = ("positive_row_index", "positive_image_id", "positive_video_id", "positive_frame_index")
 _CHUNK_ROWS: Final = 100_000
 
 
 def resolve_pairs(hands: pl.DataFrame | pl.LazyFrame) -> pl.DataFrame:
-    """Find each hand's positive, or say why there is none.
+    """Find the positive of each hand, or say why there is none.
 
-    The pose distance is the mean over the 21 joints of the distance between x, y of both hands, left hands mirrored.
+    The pose distance is the mean distance of the 21 joints of both hands, from their x and y in crop sides; left
+    hands are mirrored first.
 
     Args:
         hands: The hands table.
 
     Returns:
-        Columns of `PAIRS_SCHEMA`, in the order of `hands`.
+        One row per hand, in the order of `hands`: row, id, image, video and frame of the hand and of its positive,
+        `distance` (Float64, of the annotation file), `pose_distance` (Float32, crop sides), `same_video` (Boolean)
+        and `reason` (text, why there is no positive; null if there is one).
+
+    Example:
+        >>> import polars as pl
+        >>> from hand100m_assets.pairs import resolve_pairs
+        >>> pairs = resolve_pairs(pl.scan_parquet("tables/hands.parquet").head(3))
+        >>> pairs["positive_hand_id"].to_list(), pairs["same_video"].to_list()
+        ([101, 102, 103], [True, False, None])
+        >>> pairs["reason"].to_list()
+        [None, None, 'positive not in this set']
     """
     anchors = (
         hands.lazy()
@@ -95,7 +108,7 @@ def _reason() -> pl.Expr:
 
 
 def _pose_distances(hands: pl.LazyFrame, places: pl.Series) -> pl.Series:
-    """Distances by row; null where the place is null. Works in chunks, as keypoints are the bulk of the table."""
+    """Distance per row; null where the place is null. Works in chunks, because keypoints are most of the table."""
     keypoints = np.empty((len(places), 21, 2), np.float32)
     for start in range(0, len(places), _CHUNK_ROWS):
         chunk = hands.select("keypoints", "handedness").slice(start, _CHUNK_ROWS).collect()
@@ -113,7 +126,7 @@ def _pose_distances(hands: pl.LazyFrame, places: pl.Series) -> pl.Series:
 
 
 def mirrored_xy(hands: pl.DataFrame) -> npt.NDArray[np.float32]:
-    """x, y of every hand as if it were a right one: (rows, 21, 2) float32 in crop sides, x -> 1 - x for left hands."""
+    """x, y of every hand, left hands mirrored (x -> 1 - x): (rows, 21, 2) float32 in crop sides."""
     xy = plain_xy(hands)
     left = (hands["handedness"].cast(pl.String) == "Left").to_numpy()
     xy[left, :, 0] = 1 - xy[left, :, 0]
@@ -121,5 +134,5 @@ def mirrored_xy(hands: pl.DataFrame) -> npt.NDArray[np.float32]:
 
 
 def plain_xy(hands: pl.DataFrame) -> npt.NDArray[np.float32]:
-    """x, y of every hand as they stand in its crop: (rows, 21, 2) float32 in crop sides."""
+    """x, y of every hand, not mirrored: (rows, 21, 2) float32 in crop sides."""
     return hands["keypoints"].to_numpy().reshape(-1, 21, 3)[:, :, :2].astype(np.float32)

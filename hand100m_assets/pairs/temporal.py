@@ -1,4 +1,4 @@
-"""Temporal pairs, as TempCLR takes them: the same side's hand in the neighbouring frame of the same video."""
+"""Temporal pairs, as TempCLR uses them: a hand and the hand of the same side in the next frame of its video."""
 
 from __future__ import annotations
 
@@ -24,20 +24,21 @@ TEMPORAL_SCHEMA: Final = pl.Schema(
         "reason": pl.String(),
     }
 )
-"""One row a hand. `reason` is null where there is a neighbour, else the neighbour's columns are."""
+"""One row per hand. Where there is a neighbour, `reason` is null; where there is none, its columns are null."""
 
 _CHUNK_ROWS: Final = 100_000
 _TRACK: Final = ["video_id", "handedness"]
 
 
 def temporal_pairs(hands: pl.DataFrame | pl.LazyFrame, *, max_gap_frames: int | None = None) -> pl.DataFrame:
-    """Pair each hand with one of its side in the next frame of its video that has one, else in the frame before.
+    """Pair each hand with a hand of the same side in another frame of its video.
 
-    Of several hands of that side in that frame the one of the most similar pose is taken, of equal ones the first row.
+    This is the next frame that has such a hand, or else the last one before. If several hands of that side are in
+    that frame, the one with the most similar pose is taken; of equally similar ones, the one in the first row.
 
     Args:
         hands: The hands table.
-        max_gap_frames: A frame further away is no neighbour; None takes whatever is next.
+        max_gap_frames: Largest distance of the two frames, in frames; None for any distance.
 
     Returns:
         Columns of `TEMPORAL_SCHEMA`, in the order of `hands`. `pose_distance` is the mean distance of joints in crop
@@ -65,10 +66,31 @@ def temporal_pairs(hands: pl.DataFrame | pl.LazyFrame, *, max_gap_frames: int | 
 
 
 def write_temporal_pairs(hands_file: Path, out_file: Path, *, max_gap_frames: int | None = None) -> pl.DataFrame:
-    """Pair a set's hands as `temporal_pairs` does; the table is in its place at once, when it is whole.
+    """Pair each hand with a hand of the same side in another frame of its video, and write the pairs as a table.
+
+    This is the next annotated frame that has such a hand, or else the last one before. If several hands of that side
+    are in that frame, the one with the most similar pose is taken; of equally similar ones, the one in the first row.
+
+    Args:
+        hands_file: `hands.parquet` of a set.
+        out_file: The Parquet file to write. It appears under this name only when it is complete.
+        max_gap_frames: Largest distance of the two frames, in frames; None for any distance.
+
+    Returns:
+        The table: one row per hand, in the order of the hands. Columns are `row_index`, `hand_id`, `video_id`,
+        `frame_index`, the same of the neighbour, `pose_distance` (Float32, the mean distance of joints in crop sides,
+        left hands mirrored; null where keypoints are not finite) and `reason` (text, why there is no neighbour; null
+        if there is one).
 
     Raises:
         OutputUnwritableError: The output disk is full, read-only or not permitted.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from hand100m_assets.pairs import write_temporal_pairs
+        >>> pairs = write_temporal_pairs(Path("tables/hands.parquet"), Path("temporal.parquet"))
+        >>> pairs["neighbour_hand_id"].null_count(), pairs["reason"][0]
+        (4, 'no neighbouring frame has a hand of its side')
     """
     found = temporal_pairs(pl.scan_parquet(hands_file), max_gap_frames=max_gap_frames)
     with table_output_errors(out_file), file_in_place_of(out_file) as file:

@@ -25,6 +25,7 @@ COMPLETE: tuple[str, ...] = (
     "hand100m_assets.dataset.building",
     "hand100m_assets.files",
     "hand100m_assets.imaging",
+    "hand100m_assets.pairs",
     "hand100m_assets.parallel",
     "hand100m_assets.render",
     "hand100m_assets.render.charts",
