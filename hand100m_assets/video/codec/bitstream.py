@@ -1,6 +1,6 @@
-"""What one packet says of itself: can decoding begin here, does anything refer to it? Read from headers only.
+"""Reads from a packet's headers whether decoding can begin with it, and whether other packets depend on it.
 
-Nothing is taken from the container's word. A reader knows every unit in a packet, or it refuses the stream.
+Nothing is taken from the container's word. A reader must know every unit of a packet; otherwise it refuses the stream.
 """
 
 from __future__ import annotations
@@ -12,15 +12,23 @@ from typing import Final, NamedTuple, Protocol, TypeAlias, TypeVar
 from hand100m_assets.video.codec.parameter_sets import ParameterSetError, avcc_sets, h264_sps_fault, hvcc_sets
 
 Data: TypeAlias = "bytes | memoryview"
-"""Bytes of a packet."""
+"""The bytes of a packet."""
 _Parsed = TypeVar("_Parsed")
 
 
 class UnsafeStreamError(Exception):
-    """This stream cannot be shown to be safe for selective decoding; decode all of it.
+    """It cannot be shown that this stream may be decoded selectively. Decode all of it.
 
     Attributes:
-        reason: Half a sentence, as it goes into the manifest.
+        reason: Why, as half a sentence; it goes into the manifest.
+
+    Example:
+        >>> from hand100m_assets.video.codec import H264Bitstream, UnsafeStreamError
+        >>> try:
+        ...     H264Bitstream(None)
+        ... except UnsafeStreamError as error:
+        ...     print(error.reason)
+        H.264 without length prefixes (Annex B)
     """
 
     def __init__(self, reason: str) -> None:
@@ -29,17 +37,22 @@ class UnsafeStreamError(Exception):
 
 
 HOLE: Final = "bytes that no coded picture holds (a hole in the file)"
-"""What is said of overwritten blocks."""
+"""The reason given for overwritten blocks of a file."""
 
 
 class PacketNature(NamedTuple):
-    """What a packet means for the packets around it.
+    """How a packet depends on the packets around it.
 
     Attributes:
-        is_restart: Neither this packet nor any after it refers to anything before it.
-        is_disposable: No other packet refers to it.
-        picture_head: First bytes of the picture's first slice, where a codec shows pictures in another order than it
-            decodes them; empty where it does not.
+        is_restart: Neither this packet nor any packet after it depends on a packet before it.
+        is_disposable: No other packet depends on it.
+        picture_head: First bytes of the picture's first slice, for codecs that show pictures in another order than they
+            decode them; empty for others.
+
+    Example:
+        >>> from hand100m_assets.video.codec import Vp9Bitstream
+        >>> Vp9Bitstream().nature(bytes.fromhex("8249834200"))
+        PacketNature(is_restart=True, is_disposable=False, picture_head=b'')
     """
 
     is_restart: bool
@@ -48,43 +61,60 @@ class PacketNature(NamedTuple):
 
 
 RESTART: Final = PacketNature(is_restart=True, is_disposable=False)
+"""A packet with which decoding can begin."""
 REFERENCE: Final = PacketNature(is_restart=False, is_disposable=False)
+"""A packet that depends on earlier ones, and on which later ones may depend."""
 
 SLICE_HEAD_BYTES: Final = 32
-"""So far into a slice its place in the order of pictures is told, whatever the widths of the fields before it."""
+"""So many bytes of a slice hold its place in the order of pictures, whatever the widths of the fields before it."""
 
 
 class Bitstream(Protocol):
-    """Reader of one stream's packets."""
+    """A reader of one stream's packets: `H264Bitstream`, `HevcBitstream`, `Vp9Bitstream` or `Av1Bitstream`.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from hand100m_assets.video.codec import Bitstream, H264Bitstream
+        >>> from hand100m_assets.video.container import open_video
+        >>> container, stream = open_video(Path("video.mp4"))
+        >>> with container:
+        ...     reader: Bitstream = H264Bitstream(stream.codec_context.extradata)
+        ...     natures = [reader.nature(bytes(packet)) for packet in container.demux(stream) if packet.size]
+        >>> len(natures), natures[0].is_restart
+        (90, True)
+    """
 
     def nature(self, data: Data) -> PacketNature:
-        """Classify one packet and make sure that it holds exactly one shown picture.
+        """Classify one packet, and make sure that it holds exactly one shown picture.
+
+        Args:
+            data: The bytes of the packet.
 
         Raises:
-            UnsafeStreamError: It holds anything that this reader does not vouch for.
+            UnsafeStreamError: The packet holds anything that this reader does not know. Decode the whole stream.
         """
         ...
 
 
 _UNESCAPED: Final = re.compile(rb"\0\0(?:[\0-\x02]|\x03[^\0-\x03]|\Z)")
-"""No unit of H.264 or HEVC holds this: overwritten blocks show by it even in packets that nobody decodes.
+"""Bytes that no unit of H.264 or HEVC holds. They reveal overwritten blocks, also in packets that nobody decodes.
 
 Source: ITU-T H.264, 7.4.1; ITU-T H.265, 7.4.2.
 """
 
 _NO_START_CODE: Final = re.compile(rb"\0\0(?:\0+[^\0\x01]|\x02)")
 _ERASED: Final = b"\xff" * 64
-"""Flash memory that was erased and never written. No entropy coder writes so many."""
+"""Flash memory that was erased and never written. No entropy coder writes so many equal bytes."""
 H264_BY_THE_WAY: Final = frozenset({6, 9, 12})
-"""SEI, access unit delimiter, filler: no sample of a picture depends on them."""
+"""Kinds of units on which no picture depends: SEI, access unit delimiter, filler."""
 HEVC_BY_THE_WAY: Final = frozenset({35, 38, 39, 40})
-"""Access unit delimiter, filler, SEI."""
+"""Kinds of units on which no picture depends: access unit delimiter, filler, SEI."""
 
 
 def units_hold_hole(data: Data, length_bytes: int, kind_of: Callable[[int], int], by_the_way: frozenset[int]) -> bool:
-    """Whether a packet of H.264 or HEVC with length prefixes holds what no encoder wrote.
+    """Whether a packet of H.264 or HEVC with length prefixes holds bytes that no encoder wrote.
 
-    More lenient than the readers below, which need not understand what they can refuse.
+    It is less strict than the readers below, which refuse whatever they do not know.
     """
     units = plain_units(data, length_bytes)
     return any(
@@ -93,28 +123,55 @@ def units_hold_hole(data: Data, length_bytes: int, kind_of: Callable[[int], int]
 
 
 def holds_hole(data: Data, start: int, end: int) -> bool:
-    """The same for one unit. Zeros at its end are not looked at: encoders write them to fill up to a constant rate."""
+    """Whether one unit holds bytes that no encoder wrote.
+
+    Zeros at its end are ignored: encoders write them to reach a constant rate.
+    """
     unit = bytes(data[start:end]).rstrip(b"\0")
     return _UNESCAPED.search(unit) is not None or _ERASED in unit
 
 
 def h264_kind(header: int) -> int:
-    """Kind of a unit of H.264 by its first byte. Source: ITU-T H.264, 7.3.1."""
+    """Return the kind of a unit of H.264. Source: ITU-T H.264, 7.3.1.
+
+    Args:
+        header: First byte of the unit.
+
+    Returns:
+        `nal_unit_type`, 0 to 31; 5 is a slice of a key frame.
+
+    Example:
+        >>> from hand100m_assets.video.codec import h264_kind
+        >>> h264_kind(0x65)
+        5
+    """
     return header & 31
 
 
 def hevc_kind(header: int) -> int:
-    """Kind of a unit of HEVC by its first byte. Source: ITU-T H.265, 7.3.1.2."""
+    """Return the kind of a unit of HEVC. Source: ITU-T H.265, 7.3.1.2.
+
+    Args:
+        header: First byte of the unit.
+
+    Returns:
+        `nal_unit_type`, 0 to 63; 19 and 20 are slices of key frames.
+
+    Example:
+        >>> from hand100m_assets.video.codec import hevc_kind
+        >>> hevc_kind(0x26)
+        19
+    """
     return header >> 1
 
 
 def holds_idr(data: Data, length_bytes: int) -> bool:
-    """Whether a packet of H.264 with length prefixes begins anew, without anything before it."""
+    """Whether a packet of H.264 with length prefixes holds a key frame that depends on nothing before it."""
     return any(end > start and h264_kind(data[start]) == 5 for start, end in plain_units(data, length_bytes))
 
 
 def plain_units(data: Data, length_bytes: int) -> Iterator[tuple[int, int]]:
-    """Yield where each unit of a packet with length prefixes starts and ends, however broken it is."""
+    """Yield where each unit of a packet with length prefixes begins and ends, even of a broken packet."""
     position, size = 0, len(data)
     while position < size:
         start = position + length_bytes
@@ -123,12 +180,12 @@ def plain_units(data: Data, length_bytes: int) -> Iterator[tuple[int, int]]:
 
 
 def byte_stream_holds_hole(data: Data) -> bool:
-    """The same for units behind start codes (Annex B), between which there may be any number of zeros."""
+    """The same as `units_hold_hole` for units after start codes (Annex B), with any number of zeros between them."""
     return _NO_START_CODE.search(data) is not None
 
 
 class _Slices:
-    """Tally of one packet's slices."""
+    """Counts the slices of one packet."""
 
     __slots__ = ("count", "first_count", "head", "idr_count", "is_reference")
 
@@ -146,7 +203,7 @@ class _Slices:
 
 
 class _NalBitstream:
-    """What H.264 and HEVC have in common: units after their length, parameter sets that never change."""
+    """What H.264 and HEVC share: units with length prefixes, and parameter sets that never change."""
 
     _parameter_sets: frozenset[int]
     _by_the_way: frozenset[int]
@@ -177,7 +234,28 @@ class _NalBitstream:
 
 
 class H264Bitstream(_NalBitstream):
-    """H.264 with length prefixes, as mp4 and mkv carry it. Source: ITU-T H.264, 7.3.1, 7.4.1; ISO/IEC 14496-15."""
+    """Reads packets of H.264 with length prefixes, as mp4 and mkv files hold them.
+
+    Source: ITU-T H.264, 7.3.1, 7.4.1; ISO/IEC 14496-15.
+
+    Args:
+        extradata: The stream's parameter sets, as `codec_context.extradata` holds them; None for a stream without.
+
+    Raises:
+        UnsafeStreamError: The stream has no length prefixes, or a feature that this reader does not know.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from hand100m_assets.video.codec import H264Bitstream
+        >>> from hand100m_assets.video.container import open_video
+        >>> container, stream = open_video(Path("video.mp4"))
+        >>> with container:
+        ...     reader = H264Bitstream(stream.codec_context.extradata)
+        ...     first = next(container.demux(stream))
+        >>> nature = reader.nature(bytes(first))
+        >>> nature.is_restart, nature.is_disposable
+        (True, False)
+    """
 
     _parameter_sets = frozenset({7, 8})
     _by_the_way = H264_BY_THE_WAY
@@ -194,7 +272,7 @@ class H264Bitstream(_NalBitstream):
         super().__init__((extradata[4] & 3) + 1, known_sets)
 
     def nature(self, data: Data) -> PacketNature:
-        """As `Bitstream.nature`."""
+        """Classify one packet, as `Bitstream.nature`."""
         slices = _Slices()
         for start, end in self._units(data, least_bytes=2):
             header = data[start]
@@ -213,13 +291,30 @@ class H264Bitstream(_NalBitstream):
 
 
 class HevcBitstream(_NalBitstream):
-    """HEVC with length prefixes, one layer. Source: ITU-T H.265, 7.3.1, 7.4.2.2; ISO/IEC 14496-15."""
+    """Reads packets of HEVC with length prefixes and one layer.
+
+    Source: ITU-T H.265, 7.3.1, 7.4.2.2; ISO/IEC 14496-15.
+
+    Args:
+        extradata: The stream's parameter sets, as `codec_context.extradata` holds them; None for a stream without.
+
+    Raises:
+        UnsafeStreamError: The stream has no length prefixes, or a feature that this reader does not know.
+
+    Example:
+        >>> from hand100m_assets.video.codec import HevcBitstream, UnsafeStreamError
+        >>> try:
+        ...     HevcBitstream(None)
+        ... except UnsafeStreamError as error:
+        ...     print(error.reason)
+        HEVC without length prefixes (Annex B)
+    """
 
     _parameter_sets = frozenset({32, 33, 34})
     _by_the_way = HEVC_BY_THE_WAY
     _kind_of = staticmethod(hevc_kind)
     _PICTURES = frozenset({*range(10), 19, 20, 21})
-    """Trailing, TSA, STSA, RADL, RASL, IDR, CRA. Not BLA: for its sake the decoder withholds pictures."""
+    """Trailing, TSA, STSA, RADL, RASL, IDR, CRA. Not BLA: the decoder withholds pictures because of it."""
     _IDR = frozenset({19, 20})
 
     def __init__(self, extradata: bytes | None) -> None:
@@ -230,7 +325,7 @@ class HevcBitstream(_NalBitstream):
         super().__init__((extradata[21] & 3) + 1, _parsed(hvcc_sets, extradata))
 
     def nature(self, data: Data) -> PacketNature:
-        """As `Bitstream.nature`."""
+        """Classify one packet, as `Bitstream.nature`."""
         slices = _Slices()
         for start, end in self._units(data, least_bytes=3):
             kind = hevc_kind(data[start])

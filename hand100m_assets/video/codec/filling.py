@@ -1,8 +1,8 @@
-"""Zeros at the end of a coded picture of HEVC: did the encoder fill it up, or were its last bytes overwritten?
+"""Tells whether zeros at the end of a coded HEVC picture are an encoder's padding, or replaced its last bytes.
 
-Both look alike where the zeros end with the picture. But what stands behind the end of a picture's data changes nothing
-in it, and in the place of lost data it does. So the picture is decoded with other bytes in the place of the zeros. The
-pictures that it refers to are not needed: which bytes are read does not depend on them.
+Both look the same where the zeros end with the picture. But bytes after the end of a picture's data change nothing in
+it, and bytes in the place of lost data do. So the picture is decoded with other bytes in the place of the zeros. The
+pictures that it depends on are not needed: which bytes are read does not depend on them.
 """
 
 from __future__ import annotations
@@ -24,23 +24,23 @@ from hand100m_assets.video.codec.bitstream import Data, hevc_kind, plain_units
 
 _OTHER_BYTES: Final = (b"\0", b"\xff", b"\x55")
 _LEAST_BYTES: Final = 8
-"""Fewer zeros are nothing."""
+"""Fewer zeros are no evidence."""
 _START_CODE: Final = re.compile(rb"\0\0\x01")
 _RASL: Final = frozenset({8, 9})
-"""Pictures that a decoder leaves out where it begins; as ordinary ones, which are 8 less, it takes them."""
+"""A decoder leaves these pictures out where it begins. Their ordinary kinds, whose numbers are 8 less, it decodes."""
 _MAX_PROOFS: Final = 16
-"""After so many pictures that were filled up it is known what the encoder does."""
+"""After so many padded pictures the encoder's habit is known."""
 
 
 class FillingWatch:
-    """Tells filling from lost data in the packets of one track; of codecs other than HEVC it says nothing."""
+    """Tells padding from lost data in the packets of one track. It says nothing about codecs other than HEVC."""
 
     def __init__(self, stream: av.video.stream.VideoStream, length_bytes: int | None) -> None:
         self._extradata, self._length_bytes = stream.codec_context.extradata, length_bytes
         self._proofs_left = _MAX_PROOFS if stream.codec_context.name == "hevc" else 0
 
     def is_lost(self, data: Data) -> bool:
-        """Whether the picture of this packet ends too early: zeros stand where its last bytes were."""
+        """Whether zeros stand in the place of the last bytes of this packet's picture."""
         tails = [tail for tail in self._tails(data) if tail[1] - tail[0] >= _LEAST_BYTES] if self._proofs_left else []
         if not tails:
             return False
@@ -49,7 +49,7 @@ class FillingWatch:
         return any(picture != pictures[0] for picture in pictures)
 
     def _tails(self, data: Data) -> Iterator[tuple[int, int]]:
-        """Where the zeros at the end of each unit begin and end; in Annex B only of the last one."""
+        """Where the zeros at the end of each unit begin and end; in Annex B only those of the last unit."""
         units = [(0, len(data))] if self._length_bytes is None else plain_units(data, self._length_bytes)
         for start, end in units:
             if bytes(data[max(start, end - _LEAST_BYTES) : end]) == bytes(_LEAST_BYTES):

@@ -1,4 +1,4 @@
-"""Overwritten blocks in packets that a decoder may accept: it takes many a hole for a picture."""
+"""Finds overwritten blocks in packets that a decoder may accept: decoders take many of them for pictures."""
 
 from __future__ import annotations
 
@@ -35,11 +35,27 @@ _WITHOUT_UNITS: Final[dict[str, Callable[[Data], bool]]] = {
     "mjpeg": mjpeg_holds_hole,
 }
 _SOME_ZEROS: Final = bytes(8)
-"""Less at the end of a packet is nothing."""
+"""Fewer zeros at the end of a packet are no evidence."""
 
 
 class HoleWatch:
-    """Finds overwritten blocks in the packets of one track."""
+    """Finds overwritten blocks in the packets of one track. Show it the packets in the order of the file.
+
+    Args:
+        path: The video file.
+        stream: Its picture track.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from hand100m_assets.video.codec import HoleWatch
+        >>> from hand100m_assets.video.container import open_video
+        >>> container, stream = open_video(Path("video.mp4"))
+        >>> with container:
+        ...     watch = HoleWatch(Path("video.mp4"), stream)
+        ...     found = [watch.finds(packet) for packet in container.demux(stream) if packet.size]
+        >>> any(found)
+        False
+    """
 
     def __init__(self, path: Path, stream: av.video.stream.VideoStream) -> None:
         self._length_bytes = length_bytes_of(stream)
@@ -48,12 +64,12 @@ class HoleWatch:
         self._tails = TailWatch(path, stream)
 
     def finds(self, packet: _Packet) -> bool:
-        """Whether this packet holds what its encoder did not write."""
+        """Whether this packet holds bytes that its encoder did not write."""
         is_cut = self._tails.finds(packet)
         return is_cut or (self._search is not None and self._search(memoryview(packet)))
 
     def reaches_back(self, packet: _Packet) -> bool:
-        """Whether that which broke this packet may have begun in the one before: its first bytes are not its own."""
+        """Whether the damage of this packet may have begun in the packet before, because its first bytes are wrong."""
         if packet.is_corrupt:
             return False  # its end was cut off
         if self._length_bytes is None:
@@ -62,9 +78,9 @@ class HoleWatch:
         return not 0 < first_unit_bytes <= packet.size - self._length_bytes
 
     def is_restart(self, packet: _Packet, *, has_leftovers: bool) -> bool:
-        """Whether a key frame clears the decoder's memory: of H.264 only some do, and not right after a fault.
+        """Whether a key frame clears the decoder's memory. Only some do in H.264, and none right after a fault.
 
-        Of H.264 in Annex B nothing is asked: its containers lose the count with the first fault.
+        For H.264 in Annex B this is not examined: its containers lose the count with the first fault.
         """
         if self._length_bytes is None or not self._is_h264:
             return True
@@ -72,10 +88,25 @@ class HoleWatch:
 
 
 class TailWatch:
-    """Tells zeros that an encoder wrote at the end of a packet, to fill up to a constant rate, from a hole.
+    """Tells zeros at the end of a packet that an encoder wrote, to reach a constant rate, from an overwritten block.
 
-    A hole goes on behind the packet: in sound, in a table, or up to the end of the file. What an encoder wrote ends
-    with the packet. Where a hole does so, too, the picture itself tells.
+    An overwritten block continues after the packet: in sound, in a table, or up to the end of the file. What an encoder
+    wrote ends with the packet. Where such a block ends there, too, the picture itself is examined.
+
+    Args:
+        path: The video file.
+        stream: Its picture track.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from hand100m_assets.video.codec import TailWatch
+        >>> from hand100m_assets.video.container import open_video
+        >>> container, stream = open_video(Path("video.mp4"))
+        >>> with container:
+        ...     watch = TailWatch(Path("video.mp4"), stream)
+        ...     found = [watch.finds(packet) for packet in container.demux(stream) if packet.size]
+        >>> any(found)
+        False
     """
 
     def __init__(self, path: Path, stream: av.video.stream.VideoStream) -> None:
@@ -85,7 +116,7 @@ class TailWatch:
         """Zeros of this encoder were seen."""
 
     def finds(self, packet: _Packet) -> bool:
-        """Whether a hole begins in this packet that reaches its end."""
+        """Whether an overwritten block begins in this packet and reaches its end."""
         data = memoryview(packet)
         return self._goes_on(packet, data) or self._filling.is_lost(data)
 
@@ -95,7 +126,7 @@ class TailWatch:
         with self._path.open("rb") as file:
             file.seek(packet.pos)
             if file.read(packet.size) != data:
-                return False  # in containers that say where their own header begins; they notice it themselves
+                return False  # some containers give the place of their own header, and notice holes themselves
             behind = file.read(len(_SOME_ZEROS))
         if behind.strip(b"\0"):
             self._is_filled_up = True
@@ -103,7 +134,7 @@ class TailWatch:
 
 
 def _search(codec: str, length_bytes: int | None) -> Callable[[Data], bool] | None:
-    """What looks through one packet of this codec; None where nothing is known of it."""
+    """Return the function that searches one packet of this codec; None where nothing is known of it."""
     if codec not in ("h264", "hevc"):
         return _WITHOUT_UNITS.get(codec)
     if length_bytes is None:
@@ -114,7 +145,7 @@ def _search(codec: str, length_bytes: int | None) -> Callable[[Data], bool] | No
 
 
 def length_bytes_of(stream: av.video.stream.VideoStream) -> int | None:
-    """Size of the length before each unit of H.264 or HEVC; None for other codecs and for Annex B."""
+    """Size of the length prefix of each unit of H.264 or HEVC; None for other codecs and for Annex B."""
     place = {"h264": 4, "hevc": 21}.get(stream.codec_context.name)
     extradata = stream.codec_context.extradata or b""
     return None if place is None or len(extradata) <= place or extradata[0] != 1 else (extradata[place] & 3) + 1

@@ -1,7 +1,7 @@
-"""VP9 and AV1 packets: a shown key frame resets everything; of all other packets it is assumed that they matter.
+"""Reads VP9 and AV1 packets: a shown key frame resets everything, and all other packets are assumed to matter.
 
-A VP9 picture that nothing refers to may still change the probabilities with which the next one is read, so none is
-disposable; of AV1 it is not examined.
+A VP9 picture that no other picture uses may still change the probabilities with which the next one is read, so no
+packet is disposable. For AV1 this was not examined.
 """
 
 from __future__ import annotations
@@ -14,21 +14,21 @@ from hand100m_assets.video.codec.bitstream import HOLE, REFERENCE, RESTART, Data
 _MALFORMED = "a malformed packet"
 _VP9_RUN = re.compile(rb"\0{64}|\xff{32}")
 _AV1_RUN = re.compile(rb"\0{48}|\xff{48}")
-"""An arithmetic coder hardly writes so many bytes that are alike; an overwritten block of a file has mostly more.
+"""An arithmetic coder hardly ever writes so many equal bytes; an overwritten block of a file mostly has more.
 
-VP9's writes zeros for as long as each of its choices is the first of two: up to 56 in small pictures of a low rate.
+VP9's coder writes zeros as long as each of its choices is the first of two: up to 56 in small pictures of a low rate.
 """
 _AV1_BY_THE_WAY = frozenset({5, 15})
 """Metadata and padding."""
 
 
 def vp9_holds_hole(data: Data) -> bool:
-    """Whether a packet of VP9 holds what no encoder wrote; zeros at its end may be there to fill it up."""
+    """Whether a packet of VP9 holds bytes that no encoder wrote. Zeros at its end may be padding."""
     return _VP9_RUN.search(bytes(data).rstrip(b"\0")) is not None
 
 
 def av1_holds_hole(data: Data) -> bool:
-    """The same of AV1. Any of its units may be filled up with zeros, and padding may hold anything."""
+    """Whether a packet of AV1 holds bytes that no encoder wrote. Units may end in zeros; padding may hold anything."""
     try:
         places = [(start, end) for kind, start, end in _av1_units(data) if kind not in _AV1_BY_THE_WAY]
     except UnsafeStreamError:
@@ -37,10 +37,20 @@ def av1_holds_hole(data: Data) -> bool:
 
 
 class Vp9Bitstream:
-    """VP9 superframes. Source: VP9 Bitstream & Decoding Process Specification v0.7, 6.2, annex B."""
+    """Reads packets of VP9, which may be superframes.
+
+    Source: VP9 Bitstream & Decoding Process Specification v0.7, 6.2, annex B.
+
+    Example:
+        The first bytes of a key frame:
+
+        >>> from hand100m_assets.video.codec import Vp9Bitstream
+        >>> Vp9Bitstream().nature(bytes.fromhex("8249834200")).is_restart
+        True
+    """
 
     def nature(self, data: Data) -> PacketNature:
-        """As `Bitstream.nature`."""
+        """Classify one packet, as `Bitstream.nature`."""
         if vp9_holds_hole(data):
             raise UnsafeStreamError(HOLE)
         headers = [_vp9_header(data[start:end]) for start, end in _vp9_frames(data)]
@@ -50,7 +60,7 @@ class Vp9Bitstream:
 
 
 def _vp9_frames(data: Data) -> Iterator[tuple[int, int]]:
-    """Yield where each frame of a packet starts and ends, the hidden ones included."""
+    """Yield where each frame of a packet begins and ends, hidden frames included."""
     size = len(data)
     marker = data[size - 1] if size else 0
     count, length_bytes = (marker & 7) + 1, ((marker >> 3) & 3) + 1
@@ -80,7 +90,17 @@ def _vp9_header(frame: Data) -> tuple[bool, bool]:
 
 
 class Av1Bitstream:
-    """AV1 temporal units of one layer. Source: AV1 Bitstream & Decoding Process Specification, 5.3 to 5.9."""
+    """Reads packets of AV1: temporal units of one layer.
+
+    Source: AV1 Bitstream & Decoding Process Specification, 5.3 to 5.9.
+
+    Example:
+        A temporal delimiter, a sequence header and the beginning of a shown key frame:
+
+        >>> from hand100m_assets.video.codec import Av1Bitstream
+        >>> Av1Bitstream().nature(bytes.fromhex("1200 0a0100 320110")).is_restart
+        True
+    """
 
     _SEQUENCE_HEADER = 1
     _FRAME_HEADERS = frozenset({3, 6})
@@ -88,11 +108,11 @@ class Av1Bitstream:
     """Temporal delimiter, tile group, metadata, padding."""
 
     def __init__(self) -> None:
-        # Not the container's copy of it: some encoders write another one there.
+        # The container's copy is not used: some encoders write a different one there.
         self._sequence_header: bytes | None = None
 
     def nature(self, data: Data) -> PacketNature:
-        """As `Bitstream.nature`."""
+        """Classify one packet, as `Bitstream.nature`."""
         if av1_holds_hole(data):
             raise UnsafeStreamError(HOLE)
         shown_count, first_is_key, has_sequence_header = 0, None, False
@@ -119,7 +139,7 @@ class Av1Bitstream:
 
 
 def _av1_units(data: Data) -> Iterator[tuple[int, int, int]]:
-    """Yield the type of each unit, and where its payload starts and ends."""
+    """Yield the type of each unit, and where its payload begins and ends."""
     position, size = 0, len(data)
     while position < size:
         header = data[position]
@@ -136,7 +156,7 @@ def _av1_units(data: Data) -> Iterator[tuple[int, int, int]]:
 
 
 def _leb128(data: Data, position: int) -> tuple[int, int]:
-    """Number in groups of seven bits, and where it ends."""
+    """Return a number in groups of seven bits, and where it ends."""
     value = 0
     for shift in range(0, 56, 7):
         if position >= len(data):

@@ -1,7 +1,8 @@
-"""Notes in MJPEG pictures (application segments: Exif, makers' own), and whether a complaint is about these alone.
+"""Notes in MJPEG pictures (application segments: Exif, makers' own), and whether an error message is only about these.
 
-Cameras write odd ones: an Exif that is none, a length of zero. The decoder logs an error and decodes the picture all
-the same. Whether that touches the picture is not read from its words: the picture is decoded again without the notes.
+Cameras write strange ones: an Exif segment without Exif, a length of zero. The decoder logs an error and decodes the
+picture all the same. Whether the picture is affected cannot be read from the message: it is decoded again without the
+notes.
 """
 
 from __future__ import annotations
@@ -27,11 +28,27 @@ _COMMENT: Final = 0xFE
 
 
 def picture_is_the_same_without_notes(packet_data: bytes, frames: list[av.video.frame.VideoFrame]) -> bool:
-    """Whether an MJPEG packet decodes to the same single picture, and without a complaint, when its notes are left out.
+    """Whether an MJPEG packet without its notes decodes to the same picture, and without an error message.
+
+    Notes are application segments that no decoder needs, such as Exif.
 
     Args:
-        packet_data: The packet that a decoder complained of.
-        frames: What it gave.
+        packet_data: A packet that made the decoder log an error.
+        frames: The frames that the decoder gave for it.
+
+    Returns:
+        True if the error was only about notes; False also where the packet has none or gave no single frame.
+
+    Example:
+        >>> import av, cv2, numpy as np
+        >>> from hand100m_assets.video.codec import picture_is_the_same_without_notes
+        >>> _, jpeg = cv2.imencode(".jpg", np.zeros((16, 16, 3), np.uint8))
+        >>> odd_note = bytes.fromhex("ffe1 0006 45786966")
+        >>> data = jpeg[:2].tobytes() + odd_note + jpeg[2:].tobytes()
+        >>> decoder = av.CodecContext.create("mjpeg", "r")
+        >>> frames = decoder.decode(av.Packet(data)) + decoder.decode(None)
+        >>> picture_is_the_same_without_notes(data, frames)
+        True
     """
     bare = without_notes(packet_data)
     if bare is None or len(frames) != 1:
@@ -50,7 +67,7 @@ def picture_is_the_same_without_notes(packet_data: bytes, frames: list[av.video.
 
 
 def without_notes(data: bytes) -> bytes | None:
-    """The picture without application segments that no decoder needs; None where there are none, or it is no JPEG.
+    """Return the picture without application segments that no decoder needs; None if there are none, or it is no JPEG.
 
     Source: ITU-T T.81, annex B.
     """
@@ -66,7 +83,7 @@ def without_notes(data: bytes) -> bytes | None:
             continue
         kind = data[position + 1]
         if kind == _START_OF_SCAN:
-            # Of interlaced pictures the second field is an image of its own in the same packet.
+            # The second field of an interlaced picture is an image of its own in the same packet.
             after = data.find(_START_OF_IMAGE, position)
             end = len(data) if after < 0 else after + 2
             kept.append(data[position:end])

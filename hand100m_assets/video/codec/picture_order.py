@@ -1,7 +1,7 @@
-"""In which order a decoder shows pictures, as the pictures themselves tell it. Timestamps are only a container's word.
+"""Reads from the pictures themselves in which order a decoder shows them. Timestamps are only a container's word.
 
-VP9 and AV1 show one picture with each packet. H.264 and HEVC write into every slice where its picture stands among
-those since the last restart, by the low bits of a number; the high ones follow from the pictures before.
+VP9 and AV1 show one picture with each packet. In H.264 and HEVC, every slice holds the low bits of a number that counts
+pictures since the last restart. The high bits follow from the pictures before.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ from hand100m_assets.video.codec.parameter_sets import (
 _H264_IDR: Final = 5
 _HEVC_IDR: Final = frozenset({19, 20})
 _HEVC_LEADING: Final = frozenset({6, 7, 8, 9})
-"""RADL and RASL: the numbers of later pictures do not follow from theirs."""
+"""RADL and RASL: the numbers of later pictures do not depend on theirs."""
 
 
 class PictureOrder(Protocol):
-    """Asked about every packet of a stream, in decoding order."""
+    """Tells the order of a stream's pictures. Ask it about every packet, in decoding order."""
 
     def shown_as(self, nature: PacketNature) -> tuple[int, ...]:
-        """A key that rises from each shown picture to the next.
+        """Return a key that increases from each shown picture to the next.
 
         Raises:
-            UnsafeStreamError: The packet does not tell.
+            UnsafeStreamError: The packet does not tell. Decode the whole stream.
         """
         ...
 
@@ -56,8 +56,8 @@ class CountedOrder:
     """Pictures of H.264 or HEVC. Source: ITU-T H.264, 8.2.1.1; ITU-T H.265, 8.3.1.
 
     Args:
-        layouts: What a slice's header looks like, by its picture parameter set.
-        is_hevc: Which of both it is.
+        layouts: Layout of a slice's header, by the number of its picture parameter set.
+        is_hevc: Whether it is HEVC; otherwise it is H.264.
     """
 
     def __init__(self, layouts: dict[int, SliceLayout], *, is_hevc: bool) -> None:
@@ -116,7 +116,7 @@ class CountedOrder:
         return layout
 
     def _whole(self, low: int, width: int) -> int:
-        """The number nearest to the anchor's that has these low bits."""
+        """Return the number nearest to the anchor's that has these low bits."""
         half = 1 << width >> 1
         number = self._anchor + (low - self._anchor + half) % (2 * half) - half
         if self._is_anchor:
@@ -125,10 +125,31 @@ class CountedOrder:
 
 
 def picture_order_of(stream: av.video.stream.VideoStream) -> PictureOrder:
-    """The order in which this stream's pictures are shown.
+    """Return what tells the order in which a stream's pictures are shown.
+
+    Args:
+        stream: The picture track, from `open_video`.
+
+    Returns:
+        An object whose `shown_as(nature)` returns a key that increases from each shown picture to the next. Call it for
+        every packet in decoding order.
 
     Raises:
-        UnsafeStreamError: The parameter sets are not understood, or the order is told in a way that is not read here.
+        UnsafeStreamError: The parameter sets, or the way in which the order is told, are not known here. Decode the
+            whole stream.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from hand100m_assets.video.codec import H264Bitstream, picture_order_of
+        >>> from hand100m_assets.video.container import open_video
+        >>> container, stream = open_video(Path("video.mp4"))
+        >>> with container:
+        ...     reader, order = H264Bitstream(stream.codec_context.extradata), picture_order_of(stream)
+        ...     packets = [packet for packet in container.demux(stream) if packet.size]
+        >>> keys = [order.shown_as(reader.nature(bytes(packet))) for packet in packets]
+        >>> by_pts = [key for _, key in sorted(zip([packet.pts for packet in packets], keys))]
+        >>> by_pts == sorted(keys)
+        True
     """
     codec, extradata = stream.codec_context.name, stream.codec_context.extradata or b""
     try:

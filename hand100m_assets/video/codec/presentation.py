@@ -1,9 +1,9 @@
-"""Packets in decoding order -> the same with their place in presentation order, after a small look-ahead.
+"""Finds the frame index of each packet from its timestamps, after a small look-ahead.
 
-A packet's index is the number of shown packets with a smaller timestamp. It is final once the decoding timestamps
-have passed its own presentation timestamp, for every later packet is presented no earlier than it is decoded. The
-timestamps must put the pictures in the order in which the decoder shows them: some containers give the time of decoding
-for both. What contradicts that ends the matter: whoever counts on must decode everything.
+A packet's frame index is the number of shown packets with a smaller presentation timestamp. It is final as soon as the
+decoding timestamps have passed that timestamp, because every later packet is presented no earlier than it is decoded.
+The timestamps must put the pictures in the order in which the decoder shows them; some containers give the time of
+decoding for both. If anything contradicts this, the whole stream must be decoded.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from typing import Final, Generic, Protocol, TypeVar
 from hand100m_assets.video.codec.bitstream import UnsafeStreamError
 
 MAX_LOOK_AHEAD_PACKETS: Final = 128
-"""No codec reorders more than 16 pictures; timestamps that need more are not understood here."""
+"""Longest look-ahead. No codec reorders more than 16 pictures; timestamps that need more are not understood here."""
 
 
 class Timed(Protocol):
-    """What is asked of a packet."""
+    """What `PresentationOrder` needs of a packet. PyAV's packets have it."""
 
     @property
     def pts(self) -> int | None:
@@ -45,22 +45,45 @@ _P = TypeVar("_P", bound=Timed)
 
 @dataclass(frozen=True)
 class Placed(Generic[_P]):
-    """A packet and its index, None where an edit list hides it."""
+    """A packet and its frame index.
+
+    Attributes:
+        packet: The packet.
+        frame_index: Index of its frame among all shown frames; None where an edit list hides it.
+
+    Example:
+        >>> from hand100m_assets.video.codec import Placed
+        >>> Placed("a packet", frame_index=None).frame_index is None
+        True
+    """
 
     packet: _P
     frame_index: int | None
 
 
 class PresentationOrder(Generic[_P]):
-    """Fed with packets in decoding order; gives them back in that order, each with its index.
+    """Takes packets in decoding order, and yields them in the same order with their frame indices.
 
     Args:
-        first_index: Of the first packet.
-        delay_frames: So many pictures a decoder keeps back, as later ones may have to be shown before them.
+        first_index: Frame index of the first packet.
+        delay_frames: How many pictures the decoder keeps back because later ones may have to be shown before them.
 
     Attributes:
-        shown_count: Indices given so far; the frame count once `finish` is used up.
-        reorder_depth: Most packets that were decoded before another and are shown after it.
+        shown_count: Number of indices given so far; the frame count after `finish`.
+        reorder_depth: Largest number of packets that were decoded before another one and are shown after it.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from hand100m_assets.video.codec import PresentationOrder
+        >>> from hand100m_assets.video.container import open_video
+        >>> container, stream = open_video(Path("video.mp4"))
+        >>> with container:
+        ...     order = PresentationOrder()
+        ...     packets = [packet for packet in container.demux(stream) if packet.size]
+        >>> placed = [each for packet in packets for each in order.add(packet)]
+        >>> placed += order.finish()
+        >>> sorted(each.frame_index for each in placed) == list(range(90))
+        True
     """
 
     def __init__(self, first_index: int = 0, delay_frames: int = 0) -> None:
@@ -76,19 +99,19 @@ class PresentationOrder(Generic[_P]):
 
     @property
     def owes_packets(self) -> bool:
-        """Whether a packet whose index is certain still waits for its turn in decoding order."""
+        """Whether a packet with a final index still waits for its turn in decoding order."""
         return bool(self._index_by_pts)
 
     def add(self, packet: _P, shown_as: tuple[int, ...] = ()) -> Iterator[Placed[_P]]:
-        """Take in the next packet; yields those that have become certain.
+        """Take the next packet, and yield the packets whose index has become final.
 
         Args:
-            packet: In decoding order.
-            shown_as: What the decoder shows pictures in the order of, as the packet itself tells it; empty for an order
-                that is not known.
+            packet: The next packet in decoding order.
+            shown_as: Its place in the order in which the decoder shows pictures, from `picture_order_of`; empty where
+                that order is not known.
 
         Raises:
-            UnsafeStreamError: The timestamps prove nothing.
+            UnsafeStreamError: The timestamps prove nothing. Decode the whole stream.
         """
         pts, dts = self._checked(packet)
         if not packet.is_discard:
@@ -101,7 +124,7 @@ class PresentationOrder(Generic[_P]):
         yield from self._settle(-math.inf if dts is None else dts)
 
     def finish(self) -> Iterator[Placed[_P]]:
-        """No packet follows; yields all that are left."""
+        """Yield all packets that are left; no packet follows."""
         yield from self._settle(math.inf)
 
     def _checked(self, packet: _P) -> tuple[int, int | None]:
@@ -133,6 +156,6 @@ class PresentationOrder(Generic[_P]):
             yield Placed(packet, None if shown_pts is None else self._index_by_pts.pop(shown_pts))
 
     def _is_out(self) -> bool:
-        """Whether the decoder must have shown the first of the pictures by now: no later one can come before it."""
+        """Whether the decoder must have shown the first of the pictures by now, so that no later one can precede it."""
         restarts = self._unplaced[0][1][:1]
         return len(self._unplaced) > self._delay_frames or any(key[:1] > restarts for _, key in self._unplaced)

@@ -1,6 +1,6 @@
-"""Whether a track was joined of several encodings, as changing parameter sets tell.
+"""Tells by changing parameter sets whether a track was joined from several encodings.
 
-At such a joint decoders drop pictures that refer to what was cut off, and which ones they drop is their affair.
+At such a joint decoders drop pictures that depend on what was cut off. Which ones they drop differs between decoders.
 """
 
 from __future__ import annotations
@@ -24,10 +24,22 @@ _HEVC_SETS: Final = frozenset({32, 33, 34})
 
 
 class SpliceWatch:
-    """Shown every packet of a file.
+    """Tells whether a track was joined from several encodings. Show it every packet of the track.
 
     Attributes:
-        is_spliced: Whether other parameter sets came than the file began with.
+        is_spliced: Whether other parameter sets came than those that the file began with.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from hand100m_assets.video.codec import SpliceWatch
+        >>> from hand100m_assets.video.container import open_video
+        >>> container, stream = open_video(Path("video.mp4"))
+        >>> with container:
+        ...     watch = SpliceWatch(stream)
+        ...     for packet in container.demux(stream):
+        ...         watch.look_at(packet)
+        >>> watch.is_spliced
+        False
     """
 
     def __init__(self, stream: av.video.stream.VideoStream) -> None:
@@ -42,7 +54,11 @@ class SpliceWatch:
                 self._length_bytes = None
 
     def look_at(self, packet: _VideoPacket) -> None:
-        """Take the next packet into account."""
+        """Take the next packet into account.
+
+        Args:
+            packet: A packet of the track, in the order of the file.
+        """
         if self.is_spliced:
             return
         data = memoryview(packet)

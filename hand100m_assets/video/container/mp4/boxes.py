@@ -1,7 +1,7 @@
-"""The outermost boxes of an mp4 file: enough to say whether a download was cut, and how. Reads headers only.
+"""Reads the outermost boxes of an mp4 file: enough to tell whether a download was cut, and how. Only headers are read.
 
-A movie of fragments has no table that counts its frames, and ffmpeg takes what it finds for all there is. So of such a
-file every box must be known, and what it says of its own length is compared with what is there.
+A fragmented file has no table that counts its frames, and ffmpeg takes what it finds for everything. So every box of
+such a file must be known, and the length that the file promises is compared with what is there.
 """
 
 from __future__ import annotations
@@ -18,28 +18,35 @@ from hand100m_assets.video.container.mp4.fragments import is_whole_fragment
 _FIRST_BOXES: Final = {"ftyp", "moov", "mdat", "free", "skip", "wide", "styp", "sidx", "uuid"}
 _KNOWN_BOXES: Final = _FIRST_BOXES | {"moof", "mfra", "ssix", "meta", "emsg", "prft", "pdin", "udta"}
 _ENDLESS_BOXES: Final = {"mdat", "moov"}
-"""Only these may have the length 0, which means up to the file's end; else it is a hole."""
+"""Only these may have the length 0, which means up to the end of the file. Elsewhere it is a hole."""
 _MAX_BOXES: Final = 1_000_000
 _BOX_HEADER_BYTES: Final = 8
-"""Of fewer bytes at the end of a list nothing is said: old writers end it with four zeros."""
+"""Fewer bytes at the end of a list are ignored: old writers end it with four zeros."""
 _MAX_FRAGMENT_BYTES: Final = 2**20
-"""Tables of more, a quarter of a million samples each, are not looked through."""
+"""Larger tables, of more than a quarter of a million samples each, are not examined."""
 
 
 @dataclass(frozen=True)
 class Mp4Outline:
-    """What the outermost boxes say.
+    """What the outermost boxes of a file say.
 
     Attributes:
-        is_mp4: The file begins with a box of the ISO base media format (mp4, mov).
+        is_mp4: Whether the file begins with a box of the ISO base media format (mp4, mov).
         kinds: Kinds of the outermost boxes, each once, in order of appearance.
-        is_fragmented: Frames are indexed piece by piece, so that no header knows their number.
-        missing_bytes: What was cut off, or in a fragmented file lies behind a hole; 0 when nothing lacks.
-        broken_from: Where a fragmented file holds what is no box, or a piece that does not follow the one before; None
-            when there is no such place.
-        is_gap: It is a piece that does not follow the one before.
-        promised_s: Length that the header of a fragmented file gives to the whole of it; None when it does not.
+        is_fragmented: Whether frames are indexed piece by piece, so that no header knows their number.
+        missing_bytes: Bytes that were cut off, or that lie after a hole in a fragmented file; 0 when none are missing.
+        broken_from: Byte at which a fragmented file holds something that is not a box, or a piece that does not follow
+            the one before; None when there is no such place.
+        is_gap: Whether that place is a piece that does not follow the one before.
+        promised_s: Length in seconds that the header of a fragmented file promises; None when it does not.
         has_promised_end: Whether a file that ends early can be told from a whole one.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from hand100m_assets.video.container.mp4 import read_outline
+        >>> outline = read_outline(Path("video.mp4"))
+        >>> outline.is_mp4, outline.has_index, outline.fault
+        (True, True, None)
     """
 
     is_mp4: bool = False
@@ -58,7 +65,7 @@ class Mp4Outline:
 
     @property
     def fault(self) -> str | None:
-        """In what way the file is not whole, None when nothing shows it."""
+        """In what way the file is not whole, in words; None when nothing shows it."""
         if self.is_gap:
             return (
                 f"the piece that begins at byte {self.broken_from:,} does not follow the one before: pieces are missing"
@@ -79,7 +86,7 @@ class _Box(NamedTuple):
 
 @dataclass
 class _Findings:
-    """What the boxes have told so far."""
+    """What the boxes so far have told."""
 
     kinds: dict[str, None] = field(default_factory=dict)
     end: int = 0
@@ -89,14 +96,14 @@ class _Findings:
     segment_lists: int = 0
     is_fragmented: bool = False
     is_movie_broken: bool = False
-    """The movie box holds what is no box, which may have said that fragments follow."""
+    """The movie box holds something that is not a box, which may have said that fragments follow."""
     promised_s: float | None = None
     chain: FragmentChain = field(default_factory=FragmentChain)
     is_gap: bool = False
     last_fragment: int = -1
 
     def follows(self, file: BinaryIO, box: _Box, size_bytes: int) -> bool:
-        """Whether a fragment is the next one, and the index of all of them lists no later one than was there."""
+        """Whether a fragment follows the one before, and the index of all fragments lists no later one than that."""
         if box.kind == "moov":
             self.chain.begin()
         body = _body(file, box, _MAX_FRAGMENT_BYTES) if box.kind in ("moof", "mfra") and box.end <= size_bytes else b""
@@ -143,7 +150,27 @@ class _Findings:
 
 
 def read_outline(path: Path) -> Mp4Outline:
-    """Walk the outermost boxes. Source: ISO/IEC 14496-12, section 4.2. Raises OSError as `open` does."""
+    """Read the headers of a file's outermost boxes. Source: ISO/IEC 14496-12, section 4.2.
+
+    Args:
+        path: The file, of any format.
+
+    Returns:
+        What the boxes say: whether it is an mp4 file, and what is missing.
+
+    Raises:
+        OSError: The file is absent or cannot be read, as with `open`.
+
+    Example:
+        A download that was cut:
+
+        >>> from pathlib import Path
+        >>> from hand100m_assets.video.container.mp4 import read_outline
+        >>> _ = Path("cut.mp4").write_bytes(Path("video.mp4").read_bytes()[:5000])
+        >>> outline = read_outline(Path("cut.mp4"))
+        >>> outline.has_index, outline.missing_bytes > 0
+        (False, True)
+    """
     size_bytes, found = path.stat().st_size, _Findings()
     with path.open("rb") as file:
         if file.read(8)[4:8] not in {kind.encode() for kind in _FIRST_BOXES}:
@@ -155,11 +182,11 @@ def read_outline(path: Path) -> Mp4Outline:
                 break
             found.note(file, box)
         if found.is_at_its_end or _are_foreign_boxes(file, found.end, size_bytes):
-            size_bytes = min(size_bytes, max(found.end, 0))  # what stands behind the end matters to nobody
+            size_bytes = min(size_bytes, max(found.end, 0))  # bytes after the end do not matter
         found.is_fragmented = found.is_fragmented or (found.is_movie_broken and found.end < size_bytes)
     kinds = tuple(found.kinds)
     if not found.is_fragmented:
-        # The table of such a file counts its frames; what stands behind the last box matters to nobody.
+        # The table of such a file counts its frames, so bytes after the last box do not matter.
         missing_bytes = max(0, found.known_end - size_bytes)
         return Mp4Outline(is_mp4=True, kinds=kinds, missing_bytes=missing_bytes, has_promised_end=True)
     return Mp4Outline(
@@ -172,13 +199,13 @@ def read_outline(path: Path) -> Mp4Outline:
         broken_from=found.end if found.end < size_bytes else None,
         promised_s=found.promised_s,
         is_gap=found.is_gap,
-        # Several lists are one before each segment: the last that is there says nothing of the next.
+        # Several lists mean one before each segment: the last one that is there says nothing about the next.
         has_promised_end=found.segment_lists == 1 or found.promised_s is not None or kinds[-1] == "mfra",
     )
 
 
 def _are_foreign_boxes(file: BinaryIO, start: int, size_bytes: int) -> bool:
-    """Whether all that follows are whole boxes of kinds that hold no part of a movie, to the last byte."""
+    """Whether only whole boxes of kinds that hold no part of a movie follow, up to the last byte."""
     end = start
     for box in _boxes(file, start, size_bytes):
         if box.kind in _KNOWN_BOXES or box.end > size_bytes:
@@ -195,7 +222,7 @@ def _is_sound(file: BinaryIO, box: _Box, size_bytes: int) -> bool:
 
 
 def _boxes(file: BinaryIO, start: int, end: int) -> Iterator[_Box]:
-    """Yield one box after the other, the last one perhaps beyond the end, stopping at what is no box."""
+    """Yield one box after the other up to something that is not a box. The last one may extend beyond the end."""
     for _ in range(_MAX_BOXES):
         if start >= end:
             return
@@ -236,5 +263,5 @@ def _body(file: BinaryIO, box: _Box, length: int) -> bytes:
 
 
 def _number(data: bytes, start: int, length: int) -> int:
-    """Big-endian number; what lies beyond the data counts as zero."""
+    """Read a big-endian number. Bytes beyond the data count as zero."""
     return int.from_bytes(data[start : start + length].ljust(length, b"\0"), "big")

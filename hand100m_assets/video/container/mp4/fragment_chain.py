@@ -1,4 +1,4 @@
-"""Whether the fragments of an mp4 follow each other: each has a number, and says when its samples are decoded."""
+"""Tells whether the fragments of an mp4 follow each other: each has a number, and says when its samples are decoded."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ _DURATION, _SIZE, _FLAGS, _OFFSET = 0x100, 0x200, 0x400, 0x800
 
 @dataclass
 class FragmentChain:
-    """Fed with the fragments of a file, in their order.
+    """Takes the fragments of a file in their order.
 
-    A number that is left out or comes again is a fault only where no track's time goes on either: some writers number
-    in their own way, and where the numbers are right, a track may pause.
+    A number that is left out or repeated is a fault only if no track's time continues either: some writers number in
+    their own way, and a track may pause where the numbers are right.
     """
 
     _number: int | None = None
@@ -25,11 +25,11 @@ class FragmentChain:
     """Track -> when its next sample is decoded; None where its fragments do not say how long they are."""
 
     def begin(self) -> None:
-        """A new movie begins here: another file was appended."""
+        """Begin a new movie: another file was appended here."""
         self._number, self._is_numbered, self._ends = None, True, {}
 
     def takes(self, body: bytes) -> bool:
-        """Take the next fragment, a whole one; whether it may come here."""
+        """Take the next fragment, which must be whole; return whether it may come here."""
         boxes = boxes_of_fragment(body)
         number = next((int.from_bytes(box[4:8], "big") for kind, box, _ in boxes if kind == b"mfhd"), None)
         is_next = None in (number, self._number) or number == (self._number or 0) + 1
@@ -74,7 +74,7 @@ def _run_length(body: bytes, default: int | None) -> int | None:
 
 
 def last_fragment_listed(body: bytes) -> int:
-    """Where the last fragment begins that the index of all fragments (mfra) lists; -1 when it lists none.
+    """Where the last fragment begins that the index of all fragments (mfra) lists; -1 if it lists none.
 
     Source: ISO/IEC 14496-12, sections 8.8.9 to 8.8.11.
     """

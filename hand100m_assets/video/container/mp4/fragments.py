@@ -1,4 +1,4 @@
-"""Whether the table of an mp4 fragment (moof) is whole. ffmpeg makes what it can of a broken one, and says nothing."""
+"""Tells whether the table of an mp4 fragment (moof) is whole. ffmpeg reads a broken one without an error."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _TRACK_BOXES: Final = frozenset(
     {*(b"tfhd", b"tfdt", b"trun", b"sbgp", b"sgpd", b"subs", b"saiz", b"saio", b"senc", b"sdtp"), *_FRAGMENT_BOXES}
 )
 _TRACK_RUN_FIELDS: Final = (0x100, 0x200, 0x400, 0x800)
-"""Flags of what is given for each sample: duration, size, flags, composition offset."""
+"""Flags of the values that are given for each sample: duration, size, flags, composition offset."""
 
 
 def is_whole_fragment(body: bytes) -> bool:
@@ -31,13 +31,13 @@ def is_whole_fragment(body: bytes) -> bool:
 
 
 def boxes_of_fragment(body: bytes) -> list[tuple[bytes, bytes, list[tuple[bytes, bytes]]]]:
-    """Kind, body and, of a track's part, inner boxes of every box in a whole `moof`."""
+    """Kind and body of every box in a whole `moof`, and for a track's part its inner boxes."""
     boxes = _children(body, _FRAGMENT_BOXES) or []
     return [(kind, box, (_children(box, _TRACK_BOXES) or []) if kind == b"traf" else []) for kind, box in boxes]
 
 
 def _children(body: bytes, known: frozenset[bytes]) -> list[tuple[bytes, bytes]] | None:
-    """Kind and body of every box; None when they are not all known or do not fill the place."""
+    """Kind and body of every box; None when a kind is not known or the boxes do not fill the place exactly."""
     found, start = [], 0
     while start + 8 <= len(body):
         length, kind = struct.unpack_from(">I4s", body, start)

@@ -1,8 +1,8 @@
-"""What the sample tables of an mp4 claim, before any library believes it.
+"""Reads what the sample tables of an mp4 file claim, before a library believes it.
 
-A table may give one size or one duration for all samples and only their number: a file of a kilobyte can claim two
-thousand million, and a demuxer that opens it builds an entry for each, or says that there are so many frames. Real
-samples have at least one byte each.
+A table may give one size or one duration for all samples, and only their number. So a file of a kilobyte can claim two
+thousand million samples, and a demuxer that opens it makes an entry for each, or says that there are so many frames.
+Real samples have at least one byte each.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ import numpy as np
 from hand100m_assets.errors import VideoUnreadableError
 
 MAX_TABLE_SAMPLES: Final = 50_000_000
-"""Nine days at 60 frames a second; as an index in memory more than a gigabyte."""
+"""Nine days at 60 frames per second; their index in memory takes more than a gigabyte."""
 
 _MAX_BOXES: Final = 1_000_000
 _MAX_TIMES_BYTES: Final = 64 * 2**20
-"""Of a table of durations so much is read: eight million changes of the frame rate."""
+"""At most so many bytes of a table of durations are read: eight million changes of the frame rate."""
 _CONTAINERS: Final = frozenset({b"moov", b"trak", b"mdia", b"minf", b"stbl", b"moof", b"traf"})
 _LEAVES: Final = frozenset({b"hdlr", b"stsz", b"stz2", b"stts", b"trun"})
 _FIRST_BOXES: Final = frozenset({b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"styp", b"sidx", b"uuid"})
@@ -30,7 +30,7 @@ _FIRST_BOXES: Final = frozenset({b"ftyp", b"moov", b"mdat", b"free", b"skip", b"
 
 @dataclass
 class _Track:
-    """Facts of one sample table, as its boxes come by."""
+    """Facts about one sample table, collected from its boxes."""
 
     is_sound: bool = False
     is_picture: bool = False
@@ -40,16 +40,25 @@ class _Track:
 
     @property
     def index_entries(self) -> int:
-        """Entries that a demuxer makes of it; plain sound samples it takes by the chunk."""
+        """Number of entries that a demuxer makes of it. It reads plain sound samples in chunks."""
         return 0 if self.is_sound and self.sample_bytes and self.has_unit_durations else self.sample_count
 
 
 def refuse_impossible_tables(path: Path) -> None:
-    """Let pass what is no mp4, and every mp4 whose tables can be true of a file of its size.
+    """Refuse an mp4 file whose tables cannot be true of a file of its size. Other formats pass.
+
+    Args:
+        path: The file, of any format.
 
     Raises:
-        VideoUnreadableError: More samples are claimed than the file has bytes, or than is allowed.
-        OSError: As `open` does.
+        VideoUnreadableError: The file claims more samples than it has bytes, or than are allowed. Download it again, or
+            leave it out.
+        OSError: The file is absent or cannot be read, as with `open`.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from hand100m_assets.video.container.mp4 import refuse_impossible_tables
+        >>> refuse_impossible_tables(Path("video.mp4"))
     """
     size_bytes = path.stat().st_size
     claimed = _claimed_samples(path, size_bytes)
@@ -89,13 +98,13 @@ def _note(track: _Track, kind: bytes, body: bytes) -> None:
     elif kind == b"stts" and len(body) >= 16:
         track.has_unit_durations = struct.unpack(">I4xI", body[4:16]) == (1, 1)
         if not track.is_picture:
-            return  # how long its samples last makes no index longer, and of such a track nobody counts the frames
+            return  # the durations make no index longer, and nobody counts the frames of such a track
         runs = np.frombuffer(body[8 : len(body) // 8 * 8], ">u4")[::2]
         track.sample_count = max(track.sample_count, int(runs.sum(dtype=np.uint64)))
 
 
 def _tree(file: BinaryIO, size_bytes: int) -> Iterator[tuple[bytes, bytes]]:
-    """Yield (kind, first bytes) of containers and leaves that matter, in the file's order."""
+    """Yield (kind, first bytes) of the containers and leaves that matter, in the order of the file."""
     ends, start = [size_bytes], 0
     for _ in range(_MAX_BOXES):
         while start >= ends[-1]:
@@ -113,7 +122,7 @@ def _tree(file: BinaryIO, size_bytes: int) -> Iterator[tuple[bytes, bytes]]:
         elif length == 0:
             length = ends[-1] - start
         if length < header_bytes:
-            start = ends[-1]  # no box: nothing more is understood of this container
+            start = ends[-1]  # no box: the rest of this container is not understood
             continue
         if kind in _CONTAINERS:
             yield kind, b""
