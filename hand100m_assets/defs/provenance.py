@@ -21,6 +21,9 @@ from hand100m_assets.defs.internals import (
 )
 from hand100m_assets.video.frames import MANIFEST_VERSION, Manifest
 
+FRAMES_CODE_VERSION: Final = f"manifest-{MANIFEST_VERSION}"
+"""Frames of manifests of an older version are shown as stale, and made again."""
+
 _BLOCK_BYTES: Final = 1 << 20
 
 _RECORDS: Final = (dg.DagsterEventType.ASSET_MATERIALIZATION, dg.DagsterEventType.ASSET_OBSERVATION)
@@ -60,7 +63,7 @@ def frames_provenance(
     latest = {key: _latest_records(instance, key, set(video_ids) if _is_videos(key) else None) for key in inputs}
 
     def tags(manifest: Manifest) -> dict[str, str]:
-        said = {CODE_VERSION_TAG: f"manifest-{MANIFEST_VERSION}", DATA_VERSION_TAG: manifest.digest}
+        said = {CODE_VERSION_TAG: FRAMES_CODE_VERSION, DATA_VERSION_TAG: manifest.digest}
         for key, records in latest.items():
             last = records.get(manifest.video_id) if _is_videos(key) else max(records.values(), default=None)
             said[get_input_event_pointer_tag(key)] = NULL_EVENT_POINTER if last is None else str(last)

@@ -8,6 +8,7 @@ import dagster as dg
 import polars as pl
 from upath import UPath
 
+from hand100m_assets.defs.descriptions.tables import table_metadata
 from hand100m_assets.defs.failures import clear_failures
 from hand100m_assets.defs.internals import set_data_version
 from hand100m_assets.defs.provenance import version_of
@@ -67,8 +68,8 @@ class ParquetTables(dg.UPathIOManager):
         return frame if context.dagster_type.typing_type is pl.LazyFrame else frame.collect()
 
     def get_metadata(self, context: dg.OutputContext, obj: pl.DataFrame) -> dict[str, dg.MetadataValue]:
-        """Row count and columns, in the entries the UI has panels for."""
-        return table_metadata(obj)
+        """Rows, columns and their origin, in the entries for which the UI has panels."""
+        return table_metadata(context.asset_key, obj.height, obj.schema)
 
 
 def write_table(table: pl.DataFrame, target: Path) -> None:
@@ -92,12 +93,3 @@ def scan_made_table(file: Path, asset: str) -> pl.LazyFrame:
     if not file.exists():
         raise PermanentError(f"{asset} has not been materialized yet", where=str(file), fix="Materialize it first.")
     return pl.scan_parquet(str(file))
-
-
-def table_metadata(table: pl.DataFrame) -> dict[str, dg.MetadataValue]:
-    """Row count and columns, in the entries the UI has panels for."""
-    columns = [dg.TableColumn(name, str(dtype)) for name, dtype in table.schema.items()]
-    return {
-        "dagster/row_count": dg.MetadataValue.int(table.height),
-        "dagster/column_schema": dg.MetadataValue.table_schema(dg.TableSchema(columns=columns)),
-    }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +17,8 @@ import pytest
 
 from hand100m_assets.annotations.lookup import HandTable
 from hand100m_assets.dataset import HandPairs
+from hand100m_assets.defs.descriptions.columns import COLUMNS
+from hand100m_assets.defs.internals import DATA_VERSION_TAG
 from hand100m_assets.errors import Hand100mError, OutputUnwritableError, VideoUnreadableError
 from hand100m_assets.video.frames import read_manifest, stamp_of
 from hand100m_assets.video.frames.failures import record_failure
@@ -452,7 +455,7 @@ def test_pairs_name_each_hands_positive(drawn: Drawn) -> None:
         (12, 11, 0, True, None),
         (13, 11, 0, False, None),
     ]
-    assert tiny.metadata("pairs", "simhand-50k")["hands"] == {"resolved": 3}
+    assert tiny.metadata("pairs", "simhand-50k")["hands_by_reason"] == {"resolved": 3}
 
 
 def test_mining_names_the_nearest_of_other_videos_and_says_what_it_did(drawn: Drawn) -> None:
@@ -558,3 +561,99 @@ def test_a_training_set_counts_crops_that_wait_for_their_positive_s_frame(drawn:
     assert (metadata["crops_cut_now"], metadata["dagster/row_count"], len(pairs)) == (2, 0, 0)
     assert metadata["hands_left_out"] == {"image not on disk": 1, "positive is left out itself": 2}
     assert metadata["folder"] == str(pairs.folder)
+
+
+TABLES = ("video_list", "inventory", "missing_videos", "frame_catalog")
+TABLES_OF_SETS = ("annotations", "coverage", "pairs", "mined_pairs", "agreement", "grid", "sheets")
+PLAIN_TYPE = re.compile(r"(?:list of |[0-9 x]+)?(?:text|(?:whole )?number)s?|true or false|[\w ]+(?: \| [\w ]+)+")
+
+
+def about_columns(tiny: TinyWorkspace, asset: str) -> tuple[dg.TableSchema, dict[str, list[dg.TableColumnDep]]]:
+    metadata = tiny.metadata(asset, "simhand-50k" if asset in TABLES_OF_SETS else None)
+    lineage = metadata.get("dagster/column_lineage")
+    assert isinstance(metadata["dagster/column_schema"], dg.TableSchema)
+    return metadata["dagster/column_schema"], dict(lineage.deps_by_column) if lineage else {}
+
+
+@pytest.mark.parametrize("asset", [*TABLES, *TABLES_OF_SETS])
+def test_each_column_of_each_table_has_a_description_and_a_plain_type(drawn: Drawn, asset: str) -> None:
+    tiny, _ = drawn
+    schema, _ = about_columns(tiny, asset)
+    assert [column.name for column in schema.columns] == list(COLUMNS[asset]) or asset == "annotations"
+    assert {column.name for column in schema.columns} == COLUMNS[asset].keys()
+    for column in schema.columns:
+        assert column.description, column.name
+        assert column.description.endswith("."), column.description
+        assert PLAIN_TYPE.fullmatch(column.type), column.type
+
+
+@pytest.mark.parametrize("asset", [*TABLES, *TABLES_OF_SETS])
+def test_where_a_column_comes_from_there_is_one_and_that_asset_is_an_input(drawn: Drawn, asset: str) -> None:
+    tiny, _ = drawn
+    _, origins = about_columns(tiny, asset)
+    graph = tiny.defs.get_repository_def().asset_graph
+    inputs = {key.path[-1] for key in graph.get(dg.AssetKey(["100doh", asset])).parent_keys}
+    tables = inputs & {*TABLES, *TABLES_OF_SETS}
+    of_the_positive = {"agreement": {"mined_pairs", "pairs", "annotations"}}
+    assert {dep.asset_key.path[-1] for deps in origins.values() for dep in deps} == of_the_positive.get(asset, tables)
+    for deps in origins.values():
+        for dep in deps:
+            there, _ = about_columns(tiny, dep.asset_key.path[-1])
+            assert dep.column_name in {column.name for column in there.columns}, dep
+
+
+CURVES = {
+    "video_list": {"videos"},
+    "inventory": {"videos", "complete", "missing", "unreadable", "refused", "in_progress", "drifted", "bytes"},
+    "missing_videos": {"to_ask_for", "absent", "incomplete", "unreadable", "drifted"},
+    "frame_catalog": {"videos", "frames", "bytes"},
+    "annotations": {"hands", "hands_kept", "rejects", "bytes"},
+    "coverage": {"hands", "frames", "missing"},
+    "pairs": {"hands", "resolved", "unresolved"},
+    "mined_pairs": {"hands", "neighbours", "recall", "bytes"},
+    "grid": {"cells_empty"},
+    "sheets": {"cells_empty"},
+    "export": {"bytes"},
+    "report": {"bytes", "pictures"},
+    "training_set": {"hands", "missing", "bytes", "shards"},
+}
+
+
+@pytest.mark.parametrize("asset", CURVES)
+def test_the_ui_draws_a_curve_of_each_count(drawn: Drawn, asset: str) -> None:
+    tiny, _ = drawn
+    by_set = tiny.defs.get_repository_def().asset_graph.get(dg.AssetKey(["100doh", asset])).partitions_def
+    metadata = tiny.metadata(asset, "simhand-50k" if by_set else None)
+    assert {name: type(metadata[name]) for name in CURVES[asset]} == {
+        name: float if name == "recall" else int for name in CURVES[asset]
+    }
+
+
+def test_frames_count_themselves_and_their_bytes(drawn: Drawn) -> None:
+    tiny, _ = drawn
+    metadata = tiny.metadata("frames", GOOD)
+    files = list(tiny.place.output.frame_dir(GOOD).glob("*.jpg"))
+    assert (metadata["frames"], metadata["bytes"]) == (len(files), sum(path.stat().st_size for path in files))
+
+
+def test_the_inventory_counts_its_states(drawn: Drawn) -> None:
+    tiny, _ = drawn
+    metadata = tiny.metadata("inventory")
+    assert {name: metadata[name] for name in ("complete", "missing", "unreadable", "in_progress")} == {
+        "complete": 2,
+        "missing": 0,
+        "unreadable": 3,
+        "in_progress": 0,
+    }
+
+
+def test_what_is_made_again_of_the_same_is_the_same_version(drawn: Drawn) -> None:
+    tiny, _ = drawn
+    versions = {}
+    for round_ in range(2):
+        if round_:
+            assert tiny.draw().success
+        for asset in ("export", "training_set"):
+            (record,) = tiny.instance.fetch_materializations(dg.AssetKey(["100doh", asset]), limit=1).records
+            versions.setdefault(asset, set()).add(record.asset_materialization.tags[DATA_VERSION_TAG])
+    assert {asset: len(found) for asset, found in versions.items()} == {"export": 1, "training_set": 1}

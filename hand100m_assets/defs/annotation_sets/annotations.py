@@ -10,6 +10,7 @@ from hand100m_assets.annotations import IngestSummary, find_annotation_file
 from hand100m_assets.annotations.export import Exported
 from hand100m_assets.annotations.ingest import ingest_file
 from hand100m_assets.annotations.lookup import build_lookup
+from hand100m_assets.defs.descriptions.tables import table_metadata
 from hand100m_assets.defs.failures import fails_clearly
 from hand100m_assets.defs.keys import asset_inputs, asset_key, asset_keys, group_name
 from hand100m_assets.defs.partitions import annotation_set_partitions
@@ -31,6 +32,7 @@ def build_annotation_assets(source: Source) -> list[dg.AssetsDefinition]:
         group_name=group_name(source, "annotations"),
         kinds={"json", "polars"},
         partitions_def=sets,
+        code_version="1",
     )
     @fails_clearly
     def annotations(context: dg.AssetExecutionContext, workspace: Workspace) -> dg.MaterializeResult:  # type: ignore[type-arg]
@@ -46,9 +48,15 @@ def build_annotation_assets(source: Source) -> list[dg.AssetsDefinition]:
             joint_order=place.settings.joint_order,
         )
         chart = dg.MetadataValue.md(charts.png_markdown(poses, "poses"))
-        more: dict[str, Any] = {"poses": chart, "hands_not_found_by_id": lookup.duplicate_hand_ids}
+        more: dict[str, Any] = {
+            "hands": summary.hands_kept,
+            "bytes": summary.source_size_bytes,
+            "poses": chart,
+            "hands_not_found_by_id": lookup.duplicate_hand_ids,
+        }
+        about = table_metadata(context.asset_key, summary.hands_kept, _schema(place.output.annotation_dir(key)))
         return dg.MaterializeResult(
-            metadata={**_summary_metadata(summary.model_dump(mode="json")), **more},
+            metadata={**about, **_summary_metadata(summary.model_dump(mode="json")), **more},
             data_version=_version(place.output.annotation_dir(key), summary),
         )
 
@@ -59,6 +67,7 @@ def build_annotation_assets(source: Source) -> list[dg.AssetsDefinition]:
         partitions_def=sets,
         ins=asset_inputs(source, "inventory"),
         deps=asset_keys(source, "annotations", "frame_catalog", "mined_pairs"),
+        code_version="1",
     )
     @fails_clearly
     def export(
@@ -75,7 +84,9 @@ def build_annotation_assets(source: Source) -> list[dg.AssetsDefinition]:
             context.log.info(f"{key}: {one.hands} hands in {one.path}; left out: {dict(one.left_out)}")
             metadata |= {name: dg.MetadataValue.path(one.path), f"{name}: hands": one.hands}
             metadata[f"{name}: left out"] = dg.MetadataValue.json(one.left_out)
-        return dg.MaterializeResult(metadata=metadata)
+        files = [one.path for one in made.values()]
+        metadata["bytes"] = sum(file.stat().st_size for file in files)
+        return dg.MaterializeResult(metadata=metadata, data_version=version_of(*files))
 
     return [annotations, export]
 
@@ -88,6 +99,13 @@ def _mined(place: SourceWorkspace, key: str) -> dict[str, Exported]:
     with output_errors(file):
         file.unlink(missing_ok=True)
     return {}
+
+
+def _schema(tables: Path) -> dict[str, pl.DataType]:
+    """Columns of the three tables, each behind the name of its table."""
+    files = {"hands": HANDS_FILE, "images": IMAGES_FILE, "rejects": REJECTS_FILE}
+    schemas = {name: pl.read_parquet_schema(tables / file) for name, file in files.items()}
+    return {f"{name}.{column}": kind for name, schema in schemas.items() for column, kind in schema.items()}
 
 
 def _version(tables: Path, summary: IngestSummary) -> dg.DataVersion:

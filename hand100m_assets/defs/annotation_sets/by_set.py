@@ -25,6 +25,9 @@ from hand100m_assets.errors import Hand100mError, OutputUnwritableError
 from hand100m_assets.sources import Source
 from hand100m_assets.workspace import SourceWorkspace
 
+CODE_VERSION: Final = "1"
+"""Of everything that this step makes."""
+
 ONLY_DUE_TAG: Final = "hand100m/only_what_is_due"
 """Of a run that leaves alone what is up to date; a person who asks for something gets it made."""
 
@@ -94,7 +97,11 @@ def _state(instance: dg.DagsterInstance, source: Source, asset: str, set_key: st
 
 
 def _materialization(asset: str, made: Made, state: SetState) -> dg.AssetMaterialization:
-    tags = {CODE_VERSION_TAG: "1", DATA_VERSION_TAG: made.version.value, DATA_VERSION_IS_USER_PROVIDED_TAG: "true"}
+    tags = {
+        CODE_VERSION_TAG: CODE_VERSION,
+        DATA_VERSION_TAG: made.version.value,
+        DATA_VERSION_IS_USER_PROVIDED_TAG: "true",
+    }
     for key, version in state.input_versions(asset).items():
         record = state.record(key.path[-1])
         tags[get_input_data_version_tag(key)] = version

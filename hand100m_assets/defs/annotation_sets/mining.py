@@ -6,6 +6,7 @@ from typing import Any
 import dagster as dg
 import polars as pl
 
+from hand100m_assets.defs.descriptions.tables import table_metadata
 from hand100m_assets.defs.failures import fails_clearly
 from hand100m_assets.defs.keys import asset_inputs, asset_key, group_name
 from hand100m_assets.defs.partitions import annotation_set_partitions
@@ -37,6 +38,7 @@ def build_mining_assets(source: Source) -> list[dg.AssetsDefinition]:
         kinds={"polars"},
         partitions_def=sets,
         deps=[asset_key(source, "annotations")],
+        code_version="1",
     )
     @fails_clearly
     def mined_pairs(context: dg.AssetExecutionContext, workspace: Workspace) -> dg.MaterializeResult:  # type: ignore[type-arg]
@@ -57,7 +59,11 @@ def build_mining_assets(source: Source) -> list[dg.AssetsDefinition]:
             "embedding": str(settings.embedding),
             "neighbours_asked": settings.mine_neighbours,
         }
-        metadata |= {**_metadata(report), "table": dg.MetadataValue.path(file)}
+        metadata |= {
+            **_metadata(context.asset_key, report),
+            "bytes": file.stat().st_size,
+            "table": dg.MetadataValue.path(file),
+        }
         return dg.MaterializeResult(metadata=metadata, data_version=version_of(file))
 
     @dg.asset(
@@ -67,6 +73,7 @@ def build_mining_assets(source: Source) -> list[dg.AssetsDefinition]:
         partitions_def=sets,
         ins=asset_inputs(source, "pairs", "mined_pairs"),
         deps=[asset_key(source, "annotations")],
+        code_version="1",
     )
     @fails_clearly
     def agreement(
@@ -107,11 +114,10 @@ class _Told:
             self._context.log.info(f"{self._context.partition_key}: {done:,} of {total:,} hands mined")
 
 
-def _metadata(report: MiningReport) -> dict[str, dg.MetadataValue]:
-    columns = [dg.TableColumn(name, str(dtype)) for name, dtype in MINED_SCHEMA.items()]
+def _metadata(key: dg.AssetKey, report: MiningReport) -> dict[str, dg.MetadataValue]:
     return {
-        "dagster/row_count": dg.MetadataValue.int(report.hands),
-        "dagster/column_schema": dg.MetadataValue.table_schema(dg.TableSchema(columns=columns)),
+        **table_metadata(key, report.hands, MINED_SCHEMA),
+        "hands": dg.MetadataValue.int(report.hands),
         "neighbours": dg.MetadataValue.int(report.neighbours),
         "hands_without_neighbour": dg.MetadataValue.int(report.without_neighbour),
         "hands_rejected": dg.MetadataValue.int(report.rejected.height),

@@ -21,6 +21,7 @@ def build_pair_assets(source: Source) -> list[dg.AssetsDefinition]:
         kinds={"polars"},
         partitions_def=annotation_set_partitions(source),
         deps=[asset_key(source, "annotations")],
+        code_version="1",
     )
     @fails_clearly
     def pairs(context: dg.AssetExecutionContext, workspace: Workspace) -> pl.DataFrame:
@@ -29,7 +30,9 @@ def build_pair_assets(source: Source) -> list[dg.AssetsDefinition]:
         table = resolve_pairs(pl.scan_parquet(tables / "hands.parquet"))
         reasons = dict(table.group_by(pl.col("reason").fill_null("resolved")).len().sort("reason").iter_rows())
         chart = charts.png_markdown(charts.distance_chart(table), "Distances between a hand and its positive")
-        context.add_output_metadata({"hands": reasons, "chart": dg.MetadataValue.md(chart)})
+        resolved = table["reason"].null_count()
+        metadata = {"hands": table.height, "resolved": resolved, "unresolved": table.height - resolved}
+        context.add_output_metadata({**metadata, "hands_by_reason": reasons, "chart": dg.MetadataValue.md(chart)})
         return table
 
     return [pairs]

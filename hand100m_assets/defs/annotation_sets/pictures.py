@@ -9,13 +9,14 @@ import polars as pl
 
 from hand100m_assets.annotations import FrameFiles, frames_on_disk
 from hand100m_assets.annotations import coverage as compute_coverage
-from hand100m_assets.defs.annotation_sets.by_set import Made, Maker, make_of_sets
+from hand100m_assets.defs.annotation_sets.by_set import CODE_VERSION, Made, Maker, make_of_sets
 from hand100m_assets.defs.automation.following import RULES
+from hand100m_assets.defs.descriptions.tables import table_metadata
 from hand100m_assets.defs.failures import fails_clearly
 from hand100m_assets.defs.keys import asset_key, asset_keys, group_name
 from hand100m_assets.defs.partitions import annotation_set_partitions
 from hand100m_assets.defs.provenance import version_of
-from hand100m_assets.defs.resources import Workspace, scan_made_table, table_metadata, write_table
+from hand100m_assets.defs.resources import Workspace, scan_made_table, write_table
 from hand100m_assets.imaging import thumbnail_markdown, write_jpeg
 from hand100m_assets.layout import OutputLayout
 from hand100m_assets.render import charts
@@ -59,6 +60,7 @@ def _spec(source: Source, asset: str) -> dg.AssetSpec:
         kinds=_KINDS[asset],
         partitions_def=annotation_set_partitions(source),
         skippable=True,
+        code_version=CODE_VERSION,
     )
 
 
@@ -84,6 +86,9 @@ def _coverage(place: SourceWorkspace, key: str, _: Say) -> Made:
     title = f"{place.source.title} {key}: annotated images"
     metadata = {
         "images": counts,
+        "hands": int(table["hand_count"].sum() or 0),
+        "frames": table.filter("exists").height,
+        "missing": table.filter(~pl.col("exists")).height,
         "chart": dg.MetadataValue.md(charts.png_markdown(charts.coverage_chart(counts, title=title), title)),
         "labels_over_pixels": dg.MetadataValue.md(_labels_over_pixels(place, key, table)),
     }
@@ -164,7 +169,10 @@ def _made_table(
     """Put the asset's table in its place; with what else was written, it is the version."""
     file = place.output.table_file(asset, key)
     write_table(table, file)
-    about = {**table_metadata(table), "path": dg.MetadataValue.path(file)}
+    about = {
+        **table_metadata(asset_key(place.source, asset), table.height, table.schema),
+        "path": dg.MetadataValue.path(file),
+    }
     return Made(version_of(file, *more), {**about, **metadata})
 
 

@@ -5,10 +5,12 @@ from typing import Any
 
 import dagster as dg
 
+from hand100m_assets.dataset import INDEX_FILE
 from hand100m_assets.dataset.building import BuildReport, build_training_set
 from hand100m_assets.defs.failures import fails_clearly
 from hand100m_assets.defs.keys import asset_key, asset_keys, group_name
 from hand100m_assets.defs.partitions import annotation_set_partitions
+from hand100m_assets.defs.provenance import version_of
 from hand100m_assets.defs.resources import Workspace
 from hand100m_assets.sources import Source
 
@@ -24,6 +26,7 @@ def build_training_assets(source: Source) -> list[dg.AssetsDefinition]:
         kinds={"jpeg"},
         partitions_def=annotation_set_partitions(source),
         deps=asset_keys(source, "annotations", "frame_catalog"),
+        code_version="1",
     )
     @fails_clearly
     def training_set(context: dg.AssetExecutionContext, workspace: Workspace) -> dg.MaterializeResult:  # type: ignore[type-arg]
@@ -32,7 +35,10 @@ def build_training_assets(source: Source) -> list[dg.AssetsDefinition]:
         job = workspace.source(source).training_set_job(key)
         report = build_training_set(job, _Told(context))
         context.log.info(f"{key}: {report.index.samples:,} samples, {report.cut:,} crops cut now")
-        return dg.MaterializeResult(metadata={**_metadata(report), "folder": dg.MetadataValue.path(job.folder)})
+        return dg.MaterializeResult(
+            metadata={**_metadata(report), "folder": dg.MetadataValue.path(job.folder)},
+            data_version=version_of(job.folder / INDEX_FILE),  # it holds the digests of all else
+        )
 
     return [training_set]
 
@@ -55,7 +61,9 @@ def _metadata(report: BuildReport) -> dict[str, Any]:
         "dagster/row_count": index.samples,
         "crops_cut_now": report.cut,
         "shards": len(index.shards),
-        "size_bytes": index.size_bytes,
+        "hands": index.samples,
+        "missing": sum(index.left_out.values()),
+        "bytes": index.size_bytes,
         "hands_left_out": dg.MetadataValue.json(index.left_out),
         "crops": dg.MetadataValue.json(index.order.options.model_dump()),
     }

@@ -9,7 +9,7 @@ import polars as pl
 from hand100m_assets.defs.failures import fails_clearly
 from hand100m_assets.defs.keys import asset_key, group_name
 from hand100m_assets.defs.partitions import video_partitions
-from hand100m_assets.defs.provenance import frames_provenance
+from hand100m_assets.defs.provenance import FRAMES_CODE_VERSION, frames_provenance
 from hand100m_assets.defs.resources import Workspace
 from hand100m_assets.defs.videos.execution import chosen_workers
 from hand100m_assets.errors import FolderUnreadableError, SettingsError
@@ -38,6 +38,7 @@ def build_frame_assets(source: Source, settings: Settings) -> list[dg.AssetsDefi
         backfill_policy=dg.BackfillPolicy.multi_run(settings.videos_per_run),
         output_required=False,
         pool=EXTRACTION_POOL,
+        code_version=FRAMES_CODE_VERSION,
     )
     @fails_clearly
     def frames(
@@ -68,6 +69,7 @@ def build_frame_assets(source: Source, settings: Settings) -> list[dg.AssetsDefi
         group_name=group_name(source, "frame_catalog"),
         kinds={"polars"},
         deps=[asset_key(source, "frames")],
+        code_version="1",
     )
     @fails_clearly
     def frame_catalog(context: dg.AssetExecutionContext, workspace: Workspace) -> pl.DataFrame:
@@ -81,7 +83,11 @@ def build_frame_assets(source: Source, settings: Settings) -> list[dg.AssetsDefi
                 context.log.info(f"half-done work of deleted videos was removed: {', '.join(swept)}")
         table = read_catalog(output.frames_dir, earlier_file=output.table_file("frame_catalog"))
         context.add_output_metadata(
-            {"videos": table["video_id"].n_unique(), "jpeg_bytes": int(table["size_bytes"].sum() or 0)}
+            {
+                "videos": table["video_id"].n_unique(),
+                "frames": table.height,
+                "bytes": int(table["size_bytes"].sum() or 0),
+            }
         )
         return table
 
@@ -139,6 +145,7 @@ def _materialization(
         tags=tags,
         metadata={
             "frames": len(manifest.frames),
+            "bytes": sum(frame.size_bytes for frame in manifest.frames),
             "status": manifest.status,
             "frame_count_decoded": manifest.frame_count_decoded,
             "decode_mode": manifest.decode_mode,

@@ -28,7 +28,12 @@ def videos_spec(source: Source) -> dg.AssetSpec:
 def build_video_assets(source: Source) -> list[dg.AssetsDefinition | dg.AssetSpec]:
     """The official list, the inventory of what is here, and the report of what is not."""
 
-    @dg.asset(key=asset_key(source, "video_list"), group_name=group_name(source, "video_list"), kinds={"polars"})
+    @dg.asset(
+        key=asset_key(source, "video_list"),
+        group_name=group_name(source, "video_list"),
+        kinds={"polars"},
+        code_version="1",
+    )
     @fails_clearly
     def video_list(context: dg.AssetExecutionContext, workspace: Workspace) -> pl.DataFrame:
         """The official list of videos as a table; empty where the list file is not here."""
@@ -36,8 +41,10 @@ def build_video_assets(source: Source) -> list[dg.AssetsDefinition | dg.AssetSpe
         listed = place.downloads.video_list()
         if listed is None:
             context.log.warning(f"no list at {place.folders.list_file}: what is missing cannot be told")
-            return EMPTY_VIDEO_LIST
-        context.log.info(f"{listed.height} videos in {place.folders.list_file}")
+            listed = EMPTY_VIDEO_LIST
+        else:
+            context.log.info(f"{listed.height} videos in {place.folders.list_file}")
+        context.add_output_metadata({"videos": listed.height})
         return listed
 
     @dg.asset(
@@ -46,6 +53,7 @@ def build_video_assets(source: Source) -> list[dg.AssetsDefinition | dg.AssetSpe
         ins=asset_inputs(source, "video_list"),
         kinds={"polars"},
         deps=[asset_key(source, "videos")],
+        code_version="1",
     )
     @fails_clearly
     def inventory(context: dg.AssetExecutionContext, workspace: Workspace, video_list: pl.DataFrame) -> pl.DataFrame:
@@ -58,7 +66,7 @@ def build_video_assets(source: Source) -> list[dg.AssetsDefinition | dg.AssetSpe
         chart = charts.png_markdown(
             charts.inventory_chart(states, title=f"{source.title} videos"), f"{source.title} videos"
         )
-        context.add_output_metadata({"states": states, "chart": dg.MetadataValue.md(chart)})
+        context.add_output_metadata({**_counts(table), "states": states, "chart": dg.MetadataValue.md(chart)})
         return table
 
     @dg.asset(
@@ -66,6 +74,7 @@ def build_video_assets(source: Source) -> list[dg.AssetsDefinition | dg.AssetSpe
         group_name=group_name(source, "missing_videos"),
         ins=asset_inputs(source, "inventory"),
         kinds={"polars"},
+        code_version="1",
     )
     @fails_clearly
     def missing_videos(
@@ -78,11 +87,29 @@ def build_video_assets(source: Source) -> list[dg.AssetsDefinition | dg.AssetSpe
         note_renewed(workspace.source(source).output.videos_away_file)
         context.log.info(f"{missing.height} videos in {target}")
         context.add_output_metadata(
-            {"report": dg.MetadataValue.path(target), "videos": dg.MetadataValue.md(_as_table(missing))}
+            {
+                **_counted(missing["reason_kind"]),
+                "to_ask_for": missing.height,
+                "report": dg.MetadataValue.path(target),
+                "videos": dg.MetadataValue.md(_as_table(missing)),
+            }
         )
         return missing
 
     return [videos_spec(source), video_list, inventory, missing_videos]
+
+
+def _counts(inventory: pl.DataFrame) -> dict[str, int]:
+    """What the UI draws as curves: videos by state, zeros included, and the bytes of all that are here."""
+    counts = {"videos": inventory.height, "bytes": int(inventory["size_bytes"].sum() or 0)}
+    return {**counts, **_counted(inventory["state"]), "drifted": inventory.height - inventory["drift"].null_count()}
+
+
+def _counted(kinds: pl.Series) -> dict[str, int]:
+    """How often each category occurs; 0 for those that do not."""
+    found = dict(kinds.value_counts().iter_rows())
+    assert isinstance(kinds.dtype, pl.Enum)
+    return {kind: int(found.get(kind, 0)) for kind in kinds.dtype.categories}
 
 
 def _as_table(missing: pl.DataFrame, limit: int = 50) -> str:
