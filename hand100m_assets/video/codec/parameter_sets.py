@@ -14,7 +14,7 @@ _MAX_GOLOMB_ZEROS = 32
 
 
 class ParameterSetError(ValueError):
-    """Parameter sets that do not parse."""
+    """Parameter sets that cannot be read."""
 
 
 def avcc_sets(extradata: bytes) -> frozenset[bytes]:
@@ -52,7 +52,7 @@ def hvcc_sets(extradata: bytes) -> frozenset[bytes]:
 
 
 def _take_sets(data: bytes, position: int, count: int) -> tuple[list[bytes], int]:
-    """Take `count` units, each after its length in two bytes; returns them and where they end."""
+    """Take `count` units, each after its length in two bytes; return them and where they end."""
     units = []
     for _ in range(count):
         start = position + 2
@@ -69,9 +69,9 @@ class Sequence(NamedTuple):
     Attributes:
         fault: Why such a stream cannot be decoded selectively; None when it can.
         frame_number_bits: Width of `frame_num` (H.264 only).
-        order_kind: How the order of pictures is told (H.264): 0 as a number in each slice, 2 as they are decoded.
+        order_kind: How the order of pictures is told (H.264): 0 for a number in each slice, 2 for the decoding order.
         order_bits: Width of that number.
-        has_colour_planes: Each slice says of which colour plane it is.
+        has_colour_planes: Whether each slice names its colour plane.
     """
 
     fault: str | None
@@ -82,13 +82,13 @@ class Sequence(NamedTuple):
 
 
 class SliceLayout(NamedTuple):
-    """What stands in a slice's header before and around its place in the order of pictures.
+    """What a slice's header holds before and around its place in the order of pictures.
 
     Attributes:
         sequence: What its sequence parameter set says.
-        has_bottom_order: H.264: the second field's order follows.
-        extra_bits: HEVC: bits of later versions of the standard.
-        has_output_flag: HEVC: it says whether the picture is shown.
+        has_bottom_order: H.264: whether the second field's order follows.
+        extra_bits: HEVC: number of bits of later versions of the standard.
+        has_output_flag: HEVC: whether the header says that the picture is shown.
     """
 
     sequence: Sequence
@@ -101,16 +101,16 @@ def h264_sps_fault(unit: bytes) -> str | None:
     """Why a stream with this sequence parameter set cannot be decoded selectively; None when it can.
 
     Raises:
-        ParameterSetError: It does not parse.
+        ParameterSetError: It cannot be read.
     """
     return _h264_sequence(bits_of(unit[1:]))[1].fault if unit[0] & 31 == _H264_SPS else None
 
 
 def h264_slice_layouts(units: frozenset[bytes]) -> dict[int, SliceLayout]:
-    """By picture parameter set. Source: ITU-T H.264, 7.3.2.2.
+    """Return the layouts by picture parameter set. Source: ITU-T H.264, 7.3.2.2.
 
     Raises:
-        ParameterSetError: They do not parse, or one is lacking.
+        ParameterSetError: They cannot be read, or one is missing.
     """
     sequences = dict(_h264_sequence(bits_of(unit[1:])) for unit in units if unit[0] & 31 == _H264_SPS)
     layouts = {}
@@ -124,10 +124,10 @@ def h264_slice_layouts(units: frozenset[bytes]) -> dict[int, SliceLayout]:
 
 
 def hevc_slice_layouts(units: frozenset[bytes]) -> dict[int, SliceLayout]:
-    """By picture parameter set. Source: ITU-T H.265, 7.3.2.3.
+    """Return the layouts by picture parameter set. Source: ITU-T H.265, 7.3.2.3.
 
     Raises:
-        ParameterSetError: They do not parse, or one is lacking.
+        ParameterSetError: They cannot be read, or one is missing.
     """
     sequences = dict(_hevc_sequence(bits_of(unit[2:])) for unit in units if unit[0] >> 1 == _HEVC_SPS)
     layouts = {}
@@ -227,7 +227,7 @@ def _picture_order_bits(bits: Bits, kind: int) -> int:
 
 
 def bits_of(payload: bytes) -> Bits:
-    """A unit's payload, without the bytes that keep start codes out of it."""
+    """Return a unit's payload, without the bytes that keep start codes out of it."""
     return Bits(payload.replace(b"\0\0\3", b"\0\0"))
 
 
@@ -238,14 +238,14 @@ class Bits:
         self._value, self._left = int.from_bytes(data, "big"), 8 * len(data)
 
     def take(self, count: int) -> int:
-        """The next bits as a number."""
+        """Read the next bits as a number."""
         if count > self._left:
             raise ParameterSetError("a cut parameter set")
         self._left -= count
         return (self._value >> self._left) & ((1 << count) - 1)
 
     def golomb(self) -> int:
-        """An unsigned Exp-Golomb number. Source: ITU-T H.264, 9.1."""
+        """Read an unsigned Exp-Golomb number. Source: ITU-T H.264, 9.1."""
         zeros = self._left - (self._value & ((1 << self._left) - 1)).bit_length()
         if zeros == self._left:
             raise ParameterSetError("a cut parameter set")
@@ -254,6 +254,6 @@ class Bits:
         return self.take(2 * zeros + 1) - 1
 
     def signed_golomb(self) -> int:
-        """A signed Exp-Golomb number. Source: ITU-T H.264, 9.1.1."""
+        """Read a signed Exp-Golomb number. Source: ITU-T H.264, 9.1.1."""
         code = self.golomb()
         return (code + 1) // 2 if code & 1 else -(code // 2)

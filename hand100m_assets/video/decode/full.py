@@ -1,4 +1,4 @@
-"""Every packet of a file -> the wanted frames that are whole, with an account of all that are not."""
+"""Decodes every packet of a file, yields the wanted frames that are undamaged, and reports all that are not."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ if TYPE_CHECKING:
     _VideoPacket: TypeAlias = "av.packet.Packet[av.video.stream.VideoStream]"
 
 ONE_FRAME_EACH: Final = frozenset({"h264", "hevc", "vp9", "libvpx-vp9", "av1", "libdav1d"})
-"""Codecs of which a packet without a frame is a broken one. Of others some are empty: pictures left as they were."""
+"""Codecs in which a packet without a frame is broken. In others some packets are empty: the picture does not change."""
 
 
 class FullDecode:
     """One pass over one file that decodes every packet.
 
-    From the byte `broken_from` on, where it is given, packets may lack without a word.
+    From the byte `broken_from` on, if it is given, packets may be missing without an error.
     """
 
     def __init__(
@@ -62,15 +62,15 @@ class FullDecode:
         self._passed_over = 0
         self._splices = SpliceWatch(stream)
         self._silent_packets = 0
-        """Packets since the last frame that were read whole."""
+        """Packets that were read whole since the last frame."""
         self._lead_in = LeadIn(container.format.name, stream)
         self._led_in: set[int | None] = set()
-        """Timestamps of packets that nothing was expected of."""
+        """Timestamps of packets that need not give a frame."""
         self._has_leftovers = False
         self._is_over = False
 
     def run(self, should_stop: Callable[[], bool]) -> Iterator[PickedFrame]:
-        """Yield the wanted frames that are whole, ascending."""
+        """Yield the wanted frames that are undamaged, ascending."""
         last = self._selection.last_wanted
         for packet in self._packets():
             if should_stop() or (last is not None and self._is_past(last)):
@@ -106,7 +106,7 @@ class FullDecode:
             yield self._losses.unmarked(packet)
 
     def _notice_losses(self, complaints: list[str]) -> None:
-        """Where nothing else tells of a lack of packets, the reader's word is all."""
+        """Where nothing else shows missing packets, the reader's messages are the only evidence."""
         if complaints and not self._is_watched and self._report.expected_from_header is None:
             self._report.add_error(self._timeline.frame_count, f"reading: {complaints[0]}")
             self._report.packets_lost = True
@@ -132,7 +132,7 @@ class FullDecode:
         has_hole = packet is not None and self._holes.finds(packet)
         is_leading_in = packet is not None and not has_hole and self._leads_in(packet)
         decoded = decode_packet(self._stream, packet)
-        # H.264's decoder adds what it had read of a broken block to a block of the picture that it decodes next.
+        # H.264's decoder adds what it has read of a broken block to a block of the next picture.
         self._has_leftovers = decoded.fault is not None
         if decoded.fault and packet is not None and is_leading_in:
             self._led_in.add(packet.pts)
@@ -150,9 +150,9 @@ class FullDecode:
         return self._lead_in.holds(packet, any_frame=self._report.frame_count_decoded > 0)
 
     def _is_tail_foreign(self) -> bool:
-        """Whether nothing decodes from some place to the end though it was read whole.
+        """Whether nothing decodes from some place to the end although it was read whole.
 
-        So it is where two recordings were joined, and the second one's parameter sets were left out.
+        This happens where two recordings were joined and the second one's parameter sets were left out.
         """
         if not self._timeline.is_one_frame_each or self._silent_packets <= LOOK_BACK_FRAMES or self._packets_missing():
             return False
@@ -178,7 +178,7 @@ class FullDecode:
             self._timeline.lose_count()
 
     def _take(self, frame: av.video.frame.VideoFrame) -> None:
-        if self._timeline.distrust is None:  # else the times of frames prove nothing
+        if self._timeline.distrust is None:  # otherwise the times of frames prove nothing
             self._note_loss(self._losses.loss_before_frame(frame.pts, is_over=self._is_over))
             self._note_loss(FIRST_IS_BROKEN if self._lead_in.is_late(frame.pts) else None)
         self._end_s = max(self._end_s, frame_time_s(frame, self._stream) or 0.0)

@@ -1,7 +1,7 @@
-"""The beginning of a recording that was switched on within a group of pictures, or was cut there without encoding.
+"""Handles the beginning of a recording that was started within a group of pictures, or was cut there without encoding.
 
-Its first pictures look back to what is not there. The decoder complains of them, and gives none of them out; OpenCV's
-loop passes over them, too. That is no damage: the file is all that was recorded.
+Its first pictures depend on pictures that are not there. The decoder logs errors about them and returns none of them;
+OpenCV's loop skips them, too. That is no damage: the file is all that was recorded.
 """
 
 from __future__ import annotations
@@ -19,10 +19,11 @@ if TYPE_CHECKING:
     _Packet: TypeAlias = "av.packet.Packet[av.video.stream.VideoStream]"
 
 FIRST_IS_BROKEN: Final = "the first picture of the file is broken, and so nobody knows how many it had"
+"""The fault of a transport stream whose first picture is broken, so that earlier ones may be missing."""
 
 _UNIT: Final = re.compile(rb"\0\0\x01(..)", re.DOTALL)
 _AT_MOST: Final = 1
-"""The first unit begins a picture after so many bytes, as a start code has three or four."""
+"""The first unit of a picture begins after at most so many bytes, as a start code has three or four."""
 _BY_THE_WAY: Final = {"h264": frozenset({6, 9}), "hevc": frozenset({35, 39}), "mpeg2video": frozenset[int]()}
 _PREDICTED: Final = {"h264": frozenset({1}), "hevc": frozenset(range(10)), "mpeg2video": frozenset({0, 0xB8})}
 
@@ -40,7 +41,7 @@ class LeadIn:
     def begins_broken(self, packet: _Packet) -> bool:
         """Whether the first packet of a transport stream is neither a key frame nor a whole predicted picture.
 
-        Other containers say what was a key frame, whatever became of it, and so their first picture keeps its number.
+        Other containers mark key frames even when they are damaged, so there the first picture keeps its number.
         """
         if self._is_over or self._is_begun:
             return False
@@ -61,7 +62,7 @@ class LeadIn:
     def holds(self, packet: _Packet, *, any_frame: bool) -> bool:
         """Whether this packet, the next one of the file, is shown before the first key frame, which comes later.
 
-        Some streams have a single key frame, or none: once a frame has come out, what fails is damage.
+        Some streams have a single key frame, or none: once a frame has come out, whatever fails is damage.
         """
         self._is_over = self._is_over or (any_frame and self._key_pts is None and not self._is_transport)
         if self._is_over:
@@ -87,7 +88,7 @@ class LeadIn:
 
 
 def _is_predicted(data: Data, codec: str) -> bool:
-    """Whether the first unit behind a start code that matters is a slice of a picture that looks back.
+    """Whether the first unit after a start code that matters is a slice of a picture that depends on earlier ones.
 
     Source: as `bitstream`.
     """

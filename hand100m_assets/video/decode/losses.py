@@ -1,7 +1,7 @@
-"""Packets that are lost without a word of the reader.
+"""Finds packets that are missing without an error from the reader.
 
-Some readers, when they have lost their way, go on at the next thing that looks like a packet: what lay between is
-gone, and frames behind it would be numbered too low.
+When some readers lose their place, they continue at the next bytes that look like a packet. What lay between is
+missing, and later frames would be numbered too low.
 """
 
 from __future__ import annotations
@@ -18,35 +18,35 @@ if TYPE_CHECKING:
     _Packet: TypeAlias = "av.packet.Packet[av.video.stream.VideoStream]"
 
 LOSSY_FORMATS: Final = frozenset({"avi", "mpegts", "mpeg"})
-"""Formats whose readers pass over what they do not understand. Matroska's complains, and mp4 has a table."""
+"""Formats whose readers skip what they do not understand. Matroska's logs an error, and mp4 has a table."""
 
 WATCHED_FORMATS: Final = frozenset({"avi", "mpegts"})
-"""Those of them in whose files it shows whether every packet is there, whatever the reader says."""
+"""Those of them whose files show whether every packet is there, whatever the reader says."""
 
 
 _SWALLOWED: Final = "packets are missing: a picture begins here within another one's packet"
 _ONE_PACKET_EACH: Final = frozenset({"h264", "hevc"})
-"""Codecs of which the reader makes a packet for each picture, or for each of two fields."""
+"""Codecs for which the reader makes one packet per picture, or per each of two fields."""
 _LAST_LEAP: Final = "packets may be missing: the timestamps of the last frames leap"
 
 
 class LossWatch(Protocol):
-    """Fed with every packet of a file, and told when there are no more."""
+    """Finds missing packets. Show it every packet of a file, and tell it when there are no more."""
 
     def loss_before(self, packet: _Packet) -> str | None:
-        """Words for what is missing right before or in this packet; None when nothing shows it."""
+        """Words for what is missing directly before or in this packet; None when nothing shows it."""
         ...
 
     def loss_at_end(self) -> str | None:
-        """Words for what is missing after the last packet."""
+        """Words for what is missing after the last packet; None when nothing shows it."""
         ...
 
     def loss_before_frame(self, pts: int | None, *, is_over: bool) -> str | None:
-        """The same before a frame that comes out; `is_over` when the last packet was decoded."""
+        """Words for what is missing before a frame that comes out; `is_over` after the last packet was decoded."""
         ...
 
     def unmarked(self, packet: _Packet) -> _Packet:
-        """The packet, without the reader's mark where that is known to be wrong."""
+        """Return the packet, without the reader's mark as corrupt where that is known to be wrong."""
         ...
 
 
@@ -65,14 +65,14 @@ class _NoWatch:
 
 
 class AviWatch(_NoWatch):
-    """AVI: the chunks follow each other, or something is missing."""
+    """AVI: if the chunks do not follow each other, something is missing."""
 
     def __init__(self, path: Path, track: int) -> None:
         self._chunks = AviChunks(path, track)
         self._chunks.look_ahead()
 
     def loss_before(self, packet: _Packet) -> str | None:
-        """As `LossWatch.loss_before`; only the first loss is told, as from there on everything is out of step."""
+        """As `LossWatch.loss_before`; only the first loss is told, because everything after it is out of step."""
         return self._chunks.loss_before(packet.pos)
 
     def loss_at_end(self) -> str | None:
@@ -81,7 +81,7 @@ class AviWatch(_NoWatch):
 
 
 class FlvWatch(_NoWatch):
-    """FLV: the tags follow each other, each with a picture gave a packet, and the last one is whole.
+    """FLV: the tags must follow each other, each with a picture must give a packet, and the last one must be whole.
 
     A file that was cut may lack a picture that is shown before those that are there.
     """
@@ -121,10 +121,10 @@ class TransportWatch(_NoWatch):
         return self._loss_until(None)
 
     def loss_before_frame(self, pts: int | None, *, is_over: bool) -> str | None:
-        """As `LossWatch.loss_before_frame`: the file may be cut off right before a packet that is shown earlier.
+        """As `LossWatch.loss_before_frame`: the file may be cut off directly before a packet that is shown earlier.
 
-        Nothing says where such a file ends. So of the last frames a leap is a doubt where there was none before, or
-        where the last picture does not seem to be whole.
+        Nothing says where such a file ends. So a leap among the last frames is a doubt if there was none before, or if
+        the last picture does not seem to be whole.
         """
         _, is_leap = self._pace.step_to(pts)
         is_doubt = is_leap and is_over and (self._is_steady or not self._packets.is_ended)
@@ -143,9 +143,9 @@ class TransportWatch(_NoWatch):
         return None
 
     def _is_swallowed(self, start: Start, position: int | None) -> bool:
-        """Whether a picture begins here and no packet does: the one before was broken, and has taken it in.
+        """Whether a picture begins here and no packet does: then the broken packet before has swallowed it.
 
-        Encoders may send what belongs to a picture ahead of it, with the same time.
+        Encoders may send data that belongs to a picture ahead of it, with the same time.
         """
         if not self._is_one_packet_each or self._taken is None or start.position == position:
             return False
@@ -154,7 +154,7 @@ class TransportWatch(_NoWatch):
     def unmarked(self, packet: _Packet) -> _Packet:
         """As `LossWatch.unmarked`: the counters begin anew where another recording was appended to this one.
 
-        The mark is that of the piece in which the packet's end was found, which may be the next one.
+        The reader's mark is that of the piece in which it found the packet's end, which may be the next piece.
         """
         is_at_joint = any(start is not None and start.ends_at_joint for start in (self._here, self._ahead))
         if not packet.is_corrupt or not is_at_joint:
@@ -167,7 +167,7 @@ class TransportWatch(_NoWatch):
 
 
 def loss_watch(path: Path, format_name: str, stream: av.video.stream.VideoStream) -> LossWatch:
-    """The watch that fits a container."""
+    """Return the watch for a container format."""
     if format_name == "avi":
         return AviWatch(path, stream.index)
     if format_name == "flv":

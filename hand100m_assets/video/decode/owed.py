@@ -1,4 +1,4 @@
-"""Frames that a decoder owes for the packets that it was given, where they are only counted."""
+"""Counts the frames that a decoder owes for the packets it was given, where frames are only counted."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from collections.abc import Iterable
 
 
 class OwedFrames:
-    """Fed with packets and frames; tells when a packet must have been passed over.
+    """Takes packets and frames; tells when a packet must have been skipped.
 
-    A decoder hands a packet's timestamp on to its frame, so even timestamps that prove nothing about the order tell
+    A decoder passes a packet's timestamp on to its frame. So even timestamps that prove nothing about the order tell
     which packet a frame is of.
 
     Args:
-        patience_frames: More frames than a decoder may show before one that it keeps back.
+        patience_frames: How many more frames a decoder may give before one that it keeps back.
     """
 
     def __init__(self, patience_frames: int) -> None:
@@ -22,12 +22,12 @@ class OwedFrames:
         """By timestamp, how many frames had come out when each packet was decoded; the longest owed come first."""
 
     def owe(self, timestamps: Iterable[int]) -> None:
-        """Packets of these timestamps are decoded, and should give a frame each."""
+        """Note that packets with these timestamps are decoded, and should give a frame each."""
         for pts in timestamps:
             self._due.setdefault(pts, []).append(self._frames_out)
 
     def pay(self, pts: int | None) -> None:
-        """A frame came out."""
+        """Note that a frame came out."""
         self._frames_out += 1
         if pts in self._due:
             self._due[pts].pop(0)
@@ -35,7 +35,7 @@ class OwedFrames:
                 del self._due[pts]
 
     def is_overdue(self, *, is_over: bool = False) -> bool:
-        """Whether a packet gave no frame; each packet is told of once."""
+        """Whether a packet gave no frame. Each packet is reported once."""
         for pts, since in self._due.items():
             if not is_over and self._frames_out - since[0] <= self._patience_frames:
                 return False

@@ -1,4 +1,4 @@
-"""The packets of one picture track, read one after the other, with jumps over what nobody wants."""
+"""Reads the packets of one picture track one after the other, and jumps over stretches that are not wanted."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ VideoPacket: TypeAlias = "av.packet.Packet[av.video.stream.VideoStream]"
 
 
 class PacketReader:
-    """Iterates over packets in decoding order; knows where to jump once a wanted one has been decoded."""
+    """Iterates over packets in decoding order, and tells where to jump once a wanted packet has been decoded."""
 
     def __init__(
         self,
@@ -46,7 +46,7 @@ class PacketReader:
         self._packets = self._container.demux(self._stream)
         while True:
             packet = next(self._packets, None) if self._is_counted else self._next_heard()
-            if packet is None or packet.size == 0:  # an empty one is the demuxer's last word
+            if packet is None or packet.size == 0:  # the demuxer ends with an empty packet
                 return
             if self._here is None:
                 self._first_shift = (packet.pts or 0) - (packet.dts or 0)
@@ -55,7 +55,7 @@ class PacketReader:
             yield packet
 
     def _next_heard(self) -> VideoPacket | None:
-        """Where no header counts packets, what the reader says is all that tells of lost ones."""
+        """Read a packet where no header counts packets: only the reader's messages tell of lost ones."""
         with av.logging.Capture() as lines:
             packet = next(self._packets, None)
         complaints = complaints_about(lines, self._container, self._stream)
@@ -64,13 +64,13 @@ class PacketReader:
         return packet
 
     def was_decoded(self, frame_index: int | None) -> None:
-        """A packet was given to the decoder that was wanted, or the first of all."""
+        """Note that a packet was given to the decoder that was wanted, or the first of all."""
         if frame_index is not None:
             self._decoded.add(frame_index)
         self._is_due = self._index is not None
 
     def landing(self) -> Landing | None:
-        """Where to jump now, if anywhere: asked after each packet, looked into when one was decoded."""
+        """Return where to jump now; None to read on. Call it after each packet."""
         if not self._is_due or self._index is None or self._here is None:
             return None
         self._is_due = False
@@ -83,13 +83,13 @@ class PacketReader:
         return self._index.landing(self._wanted[self._next_wanted], self._number, position, self._bitstream)
 
     def jump(self, landing: Landing) -> int:
-        """Make the landing's packet the next one; returns how many are passed over.
+        """Make the landing's packet the next one; return how many packets are skipped.
 
         Raises:
             UnsafeStreamError: The demuxer does not find it.
         """
-        # The demuxer is asked by presentation time, and the table tells decoding time: the difference is mostly
-        # that of the first packet. Where it is not, the packets before the landing are read and dropped.
+        # The demuxer seeks by presentation time, and the table holds decoding times. The difference is mostly that
+        # of the first packet. Where it is not, the packets before the landing are read and dropped.
         for shift in (self._first_shift, 0):
             self._container.seek(landing.dts + shift, stream=self._stream)
             self._packets = self._container.demux(self._stream)

@@ -1,8 +1,9 @@
-"""The sample table of an mp4: where a group of pictures can be entered, and which indices it holds, without reading it.
+"""Reads from an mp4's sample table where decoding can begin and which indices follow, without reading the packets.
 
-A table gives decoding order only. That is enough: a decoder shows all that was decoded before a clean restart before
-anything decoded from there on, so the restart's packet number, less what an edit list hides, is the index at which
-its group begins. That the place is a clean restart is read from the packet itself, not believed of the table.
+A table gives the decoding order only. That is enough: a decoder shows everything that was decoded before a clean
+restart before anything that is decoded from there on. So the restart's packet number, minus the packets that an edit
+list hides, is the frame index at which its group of pictures begins. Whether the place is a clean restart is read from
+the packet itself, not taken from the table.
 """
 
 from __future__ import annotations
@@ -17,9 +18,9 @@ from hand100m_assets.video.codec import Bitstream
 from hand100m_assets.video.decode.selection import Selection
 
 MIN_JUMP_BYTES: Final = 256 * 2**10
-"""Reading on is as quick as a jump over less than this."""
+"""Reading on is as fast as jumping over fewer bytes."""
 MIN_FRAMES_PER_WANTED: Final = 50
-"""Selections denser than this leave little to jump over; the table of a long video takes a second to look through."""
+"""Denser selections leave little to jump over, and reading the table of a long video takes a second."""
 _SELF_CONTAINED: Final = frozenset({"avc1", "hvc1", "vp09", "av01"})
 """Sample descriptions that promise no parameter sets within the stream. Source: ISO/IEC 14496-15."""
 
@@ -28,11 +29,11 @@ class Landing(NamedTuple):
     """A key frame in the table.
 
     Attributes:
-        number: Its packet's place in decoding order.
-        first_index: Shown packets before it.
+        number: Number of its packet in decoding order.
+        first_index: Number of shown packets before it.
         dts: Its decoding timestamp.
-        position: Of its first byte in the file.
-        size_bytes: Of its packet.
+        position: Byte of the file at which its packet begins.
+        size_bytes: Size of its packet.
     """
 
     number: int
@@ -43,11 +44,11 @@ class Landing(NamedTuple):
 
 
 class SampleIndex:
-    """Key frames of one picture track.
+    """The key frames of one picture track.
 
     Attributes:
-        packet_count: Packets in the table.
-        shown_count: Those that no edit list hides.
+        packet_count: Number of packets in the table.
+        shown_count: Number of those that no edit list hides.
     """
 
     def __init__(self, path: Path, stream: av.video.stream.VideoStream) -> None:
@@ -64,17 +65,17 @@ class SampleIndex:
         self._first_indices = [key.first_index for key in self._keys]
 
     def is_whole(self, expected_packets: int) -> bool:
-        """Whether it has every packet that the header promises, and the file has their bytes."""
+        """Whether it has every packet that the header promises, and the file has all their bytes."""
         return self.packet_count == expected_packets and self._end <= self._path.stat().st_size
 
     def landing(self, frame_index: int, number: int, position: int, bitstream: Bitstream) -> Landing | None:
-        """Last clean restart from which the frame can be reached; None where it is better to read on.
+        """Return the last clean restart from which the frame can be reached; None where reading on is better.
 
         Args:
-            frame_index: The frame that is wanted.
-            number: Packet that was read last.
-            position: Where that packet begins in the file.
-            bitstream: To see whether a key frame is a clean restart.
+            frame_index: The wanted frame.
+            number: Number of the packet that was read last.
+            position: Byte at which that packet begins in the file.
+            bitstream: Tells whether a key frame is a clean restart.
 
         Raises:
             UnsafeStreamError: A key frame is not understood.
@@ -99,9 +100,9 @@ class SampleIndex:
 def sample_index(
     path: Path, stream: av.video.stream.VideoStream, packets_promised: int | None, selection: Selection
 ) -> SampleIndex | None:
-    """The table, where it may be relied on and few enough frames are wanted for it to be of use.
+    """Return the table if it can be relied on, and if few enough frames are wanted for it to be useful; else None.
 
-    `packets_promised` is None where no table counts the frames, and so for anything but a plain mp4.
+    `packets_promised` is None where no table counts the frames, and so for anything but an mp4 without fragments.
     """
     if packets_promised is None:
         return None

@@ -1,8 +1,8 @@
-"""Wanted frames by decoding only the packets that they depend on. Any doubt ends it: then everything must be decoded.
+"""Decodes wanted frames by decoding only the packets that they depend on. Any doubt ends it: then all must be decoded.
 
-Packets that nobody wants and nothing refers to are dropped. The others wait, until a wanted one needs them or a clean
-restart shows that nothing will. What is dropped is read and classified all the same; only damage that lies wholly
-inside the slices of dropped packets goes unseen, and it touches no frame that is taken.
+Packets that are not wanted and on which nothing depends are dropped. The others wait until a wanted packet needs them,
+or until a clean restart shows that nothing will. Dropped packets are read and classified all the same. Only damage that
+lies completely inside the slices of dropped packets is not seen, and it affects no frame that is taken.
 """
 
 from __future__ import annotations
@@ -39,14 +39,14 @@ from hand100m_assets.video.decode.selection import Selection
 from hand100m_assets.video.pictures import PickedFrame
 
 MAX_WAITING_BYTES: Final = 32 * 2**20
-"""Waiting packets beyond this are decoded on suspicion, so that memory stays bounded where key frames are rare."""
+"""When more bytes of packets wait, they are decoded anyway, so that memory stays limited if key frames are rare."""
 
 PACKETS_PER_QUESTION: Final = 16
-"""While waiting packets are decoded, which may take tens of seconds, it is asked so often whether to stop."""
+"""Decoding the waiting packets may take tens of seconds, so after so many of them `should_stop` is called."""
 
 
 def bitstream_of(stream: av.video.stream.VideoStream) -> Bitstream:
-    """The reader for this stream's codec.
+    """Return the reader for this stream's codec.
 
     Raises:
         UnsafeStreamError: There is none, or it refuses the stream.
@@ -114,7 +114,7 @@ class SelectiveDecode:
         """Yield the wanted frames, ascending.
 
         Raises:
-            UnsafeStreamError: What was yielded so far, and what would follow, is not proved; throw it away.
+            UnsafeStreamError: Nothing that was yielded so far, or would follow, is proved; discard it.
             av.error.FFmpegError: The same.
         """
         last, self._should_stop = self._selection.last_wanted, should_stop
@@ -144,7 +144,7 @@ class SelectiveDecode:
             self._report.frame_count = self._order.shown_count
 
     def _jump(self, landing: Landing) -> Iterator[PickedFrame]:
-        """Go on at a clean restart: all that is wanted before it is decoded, and nothing else there matters."""
+        """Continue at a clean restart. Everything wanted before it is decoded, and nothing else there matters."""
         yield from self._drained()
         self._report.packet_count_skipped += self._reader.jump(landing)
         self._report.discarded_count = landing.number - landing.first_index
@@ -193,7 +193,7 @@ class SelectiveDecode:
             return
         self._waiting.append(placed)
         self._waiting_bytes += packet.size
-        # The first packet tells which encoder it was, and some decoders work around faults of old ones.
+        # The first packet names the encoder, and some decoders work around the faults of old encoders.
         if is_wanted or is_first or self._waiting_bytes > MAX_WAITING_BYTES:
             yield from self._decode_waiting()
             self._reader.was_decoded(index)
@@ -213,7 +213,7 @@ class SelectiveDecode:
         return self._is_stopped
 
     def _decoded(self, packet: VideoPacket | None) -> Iterator[PickedFrame]:
-        """Decode one packet, or with None what the decoder still holds; yield wanted frames that come out."""
+        """Decode one packet, or with None what the decoder still holds; yield the wanted frames that come out."""
         decoded = decode_packet(self._stream, packet)
         if decoded.error or decoded.complaints:
             raise UnsafeStreamError(f"the decoder complains: {decoded.fault or decoded.complaints[0]}")
@@ -239,7 +239,7 @@ class SelectiveDecode:
         return index
 
     def _drained(self) -> Iterator[PickedFrame]:
-        """Yield what the decoder still holds; after that it owes nothing."""
+        """Yield what the decoder still holds. After that it owes nothing."""
         yield from self._decoded(None)
         if self._awaited:
             raise UnsafeStreamError(f"{len(self._awaited)} frames that did not come out")

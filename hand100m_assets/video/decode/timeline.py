@@ -1,15 +1,15 @@
-"""Which index a decoded frame has, and whether it is whole: bookkeeping between packets and frames.
+"""Decides which index a decoded frame has and whether it is undamaged: bookkeeping between packets and frames.
 
-The index is the position among shown frames in presentation order. As long as nothing is damaged this is the count
-of frames that a full decode gives; where packets are lost to damage they keep their indices, so that what follows
-is not shifted. Damage spreads: a decoder goes on showing pictures built on a broken one, mostly without saying so.
-So everything decoded from a fault to the next key frame counts as damaged, and so do that key frame's leading
-pictures, which look back across it.
+The index is the position among shown frames in presentation order. If nothing is damaged, this is the count of frames
+that a full decode gives. Packets that are lost to damage keep their indices, so that later frames are not shifted.
+Damage spreads: a decoder continues to show pictures that are built on a broken one, mostly without an error. So
+everything decoded from a fault to the next key frame counts as damaged. So do that key frame's leading pictures, which
+depend on pictures before it.
 
-Timestamps place frames only as long as they agree with the decoder. A packet that is passed over without a fault is
-lost, or its timestamp is wrong and its frame comes later, as where a container gives the time of decoding for both.
-So it is suspected for as long as a decoder may keep a picture back, and what follows waits. If its frame comes, or
-anything else shows that the timestamps prove nothing, frames are counted as they come out.
+Timestamps place frames only as long as they agree with the decoder. If a packet is passed over without a fault, it is
+lost; or its timestamp is wrong and its frame comes later, as where a container gives the time of decoding for both. So
+the packet is suspected for as long as a decoder may keep a picture back, and what follows waits. If its frame comes, or
+if anything else shows that the timestamps prove nothing, frames are counted as they come out.
 """
 
 from __future__ import annotations
@@ -22,16 +22,17 @@ from hand100m_assets.video.decode.owed import OwedFrames
 
 _GROUPS_KEPT = 64
 LOOK_BACK_FRAMES = 32
-"""Without timestamps a fault may lie this many frames back, and a frame may come so late: more than any codec reorders
-(16)."""
+"""Without timestamps a fault may lie this many frames back, and a frame may come this late. No codec reorders more
+than 16.
+"""
 
 _MEMORY_PACKETS = 64
-"""After so many whole packets nothing broken is left among the pictures (16 at most) that a decoder keeps."""
+"""After so many whole packets, nothing broken is left among the pictures (16 at most) that a decoder keeps."""
 
 
 @dataclass
 class _Group:
-    """A key frame and what is decoded after it, up to the next."""
+    """A key frame and the packets that are decoded after it, up to the next key frame."""
 
     key_pts: int
     damaged_from: int | None = None
@@ -43,7 +44,7 @@ class _Packet:
     position: int
     group: int
     latest_pts: int
-    """Largest timestamp up to here in decoding order: once that is shown, no earlier packet is awaited."""
+    """Largest timestamp up to here in decoding order. Once it is shown, no earlier packet is awaited."""
     is_restart: bool = True
 
 
@@ -53,17 +54,17 @@ class _Placed:
     is_damaged: bool
     frame_number: int | None = None
     is_suspected: bool = False
-    """No frame came out of its packet so far, and nothing but that speaks of damage."""
+    """No frame came out of its packet so far, and that alone speaks of damage."""
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """Final word on one frame index; given in ascending order.
+    """The final decision on one frame index. Verdicts are given in ascending order.
 
     Attributes:
-        frame_index: Which index.
+        frame_index: The frame index.
         is_whole: Whether its frame is as it was encoded.
-        frame_number: How many frames had come out before its frame; None where none did.
+        frame_number: How many frames had come out before its frame; None if it has no frame.
     """
 
     frame_index: int
@@ -72,17 +73,18 @@ class Verdict:
 
 
 class Timeline:
-    """Fed with packets and frames in the decoder's order; gives verdicts by index, once they are certain.
+    """Takes packets and frames in the decoder's order; gives a verdict on each index, once it is certain.
 
     Args:
-        is_one_frame_each: In a whole stream of this kind every packet gives a frame, but for leading pictures.
+        is_one_frame_each: Whether every packet of an undamaged stream of this kind gives a frame, except for leading
+            pictures.
 
     Attributes:
-        suspected_count: Packets that are taken for lost, and may turn out to have no index of their own.
-        packets_passed_over: Packets that gave no frame though they should have, without a fault that explains it.
-        packets_without_frame: Packets that gave no picture although nothing was wrong, and so have no index.
+        suspected_count: Packets that are taken as lost, and may turn out to have no index of their own.
+        packets_passed_over: Packets that should have given a frame but did not, without a fault that explains it.
+        packets_without_frame: Packets that gave no picture although nothing was wrong, so that they have no index.
         decided_count: Indices whose verdict has been given.
-        distrust: Why timestamps are not used to place frames, None while they are.
+        distrust: Why timestamps are not used to place frames; None while they are.
     """
 
     def __init__(self, *, is_one_frame_each: bool = False) -> None:
@@ -105,31 +107,31 @@ class Timeline:
         """Once frames are only counted."""
         self._any_damage = False
         self._any_evidence = False
-        """Of damage, other than that a packet gave no frame."""
+        """Whether there was evidence of damage, other than that a packet gave no frame."""
         self._faults: deque[int] = deque(maxlen=4 * _MEMORY_PACKETS)
         self._any_unexplained = False
-        """A packet gave no frame, and nothing has told why."""
+        """Whether a packet gave no frame for no known reason."""
         self._is_lost = False
         self._reached_dts: int | None = None
-        """Whatever packets follow are shown at this time or later; None where that cannot be said."""
+        """All packets that follow are shown at this time or later; None where that is not known."""
         self._cut_dts: int | None = None
 
     @property
     def frame_count(self) -> int:
-        """Indices so far, those of lost and of suspected frames included."""
+        """Number of indices so far, those of lost and of suspected frames included."""
         return self.decided_count + len(self._undecided)
 
     def add_packet(
         self, pts: int | None, dts: int | None = None, *, is_key: bool, is_discard: bool, is_restart: bool = True
     ) -> None:
-        """A packet is about to be decoded.
+        """Add a packet that is about to be decoded.
 
         Args:
-            pts: Its timestamp.
-            dts: Its time of decoding; no packet is shown before it is decoded.
-            is_key: It is marked as a key frame.
-            is_discard: It is decoded but not shown (edit lists).
-            is_restart: As a key frame it clears the decoder's memory of earlier pictures.
+            pts: Its presentation timestamp.
+            dts: Its decoding timestamp; no packet is shown before it is decoded.
+            is_key: Whether it is marked as a key frame.
+            is_discard: Whether it is decoded but not shown (edit lists).
+            is_restart: Whether it clears, as a key frame, the decoder's memory of earlier pictures.
         """
         self._position += 1
         self._group_before = self._group
@@ -154,19 +156,19 @@ class Timeline:
         heapq.heappush(self._awaited, packet)
 
     def packet_failed(self, *, reaches_back: bool = False) -> None:
-        """The packet added last is broken; what broke it may have spoilt the end of the one before as well."""
+        """Note that the packet added last is broken. The same fault may have broken the end of the packet before."""
         self._damage(self._group, self._position)
         if reaches_back and self._position > 0:
             self._damage(self._group_before, self._position - 1)
 
     def lose_count(self) -> None:
-        """An unknown number of packets is missing before the next one: nothing from here on can be numbered."""
+        """Note that an unknown number of packets is missing before the next: from here on nothing can be numbered."""
         self._is_lost = True
 
     def add_frame(self, pts: int | None, *, is_corrupt: bool, is_intra: bool) -> int:
-        """A frame came out; returns its index, or a greater one while packets are suspected.
+        """Add a frame that came out; return its index, or a larger number while packets are suspected.
 
-        From that number so many as are suspected may have to be taken away.
+        The index is then at most `suspected_count` smaller than that number.
         """
         packet = self._match(pts)
         if self.distrust:
@@ -184,11 +186,11 @@ class Timeline:
         return self.frame_count - 1
 
     def finish(self, packets_missing: int = 0, *, is_tail_numbered: bool = True) -> None:
-        """The stream is over.
+        """Note that the stream is over.
 
         Args:
-            packets_missing: So many were promised and never came.
-            is_tail_numbered: Whether packets after the last frame are taken for lost ones, with an index each.
+            packets_missing: Number of packets that were promised and never came.
+            is_tail_numbered: Whether packets after the last frame are taken as lost ones, with an index each.
         """
         while self._awaited and is_tail_numbered:
             self._give_up(heapq.heappop(self._awaited))
@@ -199,7 +201,7 @@ class Timeline:
             self._undecided.append(_Placed(None, is_damaged=True))
 
     def verdicts(self, *, is_over: bool = False) -> list[Verdict]:
-        """Verdicts that have become certain since the last call."""
+        """Return the verdicts that have become certain since the last call."""
         decided: list[Verdict] = []
         while self._undecided and (is_over or self._is_certain(self._undecided[0])):
             placed = self._undecided.popleft()
@@ -230,13 +232,13 @@ class Timeline:
         is_suspected = not self._is_broken(_Placed(packet, is_damaged=False))
         if is_suspected:
             if self._shown_pts is None or self._is_leading(packet):
-                # At a start that was cut this is how it should be; after damage nobody knows why they are not there.
+                # This is as it should be at a start that was cut. After damage, the reason cannot be known.
                 self.packets_without_frame += 1
                 self._is_lost = self._is_lost or self._any_damage
                 return
             if not self.is_one_frame_each:
                 self.packets_without_frame += 1
-                # Some streams are made like that; once there is damage, nobody knows whether this was its work.
+                # Some streams are made like that. Once there is damage, it cannot be known whether it is the reason.
                 self._any_unexplained = True
                 self._is_lost = self._is_lost or self._any_damage
                 return
@@ -246,7 +248,7 @@ class Timeline:
         self._undecided.append(_Placed(packet, is_damaged=True, is_suspected=is_suspected))
 
     def _is_certain(self, placed: _Placed) -> bool:
-        """Of the first one that is undecided."""
+        """Whether the verdict on the first undecided frame is certain."""
         if placed.packet is None or self.distrust or placed.is_suspected:
             return len(self._undecided) > LOOK_BACK_FRAMES
         if placed.packet.position == self._position:
@@ -274,7 +276,7 @@ class Timeline:
         return packet.group in self._groups and self._groups[packet.group].key_pts == packet.pts
 
     def _heals(self, key: _Packet, *, is_intra: bool) -> bool:
-        """Whether what was broken before a key frame is of no account for it and what follows."""
+        """Whether damage before a key frame does not matter for it and what follows."""
         if not is_intra:  # of predicted pictures: periodic intra refresh
             return not self._is_damaged(key.group - 1)
         return key.is_restart or not any(
@@ -302,7 +304,7 @@ class Timeline:
         self._groups[group].damaged_from = position if known is None else min(known, position)
 
     def _stop_trusting(self, reason: str) -> None:
-        """Go on by counting; with damage about, counting places nothing for certain."""
+        """Continue by counting frames. If there is damage, counting cannot place any frame for certain."""
         if self.distrust is not None:
             return
         self.distrust = reason
@@ -320,7 +322,7 @@ class Timeline:
             group.damaged_from = None
 
     def _owe(self, packets: list[tuple[int, int]]) -> None:
-        """Of (timestamp, group) each; a start that was cut lacks what its leading pictures refer to."""
+        """Note the (timestamp, group) of packets. A start that was cut lacks what its leading pictures depend on."""
         first = self._first_key_pts
         if self.is_one_frame_each and first is not None:
             self._owed.owe(pts for pts, group in packets if group > 0 or pts >= first)
