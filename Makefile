@@ -18,10 +18,11 @@ INTEGRATION := $(sort $(wildcard hand100m_assets_tests/integration/test_*.py))
 LONGEST := hand100m_assets_tests/integration/test_server.py
 
 .DEFAULT_GOAL := help
-.PHONY: help demo settings dev test test-quick explore check check-data format bench bench-video bench-annotations bench-mining bench-orchestration bench-grid bench-training lock clean
+.PHONY: help demo settings dev check-data test test-quick explore check format docs bench bench-video bench-annotations bench-mining bench-orchestration bench-grid bench-training lock clean
 
+##@ Use
 help: ## this list
-	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^##@ /{printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## /{printf "  make %-20s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(not (3,10) <= sys.version_info < (3,14))' || \
@@ -48,6 +49,10 @@ dev: settings $(STAMP) $(DAGSTER_HOME)/dagster.yaml ## the Dagster UI and daemon
 	@$(IN_USE) $(BIN)/dagster instance concurrency set extraction 1 >/dev/null
 	$(IN_USE) VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/python -m hand100m_assets.headless.dev --port $(PORT)
 
+check-data: settings $(STAMP) $(DAGSTER_HOME)/dagster.yaml ## asset checks on your data; exit status 1 on an error, for CI
+	$(IN_USE) $(BIN)/python -m hand100m_assets.headless.check_data
+
+##@ Develop
 test: $(STAMP) ## all tests
 	$(BIN)/python -m pytest -n $(TEST_PROCESSES) hand100m_assets_tests/unit hand100m_assets_tests/defs
 	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder $(LONGEST) $(filter-out $(LONGEST), $(INTEGRATION))
@@ -70,10 +75,20 @@ check: $(STAMP) ## lint, types, definitions
 	@home=$$(mktemp -d) && cp $(INSTANCE) $$home && trap "rm -rf $$home" EXIT && \
 		DAGSTER_HOME=$$home HAND100M_DATA_ROOT=/nowhere VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/dg check defs
 
-check-data: settings $(STAMP) $(DAGSTER_HOME)/dagster.yaml ## asset checks on your data; exit status 1 on an error, for CI
-	$(IN_USE) $(BIN)/python -m hand100m_assets.headless.check_data
+format: $(STAMP) ## rewrite the code in the house style
+	$(BIN)/ruff check --fix . ; $(BIN)/ruff format .
 
-bench: $(STAMP) ## time and memory beside what a user would pick instead
+$(VENV)/.docs: $(STAMP)
+	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[docs]'
+	@touch $@
+
+docs: $(VENV)/.docs ## the guide, the reference and the decisions as pages in site/
+	@# Not with --quiet: it takes warnings away from --strict, too.
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+	@echo "Open site/index.html. The search needs a server: $(BIN)/python -m http.server -d site"
+
+##@ Measure
+bench: $(STAMP) ## time and memory beside what a user would pick instead (half an hour)
 	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[bench]'
 	$(BIN)/python -m benchmarks
 
@@ -101,11 +116,9 @@ bench-training: $(STAMP) ## the same for loading training samples of 1m hands (h
 	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[bench]'
 	$(BIN)/python -m benchmarks --only training --sizes 1m --rounds 3
 
-format: $(STAMP) ## rewrite the code in the house style
-	$(BIN)/ruff check --fix . ; $(BIN)/ruff format .
-
+##@ Maintain
 lock: ## resolve constraints.txt anew for Python 3.10 to 3.13 (needs uv)
-	uv pip compile --universal --python-version 3.10 --extra test --extra bench --extra check --upgrade pyproject.toml -o constraints.txt -q
+	uv pip compile --universal --python-version 3.10 --extra test --extra bench --extra check --extra docs --upgrade pyproject.toml -o constraints.txt -q
 
-clean: ## remove the demo and the environment
-	rm -rf $(DEMO) $(VENV)
+clean: ## remove the demo, the pages and the environment
+	rm -rf $(DEMO) site $(VENV)
