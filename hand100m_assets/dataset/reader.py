@@ -96,7 +96,14 @@ def sample_dtype(video_id_bytes: int) -> np.dtype[Any]:
 
 
 def decode(data: bytes | npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8] | None:
-    """The picture, BGR; None where these bytes are none."""
+    """Decode a compressed picture.
+
+    Args:
+        data: The bytes of a JPEG, PNG or WebP.
+
+    Returns:
+        (height, width, 3) uint8, BGR; None where these bytes are no picture.
+    """
     array = np.frombuffer(data, dtype=np.uint8) if isinstance(data, bytes) else data
     try:
         image = cv2.imdecode(array, cv2.IMREAD_COLOR) if array.size else None
@@ -106,7 +113,16 @@ def decode(data: bytes | npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8] | None:
 
 
 def crop_of_stored(image_bgr: npt.NDArray[np.uint8], region: Region, handedness: str) -> npt.NDArray[np.uint8]:
-    """The rule's picture of a stored one: (224, 224, 3) uint8, BGR, a left hand flipped."""
+    """Make the picture that the crop rule gives of a stored crop.
+
+    Args:
+        image_bgr: The stored crop, (height, width, 3) uint8, BGR.
+        region: x1 y1 x2 y2 of the rule's region in it, end exclusive.
+        handedness: `Left` or `Right`; a left hand is flipped.
+
+    Returns:
+        (224, 224, 3) uint8, BGR.
+    """
     x1, y1, x2, y2 = region
     crop = cv2.resize(image_bgr[y1:y2, x1:x2], (CROP_SIZE_PX, CROP_SIZE_PX), interpolation=cv2.INTER_LINEAR)
     return np.asarray(cv2.flip(crop, 1) if handedness == "Left" else crop, dtype=np.uint8)
@@ -115,15 +131,16 @@ def crop_of_stored(image_bgr: npt.NDArray[np.uint8], region: Region, handedness:
 class HandPairs:
     """The samples of one training set, in the order of the annotation file.
 
-    Opening costs milliseconds. Records (`records`, one array) and shards are mapped, so that their pages are shared by
-    all workers of a machine and none holds more than one picture of its own. Works on in forked processes, is opened
-    anew where it is unpickled (spawned workers), which is refused where another set lies there by then, and closes by
-    itself.
+    Opening costs milliseconds. Records (`records`, one array) and shards are mapped from the disk, so that all workers
+    of a machine share their pages, and none holds more than one picture of its own. The object keeps working in forked
+    processes and is opened again where it is unpickled (spawned workers); this is refused if another set lies there by
+    then. It closes itself.
 
     A sample has the keys, shapes, dtypes and values of the original loaders: `image` (224, 224, 3) uint8 RGB, a left
     hand flipped; `joints3D` (21, 3) float32 in pixels of it, z = 1; `joints_raw` (21, 3) float32, x and y in [0, 1], z
-    relative; `K` (3, 3) and `joints_valid` (21, 1), constant there, too; `positive_sample_idx`, an index into this
-    data set; `positive_sample`, `distance`, `hand_id`, `image_name`. Source: the original loaders.
+    relative; `K` (3, 3) and `joints_valid` (21, 1), constant as in the original; `positive_sample_idx`, an index into
+    this data set; `positive_sample`, `distance` (NaN where the file states none), `hand_id`, `image_name`. Source: the
+    original loaders.
     """
 
     error: ClassVar[Any] = DamagedSetError
@@ -143,8 +160,11 @@ class HandPairs:
             root: Output folder of a source, such as `output/ego4d`.
             set_key: Such as `simhand-50k`.
             frames_dir: Folder of frame folders, for `image_name`; `<root>/frames` when None.
-            tensors: Whether joints and `K` are PyTorch's tensors rather than arrays, which is what the original
-                gives; when None, if PyTorch is installed. The image is an array either way.
+            tensors: Whether joints and `K` are PyTorch's tensors rather than arrays, as in the original; when None, if
+                PyTorch is installed. The image is an array either way.
+
+        Raises:
+            DamagedSetError: There is no finished training set, or its records are damaged; copy it again.
         """
         self.root, self.set_key = Path(root), set_key
         self.folder = self.root / TRAINING_SET_DIR / set_key

@@ -76,10 +76,13 @@ class SourceWorkspace:
         return self.settings.folders(self.source)
 
     def annotation_files(self) -> AnnotationListing:
-        """One look at the folder of annotation files.
+        """List the folder of annotation files.
+
+        Returns:
+            The files by set, those still being downloaded, and those that are refused with the reason.
 
         Raises:
-            FolderUnreadableError: It is missing, unmounted, emptied or not permitted.
+            FolderUnreadableError: The folder is missing, unmounted, emptied or not permitted; mount it.
         """
         folder = self.folders.annotations_dir
         listing = list_annotation_files(folder, self.settings.name_pattern)
@@ -92,10 +95,10 @@ class SourceWorkspace:
     def insist_on_frames(self) -> None:
         """Refuse a folder of frames that is empty, or not there, though frames of videos were made in it.
 
-        Otherwise all would be extracted again, perhaps onto the disk below the mount.
+        Without this, all frames would be extracted again, perhaps onto the disk below the mount.
 
         Raises:
-            FolderUnreadableError: It is; not even the hidden folders that every extraction leaves are there.
+            FolderUnreadableError: Not even the hidden folders that every extraction leaves are there; mount it.
         """
         folder = self.output.frames_dir
         with suppress(FileNotFoundError, NotADirectoryError), os.scandir(folder) as entries:
@@ -118,7 +121,14 @@ class SourceWorkspace:
         return self.settings.output(self.source)
 
     def video_file(self, video_id: str) -> Path:
-        """The downloaded file of one video, whether or not it is there."""
+        """Say where the downloaded file of one video is, whether or not it is there.
+
+        Args:
+            video_id: The video.
+
+        Returns:
+            Path of the file.
+        """
         return self.downloads.video_file(video_id)
 
     @property
@@ -127,10 +137,16 @@ class SourceWorkspace:
         return Downloads(self.settings, self.source)
 
     def annotation_dirs(self, set_keys: Sequence[str] = ()) -> list[Path]:
-        """Table folders of the finished annotation sets: the named ones, or all that are here.
+        """List the table folders of finished annotation sets.
+
+        Args:
+            set_keys: Keys of the sets; empty for all that are here.
+
+        Returns:
+            Folders; with `set_keys` in their order, else sorted.
 
         Raises:
-            SettingsError: A named set has no tables yet.
+            SettingsError: A named set has no tables yet; materialize its annotations first, or correct the setting.
         """
         if not set_keys:
             return sorted(folder.parent for folder in self.output.annotations_dir.glob("[!.]*/summary.json"))
@@ -146,24 +162,33 @@ class SourceWorkspace:
         return folders
 
     def annotation_tables(self, set_key: str) -> Path:
-        """Folder of one set's tables, which are there and finished.
+        """Find the finished tables of one set.
+
+        Args:
+            set_key: Key of the set.
+
+        Returns:
+            Folder of the tables.
 
         Raises:
-            AnnotationFileError: They are not; materialize the set's annotations first.
+            AnnotationFileError: They are not there or not finished; materialize the set's annotations first.
         """
         tables = self.output.annotation_dir(set_key)
         read_summary(tables)
         return tables
 
     def rule_tables(self, tables: Path, set_key: str | None = None) -> RuleTables:
-        """A set's tables and all that the rules compare them with.
+        """Read a set's tables and all that the rules compare them with.
 
         Args:
             tables: Folder of the tables, wherever it is.
-            set_key: Of the set; by default the name of the folder.
+            set_key: Key of the set; None for the name of the folder.
+
+        Returns:
+            What `apply_rules` takes.
 
         Raises:
-            AnnotationFileError: They are not finished; ingest the annotation file first.
+            AnnotationFileError: The tables are not finished; ingest the annotation file first.
         """
         inventory = self.output.table_file("inventory")
         return RuleTables.read(
@@ -175,7 +200,14 @@ class SourceWorkspace:
         )
 
     def ingested_stamp(self, set_key: str) -> FileStamp:
-        """State of the annotation file that a set's tables were made from; `NO_FILE` when there are none."""
+        """Say of which state of the annotation file a set's tables were made.
+
+        Args:
+            set_key: Key of the set.
+
+        Returns:
+            Size and time of the file; `NO_FILE` where there are no tables.
+        """
         try:
             summary = read_summary(self.output.annotation_dir(set_key))
         except AnnotationFileError:
@@ -183,21 +215,35 @@ class SourceWorkspace:
         return FileStamp(summary.source_size_bytes, summary.source_mtime_ns)
 
     def outdated_sets(self) -> dict[str, FileStamp]:
-        """Sets whose file is here and whose tables are not of it, or not there -> the state of that file.
+        """Find the sets whose file is here and whose tables are not there, or were made from another file.
+
+        Returns:
+            Key of each set -> size and time of its file.
 
         Raises:
-            FolderUnreadableError: The folder of annotation files is missing, unmounted or not permitted.
+            FolderUnreadableError: The folder of annotation files is missing, unmounted or not permitted; mount it.
         """
         files = self.annotation_files().files
         return {key: file.stamp for key, file in files.items() if self.ingested_stamp(key) != file.stamp}
 
     def extraction_failures(self) -> dict[str, bool]:
-        """Videos whose last extraction failed -> whether for good: trying again is useless until the file changes."""
+        """Find the videos whose last extraction failed.
+
+        Returns:
+            Video id -> whether trying again is useless until there is another file.
+        """
         failures = read_failures(self.output.frames_dir)
         return {v: f.permanent and f.stamp == stamp_of(self.video_file(v)) for v, f in failures.items()}
 
     def is_selected(self, set_key: str) -> pl.Expr | None:
-        """Whether a frame that a set names is asked for by the present settings; None where other sets decide."""
+        """Say whether the present settings ask for a frame that a set names.
+
+        Args:
+            set_key: Key of the set.
+
+        Returns:
+            An expression over `frame_index`; None where other sets decide.
+        """
         if self.settings.frame_selection == "stride":
             return pl.col("frame_index") % self.settings.frame_stride == 0
         chosen = self.settings.annotated_sets_of(self.source)
@@ -217,18 +263,22 @@ class SourceWorkspace:
         """Write one set for other tools; folder and prefix are those of the settings unless given.
 
         Args:
-            set_key: A finished set.
+            set_key: Key of a finished set.
             export_format: `original` or `coco`.
             out_dir: Folder that receives the file.
             frames_prefix: What comes before `<video id>/frame_NNNNNN.jpg`.
             all_hands: In the original schema, leave out nothing, whether or not the original loaders can use it.
             images: `on_disk` leaves out hands that the original loaders cannot load, as an image is not there; `all`
-                looks for none. When None, `on_disk` in the original schema, and as the settings say for COCO.
+                keeps them. When None, `on_disk` in the original schema, and as the settings say for COCO.
             inventory: For images whose size the annotation file does not give.
+
+        Returns:
+            The file, and what was written and left out.
 
         Raises:
             AnnotationFileError: The set has no tables; materialize the set's annotations first.
-            OutputUnwritableError: The output disk is full, read-only or not permitted.
+            OutputUnwritableError: The output disk is full, read-only or not permitted; free space or correct the
+                permissions.
         """
         tables = self.annotation_tables(set_key)
         name = export_file_name(read_summary(tables).source_name, export_format)
@@ -245,9 +295,16 @@ class SourceWorkspace:
     def export_mined(self, set_key: str) -> Exported:
         """Write one set with its nearest mined hands as positives, beside the table of mined pairs.
 
+        Args:
+            set_key: Key of a set whose pairs were mined.
+
+        Returns:
+            The file, and what was written and left out.
+
         Raises:
             AnnotationFileError: The set has no tables; materialize the set's annotations first.
-            OutputUnwritableError: The output disk is full, read-only or not permitted.
+            OutputUnwritableError: The output disk is full, read-only or not permitted; free space or correct the
+                permissions.
         """
         return export_mined_json(
             self.annotation_tables(set_key),
@@ -258,11 +315,14 @@ class SourceWorkspace:
         )
 
     def frame_files(self, frames_prefix: str | None = None) -> FrameFiles:
-        """Where the images of this source's sets lie.
+        """Say where the images of this source's sets are.
 
         Args:
             frames_prefix: What comes before `<video id>/frame_NNNNNN.jpg` in a file for other tools, if that was asked
                 for; images at mapped places are then named by it, too.
+
+        Returns:
+            The folders, and how images are named in files for other tools.
         """
         by_default = frames_prefix is None and self.settings.export_prefix == DEFAULT_EXPORT_PREFIX
         return FrameFiles(self.output.frames_dir, self.settings.image_prefixes, name_mapped=by_default)
@@ -278,7 +338,13 @@ class SourceWorkspace:
         return ExtractionOptions(jpeg_quality=self.settings.jpeg_quality, colour_rule=self.settings.colour_rule)
 
     def training_set_job(self, set_key: str) -> TrainingSetJob:
-        """The work that would finish one set's training set.
+        """Describe the work that would finish one set's training set.
+
+        Args:
+            set_key: Key of a finished set.
+
+        Returns:
+            What `build_training_set` takes.
 
         Raises:
             AnnotationFileError: The set has no tables; materialize the set's annotations first.
@@ -300,11 +366,25 @@ class SourceWorkspace:
         )
 
     def training_sets(self) -> list[str]:
-        """Keys of the finished training sets."""
+        """List the finished training sets.
+
+        Returns:
+            Their keys, sorted.
+        """
         return sorted(path.parent.name for path in self.output.training_sets_dir.glob(f"[!.]*/{INDEX_FILE}"))
 
     def selections(self, video_ids: Sequence[str]) -> Mapping[str, StrideSelection | FrameSetSelection]:
-        """Which frames to take of each video: every N-th, or those that the chosen annotation sets name."""
+        """Say which frames to take of each video: every N-th, or those that the chosen annotation sets name.
+
+        Args:
+            video_ids: The videos.
+
+        Returns:
+            Video id -> selection.
+
+        Raises:
+            SettingsError: A chosen annotation set has no tables yet; materialize its annotations first.
+        """
         if self.settings.frame_selection == "stride":
             return dict.fromkeys(video_ids, StrideSelection(self.settings.frame_stride))
         chosen = self.settings.annotated_sets_of(self.source)
@@ -313,10 +393,17 @@ class SourceWorkspace:
         return {video_id: FrameSetSelection(named.get(video_id, ())) for video_id in video_ids}
 
     def extraction_jobs(self, video_ids: Sequence[str]) -> list[ExtractionJob]:
-        """The work that would finish these videos' frames.
+        """Describe the work that would finish these videos' frames.
+
+        Args:
+            video_ids: The videos.
+
+        Returns:
+            One job per video.
 
         Raises:
-            FolderUnreadableError: The folder of frames is not mounted.
+            FolderUnreadableError: The folder of frames is not mounted; mount it.
+            SettingsError: A chosen annotation set has no tables yet; materialize its annotations first.
         """
         self.insist_on_frames()
         options = self.extraction_options
@@ -334,7 +421,11 @@ class SourceWorkspace:
         ]
 
     def image_path(self) -> ImagePath:
-        """How to find an annotated image on disk: the mapped prefix, else our own frame file."""
+        """Make a function that finds an annotated image of this source; see `image_finder`.
+
+        Returns:
+            A function: video id, frame index and file name (or None) -> path of the image.
+        """
         return image_finder(self.output.frames_dir, self.settings.image_prefixes)
 
 

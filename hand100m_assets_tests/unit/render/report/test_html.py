@@ -52,6 +52,13 @@ def test_no_text_becomes_a_tag_or_an_address(text, other):
     assert text in "".join(seen.text)
 
 
+def test_a_part_is_html_and_any_other_text_is_escaped():
+    parts = [page.paragraph("3 < 5"), "<b>bold</b>"]
+    for holder in (page.section("t", parts), page.side_by_side(parts), page.html_page("t", parts)):
+        assert "<p>3 &lt; 5</p>" in holder
+        assert "&lt;b&gt;bold&lt;/b&gt;" in holder and "<b>bold" not in holder
+
+
 def test_the_page_forbids_every_request_and_knows_both_tastes():
     document = page.html_page("t", [])
     assert "default-src 'none'; img-src data:; style-src 'unsafe-inline'" in document
