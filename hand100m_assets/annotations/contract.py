@@ -1,7 +1,8 @@
-"""What one raw record must be: the contract that every image and every hand of a file is held to.
+"""What one raw record must be: the contract that every image and every hand of a file is checked by.
 
-A record that breaks it is rejected by name, as nothing can use it; what is well-formed but doubtful, and what only
-whole tables can show, is kept and found by `rules.py`. Field names in errors are those of the file.
+A record that breaks it is rejected and listed, because nothing can use it. A record that is well-formed but doubtful is
+kept, and `rules.py` finds it, together with faults that only whole tables show. Field names in errors are those of the
+file.
 """
 
 from __future__ import annotations
@@ -16,33 +17,34 @@ from hand100m_assets.errors import UnsafeIdError
 from hand100m_assets.layout import FRAME_FILE_PATTERN, check_video_id
 
 KEYPOINT_COUNT: Final = 21
+"""Joints of a hand. Source: the original loaders."""
 MAX_KEYPOINT: Final = 1000.0
-"""Coordinates are in crop sides, so thousands are nonsense; also keeps every value finite in float32."""
+"""Largest coordinate, in crop sides; a larger one is no position. Keeps every value finite in float32."""
 
 MAX_PIXEL: Final = 100_000
 MAX_DISTANCE: Final = 1e9
-"""Far above anything real; what exceeds them is a broken number, and would overflow further on."""
+"""Far larger than anything real: a larger value is a broken number, and would overflow later."""
 
 MAX_FRAME_DIGITS: Final = 9
-"""Leading zeros not counted. A billion frames are a year of video; the index is kept in 32 bits."""
+"""Digits of a frame number, without leading zeros. A billion frames are a year of video; the index has 32 bits."""
 
 MAX_INT64: Final = 2**63 - 1
 _MAX_INT64_DIGITS: Final = 19
 MAX_WHOLE_FLOAT: Final = 2.0**53
-"""From here on a float may stand for more than one integer."""
+"""From this value on, one float can stand for several integers."""
 
 MAX_ITEMS: Final = 1000
-"""Of one list: no file has near as many positives, and each bad item takes a kilobyte of memory to be named."""
+"""Items of one list: files have far fewer positives, and naming each bad item takes a kilobyte of memory."""
 
 
 class Note(NamedTuple):
-    """What is remarkable about a record that the contract accepts.
+    """A warning about a record that the contract accepts.
 
     Attributes:
         field: Name of the field in the file.
-        rule: `respelled` where a value was taken for another one, `left_out` where it was not taken.
+        rule: `respelled` if the value was read as another one, `left_out` if it was not used.
         words: What was done with the value.
-        value: As it stands in the file.
+        value: The value in the file.
     """
 
     field: str
@@ -52,13 +54,13 @@ class Note(NamedTuple):
 
 
 def _note(info: ValidationInfo, note: Note) -> None:
-    """Tell whoever validates with a list of notes as context."""
+    """Add a note to the list that the caller gave as context, if there is one."""
     if info.context is not None:
         info.context.append(note)
 
 
 def _without_fraction(value: Any) -> Any:  # noqa: ANN401 - raw JSON
-    """The integer that a float like `1698.0` is equal to; anything else as it is."""
+    """The integer that a float such as `1698.0` is equal to; any other value unchanged."""
     is_whole = isinstance(value, float) and abs(value) < MAX_WHOLE_FLOAT and value.is_integer()
     return int(value) if is_whole else value
 
@@ -87,7 +89,7 @@ def _as_hand_id(value: Any) -> int:  # noqa: ANN401 - raw JSON
 
 
 def _as_box(value: Any) -> Any:  # noqa: ANN401 - raw JSON
-    """The four numbers, from the JSON string that the files hold or from a real list."""
+    """The four numbers, from a JSON string, as in the released files, or from a list."""
     if isinstance(value, str):
         try:
             return json.loads(value)
@@ -97,7 +99,7 @@ def _as_box(value: Any) -> Any:  # noqa: ANN401 - raw JSON
 
 
 def _of_bounded_length(value: Any) -> Any:  # noqa: ANN401 - raw JSON
-    """The value, before its items are looked at."""
+    """The value, if it is not too long; its items are looked at later."""
     if isinstance(value, list) and len(value) > MAX_ITEMS:
         raise ValueError(f"{len(value):,} items; no list has more than {MAX_ITEMS:,}")
     return value
@@ -122,7 +124,7 @@ def _as_handedness(value: Any, info: ValidationInfo) -> Any:  # noqa: ANN401 - r
 
 
 def _as_side(value: Any, info: ValidationInfo) -> int | None:  # noqa: ANN401 - raw JSON
-    """Pixels; what is no size is left out, as no image is lost for what may be absent."""
+    """Pixels; an impossible size is left out, so that no image is lost because of an optional value."""
     side = _without_fraction(value)
     if side is None or (type(side) is int and 0 < side <= MAX_PIXEL):
         return side
@@ -141,10 +143,10 @@ Side = Annotated[int | None, BeforeValidator(_as_side)]
 
 
 def named_frame(file_name: str) -> tuple[str, int]:
-    """Video id and frame index that the last two parts of a file name give.
+    """Video id and frame index, from the last two parts of a file name.
 
     Raises:
-        ValueError: They do not, or the name would lead out of whatever folder it is put in.
+        ValueError: The last two parts give none, or the name would lead out of the folder that it is put in.
     """
     parts = file_name.replace("\\", "/").split("/")
     match = FRAME_FILE_PATTERN.fullmatch(parts[-1])
@@ -155,7 +157,7 @@ def named_frame(file_name: str) -> tuple[str, int]:
     if "\0" in file_name:
         raise ValueError("a zero character, which no file name has")
     if ".." in list(dropwhile(lambda part: part in ("..", "."), parts)):
-        # Leading ones only say that the data root lies elsewhere.
+        # Leading ones only say where the data root is.
         raise ValueError("a '..' behind the name of a folder")
     try:
         return check_video_id(parts[-2]), int(match["frame_index"])
@@ -172,7 +174,7 @@ _LOADERS: Final = "Source: the original loaders"
 
 
 class ImageRecord(BaseModel):
-    """One entry of `images`; video and frame are read from the last two parts of its `file_name`."""
+    """One entry of `images`. The last two parts of its `file_name` give video and frame."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
@@ -193,7 +195,7 @@ class ImageRecord(BaseModel):
 
 
 class HandRecord(BaseModel):
-    """One entry of `annotations`, in the units it has in the file."""
+    """One entry of `annotations`, in the units of the file."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 

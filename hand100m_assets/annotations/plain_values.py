@@ -1,7 +1,7 @@
-"""What the fast path takes for plain: types exactly as JSON gives them, never a subclass or a cast.
+"""Which values the fast path accepts as plain: exactly the types that JSON gives, no subclasses and no casts.
 
-Everything here may refuse what the contract accepts, as what is refused goes to the contract; it must never accept what
-the contract refuses, nor make another value of it.
+It may refuse values that the contract accepts, because refused records go to the contract. It must never accept values
+that the contract refuses, nor change a value.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ ID_TYPES: Final = {str, int}
 NUMBER_TYPES: Final = {float, int}
 
 _DIGITS: Final = "^[0-9]{1,18}$"
-"""Any such number fits into 64 bits."""
+"""Every such number fits into 64 bits."""
 
 
 class Rows(NamedTuple):
-    """What was taken.
+    """The records that the fast path accepted.
 
     Attributes:
-        places: Positions of the taken records among those given, ascending.
-        frame: Their columns, a row each.
+        places: Positions of these records among those that were given, ascending.
+        frame: Their columns, one row per record.
     """
 
     places: NDArray[np.intp]
@@ -35,12 +35,12 @@ class Rows(NamedTuple):
 
 
 def types_of(values: Iterable[Any]) -> set[type]:
-    """The exact types; of `True` it is `bool`, which is no `int` here."""
+    """The exact types; the type of `True` is `bool`, which is no `int` here."""
     return set(map(type, values))
 
 
 def id_texts(ids: Sequence[str | int]) -> pl.Series:
-    """Ids as text, as the contract makes it of strings and integers."""
+    """Ids as text, as the contract makes it from strings and integers."""
     types = types_of(ids)
     if types == {str}:
         return pl.Series(ids, dtype=pl.String)
@@ -51,26 +51,26 @@ def id_texts(ids: Sequence[str | int]) -> pl.Series:
 
 
 def hand_ids(ids: Sequence[str | int]) -> tuple[pl.Series, Mask]:
-    """Ids as 64-bit integers, and which of them are nothing but digits."""
+    """Ids as 64-bit integers, and which of them have only digits."""
     texts = id_texts(ids)
     is_good = texts.str.contains(_DIGITS)
     return texts.cast(pl.Int64, strict=False).fill_null(0), is_good.to_numpy()
 
 
 def within(numbers: NDArray[np.floating[Any]], limit: float) -> Mask:
-    """Which are finite and in [-limit, limit]."""
-    found: Mask = np.asarray(np.abs(numbers) <= limit)  # false for NaN
+    """Which numbers are finite and in [-limit, limit]."""
+    found: Mask = np.asarray(np.abs(numbers) <= limit)  # False for NaN.
     return found
 
 
 def all_within(rows: NDArray[np.floating[Any]], limit: float) -> Mask:
-    """Which rows have only such numbers."""
+    """Which rows have only numbers that are finite and in [-limit, limit]."""
     found: Mask = np.asarray(within(rows, limit).all(axis=1))
     return found
 
 
 def all_of_each(is_good: Mask, lengths: NDArray[np.int64]) -> Mask:
-    """Which lists have only good items, for lists of these lengths laid end to end."""
+    """Which lists have only good items; the lists of these lengths follow each other in `is_good`."""
     if is_good.all():
         return np.ones(len(lengths), dtype=np.bool_)
     bad = np.zeros(len(lengths), dtype=np.int64)
@@ -80,7 +80,7 @@ def all_of_each(is_good: Mask, lengths: NDArray[np.int64]) -> Mask:
 
 
 def list_column(items: pl.Series, lengths: NDArray[np.int64]) -> pl.Series:
-    """Lists as a column, cut out of one flat series: a list each is ten times slower."""
+    """A column of lists, cut from one flat series: making each list alone is ten times slower."""
     if not len(lengths):
         return pl.Series(dtype=pl.List(items.dtype))
     if lengths[0] and (lengths == lengths[0]).all():

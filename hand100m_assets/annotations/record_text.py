@@ -1,7 +1,7 @@
-"""The text of one record -> its value by Python's own JSON reader: the authority on whatever is not plain.
+"""The text of one record -> its value, by Python's own JSON reader, which decides about all text that is not plain.
 
-Of equal keys in a record the last counts, as in `json.load`, and their names are told. NaN and Infinity, which
-`json.load` lets through, are no JSON: they are refused, or marked where a record is worth having without them.
+If a record has a key twice, the last value counts, as in `json.load`, and the name of the key is returned. NaN and
+Infinity, which `json.load` accepts, are no JSON: they are refused, or marked if the record is useful without them.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ class RecordTextError(Exception):
     """The text of one record is not JSON.
 
     Attributes:
-        rule: What was broken.
-        place: The first byte at fault, from the beginning of the record.
+        rule: Name of the rule that was broken.
+        place: Position of the fault, in bytes from the beginning of the record.
         words: What is wrong.
     """
 
@@ -32,8 +32,8 @@ class NoNumber(float):
     """A NaN or an Infinity that the text of a record holds.
 
     Attributes:
-        name: As it stands there.
-        place: Its first byte, from the beginning of the record.
+        name: Its text.
+        place: Its position, in bytes from the beginning of the record.
     """
 
     def __init__(self, name: str) -> None:
@@ -41,17 +41,17 @@ class NoNumber(float):
 
     @property
     def words(self) -> str:
-        """What is wrong with it."""
+        """What is wrong, in words."""
         return f"{self.name}, which is not JSON"
 
 
 class ParsedRecord(NamedTuple):
-    """One record as JSON gives it.
+    """One parsed record.
 
     Attributes:
-        value: Anything may stand where an object should.
-        repeated_keys: Keys that the record gives more than once.
-        has_no_numbers: Whether the text holds a `NoNumber`, which a key given again may have replaced in the value.
+        value: An object, or any other JSON value if the record is wrong.
+        repeated_keys: Keys that the record has more than once.
+        has_no_numbers: Whether the text has a `NoNumber`; the value may lack it, if its key comes again.
     """
 
     value: Any
@@ -73,7 +73,7 @@ def parse_record(raw: bytes) -> ParsedRecord:
 
 
 def parse_record_with_no_numbers(raw: bytes) -> ParsedRecord:
-    """Parse one record, every NaN and Infinity of which becomes a `NoNumber`.
+    """Parse one record, and turn every NaN and Infinity into a `NoNumber`.
 
     Raises:
         RecordTextError: It is no JSON for another reason.
@@ -82,7 +82,7 @@ def parse_record_with_no_numbers(raw: bytes) -> ParsedRecord:
 
 
 def no_number_in(value: object) -> NoNumber | None:
-    """One `NoNumber` that a value is or holds, however deep."""
+    """A `NoNumber` that the value is or contains, at any depth; None if there is none."""
     waiting = [value]
     while waiting:
         found = waiting.pop()
@@ -101,7 +101,7 @@ def _parsed(raw: bytes, no_numbers: list[NoNumber]) -> ParsedRecord:
     def as_dict(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         nonlocal repeated
         found = dict(pairs)
-        # Called last for the outermost object, whose keys are the fields.
+        # The last call is for the outermost object, whose keys are the fields.
         repeated = () if len(found) == len(pairs) else _repeated(pairs)
         return found
 
@@ -131,5 +131,5 @@ def _repeated(pairs: list[tuple[str, Any]]) -> tuple[str, ...]:
 
 
 def _places_of_no_numbers(raw: bytes) -> list[int]:
-    """Of a text that Python's reader accepts."""
+    """Positions of NaN and Infinity in a text that Python's reader accepts."""
     return [match.start() for match in _NO_NUMBER.finditer(raw) if not match[0].startswith(b'"')]

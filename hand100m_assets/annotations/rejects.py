@@ -1,4 +1,4 @@
-"""Rows of `rejects.parquet`: the faults of rejected records, and what is remarkable about kept ones, in words."""
+"""Rows of `rejects.parquet`: the faults of rejected records, and warnings about kept ones, in words."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _KINDS: Final[dict[type, str]] = {
 
 
 class Reject(NamedTuple):
-    """One row of `rejects.parquet`."""
+    """One row of `rejects.parquet`; see `REJECTS_SCHEMA`."""
 
     section: str
     record: int
@@ -41,7 +41,7 @@ class Reject(NamedTuple):
 
 
 def rejects_of(section: str, record: int, byte_offset: int, error: ValidationError) -> list[Reject]:
-    """One row a broken field, in words; of the many items of a list the first that is broken stands for all."""
+    """One row per invalid field, with its reason; the first invalid item of a list stands for all of them."""
     by_field: dict[str, list[ErrorDetails]] = {}
     for fault in error.errors(include_url=False, include_context=False):
         by_field.setdefault(str(fault["loc"][0]) if fault["loc"] else "", []).append(fault)
@@ -57,7 +57,7 @@ def _reject(section: str, record: int, byte_offset: int, faults: Sequence[ErrorD
     is_record = first["type"] == "model_type"
     reason = "Input should be an object" if is_record else first["msg"].removeprefix("Value error, ")
     if first["type"].endswith("_type"):
-        # The value alone does not show it: the text "0.5" looks like the number.
+        # The value alone does not show its type: the text "0.5" looks like the number.
         reason += f", not {_KINDS.get(type(first['input']), 'something else')}"
     return Reject(
         section=section,
@@ -86,7 +86,7 @@ def no_number_reject(
 
 
 def warnings_of(section: str, record: int, byte_offset: int, notes: Iterable[Note]) -> list[Reject]:
-    """One row a note about a record that was kept."""
+    """One row per note about a record that was kept."""
     return [
         Reject(section, record, byte_offset, n.field, f"contract:{n.rule}", n.words, shortened(n.value), "warning")
         for n in notes
@@ -94,7 +94,7 @@ def warnings_of(section: str, record: int, byte_offset: int, notes: Iterable[Not
 
 
 class _Shortener(reprlib.Repr):
-    """Shows the beginning of any value, however long or deep it is."""
+    """Shows the beginning of any value, even if it is long or deeply nested."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -107,8 +107,8 @@ _shortener: Final = _Shortener()
 
 
 def shortened(value: object) -> str:
-    """A raw value as text, cut to what a person looks at."""
+    """A raw value as text, cut to `MAX_VALUE_CHARS`."""
     text = value if isinstance(value, str) else _shortener.repr(value)
-    # Halves of characters, which some JSON parsers let through, fit into no table.
+    # Some JSON parsers accept halves of characters, which no table can hold.
     text = text[: MAX_VALUE_CHARS + 1].encode("utf-8", "backslashreplace").decode("utf-8")
     return text if len(text) <= MAX_VALUE_CHARS else text[: MAX_VALUE_CHARS - 1] + "…"

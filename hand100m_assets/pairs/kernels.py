@@ -1,13 +1,13 @@
 """The compiled inner loops of the exact search. Importing this module imports numba: do it only when mining starts.
 
-Everything is float32 and in one order: squares are added dimension by dimension, no step fused with another or
-reordered (no `fastmath`). Rounding is monotone, so a box's bound, summed in the same order, is never above the distance
-of a point inside it, *as computed*: pruning needs no safety margin, equal distances stay equal, and the answer is the
-same bit for bit on every processor and for any number of workers.
+Everything is float32 and in one order: squares are added dimension by dimension, and no steps are fused or reordered
+(no `fastmath`). Rounding is monotone. So the bound of a box, summed in the same order, is never larger than the
+distance of a point in it *as computed*: dropping boxes needs no safety margin, equal distances stay equal, and the
+result is the same bit for bit on every processor and for any number of threads.
 """
 # mypy: disallow-untyped-decorators=False, warn-return-any=False
 # ruff: noqa: PLR0917, PLW3301
-# Compiled functions take many plain arguments, and a max of two by two is what becomes one vector instruction each.
+# Compiled functions take many plain arguments; each max of two values becomes one vector instruction.
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from hand100m_assets.pairs.leaves import NOBODY, Floats, Integers, Leaves
 
 _NO_PLACE: Final = np.int32(2**31 - 1)
 _FIRST_DIMENSIONS: Final = 6
-"""Even; after so many dimensions most leaves turn out to hold nobody near."""
+"""An even number; after so many dimensions most leaves are known to have no near hand."""
 _ZERO: Final = np.float32(0)
 _FAR: Final = np.float32(np.inf)
 
@@ -35,16 +35,16 @@ def search(
     found: Integers,
     squares: Floats,
 ) -> None:
-    """Nearest neighbours from other videos, by (squared distance, row).
+    """Find the nearest neighbours of other videos, by (squared distance, row).
 
     Args:
         vectors: (n, d) float32.
         videos: (n,) int32.
-        queries: (q,) rows to search for; best in leaf order, as each helps the next.
-        slots: (q,) where in `found` and `squares` each answer goes.
+        queries: (q,) rows to find neighbours for; best in the order of the leaves, because each result helps the next.
+        slots: (q,) rows of `found` and `squares` that receive the results.
         leaves: All vectors.
-        found: (·, k) int32, receives rows, nearest first; `NOBODY` where there are fewer than k.
-        squares: (·, k) float32, receives squared distances; inf where there is nobody.
+        found: (·, k) int32, receives rows, nearest first; `NOBODY` if there are fewer than k.
+        squares: (·, k) float32, receives squared distances; inf where there is no neighbour.
     """
     leaf_count, count = leaves.places.shape[0], found.shape[1]
     bounds = np.empty(leaf_count, np.float32)
@@ -76,7 +76,7 @@ def search(
             waiting -= 1
             _sift_down(heap, bounds, 0, waiting)
             if bounds[leaf] == near_squares[count - 1] and leaves.places[leaf, 0] > near[count - 1]:
-                continue  # Equal at best, and later rows: spares scanning many copies of one vector.
+                continue  # At best as near, and in later rows: no need to scan many copies of one vector.
             sums[:] = _ZERO
             if not _adds_up_within(point, leaves.points[leaf], reach, sums):
                 continue
@@ -90,7 +90,7 @@ def search(
 
 @compiled
 def _reach(vectors: Floats, videos: Integers, query: int, others: Integers) -> np.float32:
-    """A distance within which k allowed hands are known: the previous query's neighbours, if all are allowed here."""
+    """A distance within which k hands are known: the neighbours of the previous query, if all are of other videos."""
     reach = _ZERO
     for other in others:
         if other == NOBODY or videos[other] == videos[query]:
@@ -114,7 +114,7 @@ def _await(
     heap: Integers,
     waiting: int,
 ) -> int:
-    """Append the leaves within reach that are not all from the query's video; return how many wait then."""
+    """Append the leaves within reach that have more than the video of the query; return how many leaves there are."""
     for leaf in range(start, stop):
         if bounds[leaf] <= reach and only_video[leaf] != video:
             heap[waiting] = leaf
@@ -124,7 +124,7 @@ def _await(
 
 @compiled
 def _bound(point: Floats, low: Floats, high: Floats, start: int, stop: int, bounds: Floats) -> None:
-    """Squared distance to each box, in the order of the distances to points."""
+    """Squared distance to each box, summed in the same order as the distances to points."""
     bounds[start:stop] = _ZERO
     for dimension in range(low.shape[0]):
         at = point[dimension]
@@ -135,7 +135,7 @@ def _bound(point: Floats, low: Floats, high: Floats, start: int, stop: int, boun
 
 @compiled
 def _sift_down(heap: Integers, bounds: Floats, top: int, size: int) -> None:
-    """Leaves by (bound, number): of equal bounds the first leaf, which holds the first of equal vectors."""
+    """Order leaves by (bound, number): of equal bounds the first leaf, which has the first of equal vectors."""
     while 2 * top + 1 < size:
         child = 2 * top + 1
         if child + 1 < size and _is_before(bounds, heap[child + 1], heap[child]):
@@ -153,7 +153,7 @@ def _is_before(bounds: Floats, leaf: int, other: int) -> bool:
 
 @compiled
 def _adds_up_within(point: Floats, points: Floats, reach: np.float32, sums: Floats) -> bool:
-    """Add each slot's squared distance to `sums`; stop early and say no if all are out of reach."""
+    """Add the squared distance of each slot to `sums`; stop early with False if all of them are out of reach."""
     first = min(_FIRST_DIMENSIONS, len(point))
     _add_squares(point, points, 0, first, sums)
     if not _any_within(sums, reach):
@@ -172,7 +172,7 @@ def _take_up(
     near: Integers,
     near_squares: Floats,
 ) -> np.float32:
-    """Insert the leaf's hands that are near enough and from other videos; return the reach that is left."""
+    """Insert the hands of the leaf that are near enough and of other videos; return the new reach."""
     last = len(near) - 1
     for slot in range(len(places)):
         square, place = sums[slot], places[slot]
@@ -186,7 +186,7 @@ def _take_up(
 
 @compiled
 def _add_squares(point: Floats, points: Floats, start: int, stop: int, sums: Floats) -> None:
-    """Two dimensions a round, added one after the other."""
+    """Add two dimensions per round, one after the other."""
     for dimension in range(start, stop, 2):
         at, at_next = point[dimension], point[dimension + 1]
         row, row_next = points[dimension], points[dimension + 1]
@@ -197,7 +197,7 @@ def _add_squares(point: Floats, points: Floats, start: int, stop: int, sums: Flo
 
 @compiled
 def _any_within(sums: Floats, reach: np.float32) -> bool:
-    # Counted, not returned at the first: this way the loop is vectorised.
+    # It counts all of them, because the compiler can vectorise this loop.
     within = 0
     for slot in range(len(sums)):
         within += sums[slot] <= reach

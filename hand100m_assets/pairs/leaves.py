@@ -1,6 +1,6 @@
-"""Hands in boxes: a k-d tree's leaves, packed so that a whole leaf is compared at once.
+"""Vectors of hands in the leaves of a k-d tree, packed so that a whole leaf is compared at once.
 
-The tree itself is forgotten: what the search needs is each leaf's box, and a box around every few leaves in a row.
+The tree itself is not kept: the search needs only the box around each leaf, and a box around each group of leaves.
 """
 
 from __future__ import annotations
@@ -14,29 +14,30 @@ Floats: TypeAlias = npt.NDArray[np.float32]
 Integers: TypeAlias = npt.NDArray[np.int32]
 
 LEAF_HANDS: Final = 256
-"""Of 32 to 512 tried at 50k to 1m hands: smaller leaves cost more boxes than they save points."""
+"""Hands per leaf. Measured with 32 to 512 at 50k to 1m hands: smaller leaves cost more boxes than they save hands."""
 GROUP_LEAVES: Final = 16
+"""Leaves per group."""
 NOBODY: Final = -1
-"""Place of a leaf's unused slot, and of a neighbour that does not exist."""
+"""Stands for the row of an unused slot of a leaf, and of a neighbour that does not exist."""
 
 _BOX_DIMENSIONS: Final = 14
 _SPREAD_SAMPLE: Final = 4096
 
 
 class Leaves(NamedTuple):
-    """All vectors by leaf. L leaves of H slots, D dimensions (padded to an even number with zeros), B of them boxed.
+    """All vectors by leaf: L leaves of H slots, D dimensions (zeros make their number even), boxes over B of them.
 
     Attributes:
         points: (L, D, H) float32.
-        places: (L, H) int32, row of `vectors`, ascending within a leaf; `NOBODY` in unused slots, which come last.
+        places: (L, H) int32, row of `vectors`, ascending within a leaf; `NOBODY` in unused slots, which are last.
         videos: (L, H) int32.
-        sizes: (L,) int32, used slots.
-        only_video: (L,) int32, the one video that all are from, or `NOBODY`.
+        sizes: (L,) int32, number of used slots.
+        only_video: (L,) int32, the video of all hands of the leaf if it is only one, else `NOBODY`.
         low: (B, L) float32, smallest coordinate in the leaf.
-        high: (B, L) float32, largest.
-        group_low: (B, G) float32, the same for groups of `GROUP_LEAVES` leaves in a row.
-        group_high: (B, G) float32.
-        group_leaves: Leaves of a group; a value and no constant, as compiled code that is kept must not outlive one.
+        high: (B, L) float32, largest coordinate in the leaf.
+        group_low: (B, G) float32, smallest coordinate in each group of `GROUP_LEAVES` leaves that follow each other.
+        group_high: (B, G) float32, largest coordinate in each group.
+        group_leaves: Leaves per group. A value and no constant, because compiled code on disk would keep an old one.
     """
 
     points: Floats
@@ -52,16 +53,17 @@ class Leaves(NamedTuple):
 
 
 def pack_leaves(vectors: Floats, videos: Integers) -> tuple[Leaves, Integers]:
-    """Split by median along the widest dimension until a leaf holds them.
+    """Split the vectors by their median along the widest dimension, until each part fits into a leaf.
 
-    Deterministic: sorting is stable, so that equal vectors stay in the order of their rows.
+    The same vectors always give the same leaves: sorting is stable, so that equal vectors stay in the order of rows.
 
     Args:
         vectors: (n, d) float32, finite; leading dimensions should spread most, as after PCA.
         videos: (n,) int32, not negative.
 
     Returns:
-        The leaves, and (n,) int32 the position of each row in the order of the leaves: near positions are near hands.
+        The leaves, and (n,) int32, the position of each row in the order of the leaves: near positions have similar
+        hands.
     """
     count, dimensions = vectors.shape
     order, starts = _split(vectors)
@@ -91,7 +93,7 @@ def pack_leaves(vectors: Floats, videos: Integers) -> tuple[Leaves, Integers]:
 
 
 def _split(vectors: Floats) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Rows in leaf order, and where each leaf starts in it, the end included."""
+    """Rows in the order of the leaves, and where each leaf starts in it, with the end as the last entry."""
     order = np.arange(len(vectors))
     starts, waiting = [len(vectors)], [(0, len(vectors))] if len(vectors) else []
     while waiting:

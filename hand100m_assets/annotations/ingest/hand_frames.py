@@ -1,7 +1,7 @@
-"""Video and frame of every hand, by its image id, while hands stream from their parts into the table.
+"""Adds video and frame of its image to each hand, while hands stream from the part files into the table.
 
-Of an image 16 bytes are held where its id is a plain integer, as in the released files, and 24 and a long text itself
-where not. A join of the tables would take ten times as much.
+This takes 16 bytes of memory per image if its id is a plain integer, as in the released files; else it takes 24 bytes
+and the text of the id. A join of the tables would take ten times as much.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ from hand100m_assets.annotations.tables import HANDS_SCHEMA
 
 
 def hands_with_frames(hands: Sequence[Path], images: Sequence[Path]) -> pl.LazyFrame:
-    """Hands with `video_id` and `frame_index`, in their order; of equal image ids the first image counts.
+    """Hands with `video_id` and `frame_index`, in their order; if several images have one id, the first counts.
 
     Args:
         hands: Part files (Arrow) of hands, without these two columns.
-        images: Part files of images.
+        images: Part files (Arrow) of images.
     """
     lookup = _Lookup.of(images)
 
     def read(
         columns: list[str] | None, predicate: pl.Expr | None, row_count: int | None, _batch_size: int | None
     ) -> Iterator[pl.DataFrame]:
-        # The table is written whole: nothing is selected.
+        # The table is always written whole, so that nothing is selected.
         assert predicate is None
         assert row_count is None
         for part in hands:
@@ -44,11 +44,11 @@ class _Lookup:
     """Images in the order of their ids, numbers before texts.
 
     Attributes:
-        numbers: Ids that are plain integers, ascending; of equal ones the first in the file comes first.
-        texts: All other ids, likewise.
-        video: Position in `video_ids`.
-        frame_index: In the same order as the ids.
-        video_ids: Each once.
+        numbers: Ids that are plain integers, ascending; equal ones are in the order of the file.
+        texts: All other ids, in the same way.
+        video: Position of the video of each image in `video_ids`.
+        frame_index: Frame index of each image.
+        video_ids: All video ids, each once.
     """
 
     numbers: pl.Series
@@ -74,7 +74,7 @@ class _Lookup:
         )
 
     def added_to(self, hands: pl.DataFrame) -> pl.DataFrame:
-        """The hands with the two columns, null where there is no such image."""
+        """The hands with the two columns, which are null where there is no image with that id."""
         if not len(self.video):
             return hands.with_columns(video_id=pl.lit(None, pl.String), frame_index=pl.lit(None, pl.Int32))
         places = self._places(hands["image_id"])
@@ -86,7 +86,7 @@ class _Lookup:
         )
 
     def _places(self, image_ids: pl.Series) -> NDArray[np.int64]:
-        """Where these images are, -1 where there is none."""
+        """Positions of these images; -1 where there is none."""
         numbers = _numbers(image_ids)
         is_number = numbers.is_not_null()
         places = np.empty(len(image_ids), dtype=np.int64)
@@ -97,7 +97,7 @@ class _Lookup:
 
 
 def _sorted_ids(parts: Sequence[Path]) -> tuple[pl.Series, pl.Series, NDArray[np.int64]]:
-    """Ids that are numbers, ids that are not, and the row of each of them."""
+    """Ids that are numbers, ids that are not, and the rows of all of them."""
     of_parts: list[pl.Series] = []
     others: list[pl.Series] = []
     for part in parts:
@@ -114,13 +114,13 @@ def _sorted_ids(parts: Sequence[Path]) -> tuple[pl.Series, pl.Series, NDArray[np
 
 
 def _numbers(ids: pl.Series) -> pl.Series:
-    """Ids as integers, null where their text is not just how Python writes one: `7` and `07` are two ids."""
+    """Ids as integers; null where Python would write the integer in another way, because `7` and `07` are two ids."""
     numbers = ids.cast(pl.Int64, strict=False)
     return ids.to_frame("id").select(pl.when(numbers.cast(pl.String) == pl.col("id")).then(numbers)).to_series()
 
 
 def _found(ids: pl.Series, wanted: pl.Series) -> NDArray[np.int64]:
-    """First place of each wanted id among ascending ones, -1 where it is not there."""
+    """First position of each wanted id among ascending ids; -1 where it is absent."""
     if ids.is_empty() or wanted.is_empty():
         return np.full(len(wanted), -1)
     places = np.minimum(ids.search_sorted(wanted, side="left").to_numpy(), len(ids) - 1)

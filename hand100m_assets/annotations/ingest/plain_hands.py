@@ -1,7 +1,7 @@
-"""Hands of a plain form -> a table, column by column: at least as strict as the contract, and far faster.
+"""Hands in plain form -> a table, column by column: at least as strict as the contract, and much faster.
 
-Records of one form are taken together; a form is one way in which files write boxes and keypoints. Ids may be strings
-or integers in any of them.
+Records of one form are taken together. A form is one way in which files write boxes and keypoints; ids may be strings
+or integers in each of them.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from hand100m_assets.annotations.tables import HANDEDNESS, HANDS_SCHEMA
 
 _NUMBER: Final = r" *-?(?:0|[1-9][0-9]{0,8})(?:\.[0-9]+)?(?:[eE][-+]?[0-9]{1,2})? *"
 _BOX: Final = rf"^ *\[{_NUMBER},{_NUMBER},{_NUMBER},{_NUMBER}\] *$"
-"""Four JSON numbers, none of them too large to be read."""
+"""Four JSON numbers, none of them too large."""
 
 _POSE_NUMBERS: Final = 3 * KEYPOINT_COUNT
 _PACK_POSE: Final = struct.Struct(f"{_POSE_NUMBERS}d").pack
@@ -44,7 +44,7 @@ Numbers: TypeAlias = NDArray[np.floating[Any]]
 _NO_BOX: Final = "[0,0,0,0]"
 _BLOCK_RECORDS: Final = 16
 _SIDES: Final = {side: side for side in ("Left", "Right")}
-"""Other spellings are for the contract, which tells of them."""
+"""The contract takes other spellings, and warns about them."""
 
 
 Keypoints: TypeAlias = Literal["array", "flat", "nested"]
@@ -72,10 +72,14 @@ _FIELDS: Final = itemgetter("hand_id", "image_id", "boxes", "keypoint_25d", "lef
 
 
 def plain_hands(values: Sequence[Any]) -> Rows:
-    """Take what is plain of raw hands; columns of `HANDS_SCHEMA` without `row_index` and what images have to add.
+    """Take the plain records of raw hands.
 
     Args:
-        values: Raw records, anything that JSON holds.
+        values: Raw records; any JSON values.
+
+    Returns:
+        The columns of `HANDS_SCHEMA` without `row_index`, `video_id` and `frame_index`, for the records that were
+        taken.
     """
     rows = _rows_of_one_form(values, range(len(values)))
     if rows:
@@ -83,14 +87,14 @@ def plain_hands(values: Sequence[Any]) -> Rows:
     taken = list(_rows_by_form(values))
     if not taken:
         return Rows(np.empty(0, np.intp), pl.DataFrame())
-    # However the hands were gone through to find their forms: rows are in the order of the hands.
+    # The forms were found in another order: put the rows into the order of the hands.
     places_taken = np.concatenate([rows.places for rows in taken])
     order = np.argsort(places_taken)
     return Rows(places_taken[order], pl.concat([rows.frame for rows in taken])[order])
 
 
 def _rows_by_form(values: Sequence[Any]) -> Iterator[Rows]:
-    """Rows of each form that there is. What is odd is rare, and most often its pose is."""
+    """Rows of each form. Records in another form are rare, and most often it is the pose that differs."""
     for places in _places_by_look(values):
         rows = _rows_of_one_form(values, places)
         if rows:
@@ -103,7 +107,7 @@ def _rows_by_form(values: Sequence[Any]) -> Iterator[Rows]:
 
 
 def _places_by_look(values: Sequence[Any]) -> Iterable[list[int]]:
-    """Places of hands whose poses are of one type, and of one length where they are lists."""
+    """Groups of hands whose poses have one type, and one length if they are lists."""
     by_look: dict[object, list[int]] = {}
     for place, value in enumerate(values):
         pose = value.get("keypoint_25d") if type(value) is dict else None
@@ -112,7 +116,7 @@ def _places_by_look(values: Sequence[Any]) -> Iterable[list[int]]:
 
 
 def _places_by_form(values: Sequence[Any], places: Sequence[int]) -> dict[Form, list[int]]:
-    """Of these places, those of hands of each form. Block by block first."""
+    """The places of the hands of each form. Whole blocks are tried first."""
     by_form: dict[Form, list[int]] = {}
     blocks = [places[start : start + _BLOCK_RECORDS] for start in range(0, len(places), _BLOCK_RECORDS)]
     while blocks:
@@ -127,7 +131,7 @@ def _places_by_form(values: Sequence[Any], places: Sequence[int]) -> dict[Form, 
 
 
 def _rows_of_one_form(values: Sequence[Any], places: Sequence[int]) -> Rows | None:
-    """Rows of the hands at these places; None where they differ in form, or have none."""
+    """Rows of the hands at these places; None if they have different forms, or no form."""
     columns = _columns([values[place] for place in places])
     found = columns and _form(columns)
     return _rows(columns, *found, np.array(places, np.intp)) if columns and found else None
@@ -143,7 +147,7 @@ def _columns(values: Sequence[Any]) -> _Columns | None:
 
 
 def _form(c: _Columns) -> tuple[Form, Numbers] | None:
-    """The form of all of them, and their poses; None where they differ, or where only the contract can say."""
+    """The form of all of them, and their poses; None if they differ, or if only the contract can decide."""
     is_plain = (
         types_of(c.hand_id) <= ID_TYPES
         and types_of(c.image_id) <= ID_TYPES
@@ -167,7 +171,7 @@ def _form_of_boxes(boxes: Sequence[Any]) -> Literal["text", "list"] | None:
 
 
 def _poses(keypoints: Sequence[Any]) -> tuple[Keypoints, Numbers] | None:
-    """How they are written, and all their numbers, 63 a hand."""
+    """How poses are written, and all their numbers, 63 per hand."""
     types = types_of(keypoints)
     if types == {np.ndarray}:
         return "array", np.concatenate(keypoints).reshape(len(keypoints), _POSE_NUMBERS)
@@ -188,7 +192,7 @@ def _poses(keypoints: Sequence[Any]) -> tuple[Keypoints, Numbers] | None:
 
 def _flat_poses(keypoints: Sequence[list[Any]]) -> tuple[Keypoints, Numbers] | None:
     try:
-        # Takes numbers and booleans only, and a fifth of the time that looking at every type takes.
+        # Accepts only numbers and booleans, in a fifth of the time of looking at every type.
         packed = b"".join([_PACK_POSE(*pose) for pose in keypoints])
     except struct.error:
         return None
@@ -205,7 +209,7 @@ def _rows(c: _Columns, form: Form, poses: Numbers, places: NDArray[np.intp]) -> 
     image_id = id_texts(c.image_id)
     boxes, is_box = _boxes(c.boxes, form)
     is_pose = all_within(poses, MAX_KEYPOINT)
-    with np.errstate(over="ignore"):  # only in what is not taken
+    with np.errstate(over="ignore"):  # Only values that are not taken overflow.
         keypoints = poses.astype(np.float32, copy=False).reshape(-1, KEYPOINT_COUNT, 3)
     handedness = [_SIDES.get(side) for side in c.handedness]
     positives, are_ids = _positives(c.positives)

@@ -1,4 +1,4 @@
-"""Images of the plain form -> a table, column by column: at least as strict as the contract, and far faster."""
+"""Images in plain form -> a table, column by column: at least as strict as the contract, and much faster."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from hand100m_assets.annotations.tables import IMAGES_SCHEMA
 
 _PART: Final = r"\.?[A-Za-z0-9_ -]+(?:\.[A-Za-z0-9_ -]+)*"
 _NAME: Final = rf"^(?:\.{{1,2}}/)*/?(?:{_PART}/)*[A-Za-z0-9_-]+/frame_[0-9]{{6}}\.jpg$"
-"""What nearly every name is like: it is checked without taking it apart, which would cost ten times as much."""
+"""Form of nearly all names: they are checked without splitting them, which would take ten times as long."""
 
 _INDEX_PLACE: Final = (-len("000000.jpg"), 6)
 _MAX_NAME_BYTES: Final = 4096
@@ -22,10 +22,13 @@ _SIZE_TYPES: Final = {int, type(None)}
 
 
 def plain_images(values: Sequence[Any]) -> Rows:
-    """Take what is plain of raw images; the columns are those of `IMAGES_SCHEMA` without `record`.
+    """Take the plain records of raw images.
 
     Args:
-        values: Raw records, anything that JSON holds.
+        values: Raw records; any JSON values.
+
+    Returns:
+        The columns of `IMAGES_SCHEMA` without `record`, for the records that were taken.
     """
     if _are_plain(values):
         places = np.arange(len(values))

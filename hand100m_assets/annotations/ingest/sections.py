@@ -33,7 +33,7 @@ PART_ROWS: Final = 20_000
 """With these, a part file of hands has about 8 MB, and twenty million hands give a thousand part files."""
 
 _MAX_WARNINGS: Final = 20
-"""Of one record; the summary counts all of its repeated keys."""
+"""Warnings about one record; the summary counts all repeated keys."""
 
 Record = TypeVar("Record", bound=BaseModel)
 
@@ -54,7 +54,7 @@ class Parts:
             self._write()
 
     def close(self) -> list[Path]:
-        """The part files in order; the last one is written even when empty, so that there are columns."""
+        """The part files in order. The last one is written even if it is empty, so that the table has columns."""
         self._write()
         return [self.folder / f"{number:06d}.arrow" for number in range(self.files)]
 
@@ -78,10 +78,10 @@ class SectionTable(Generic[Record]):
     """Rows and rejects of one array.
 
     Attributes:
-        read: Records so far.
-        rejected: Of these, records that broke the contract or are no JSON.
-        unknown_keys: Keys that the contract does not know.
-        repeated_keys: Keys given twice in one record.
+        read: Number of records so far.
+        rejected: Number of these that broke the contract or are no JSON.
+        unknown_keys: Keys that the contract does not know, and how many records have them.
+        repeated_keys: Keys that stand twice in one record, and how many records have them twice.
     """
 
     def __init__(
@@ -108,7 +108,7 @@ class SectionTable(Generic[Record]):
         self._faults: list[Reject] = []
 
     def add(self, found: Batch | LoneRecord) -> None:
-        """Take what the reader found next."""
+        """Take the next records of the reader."""
         if isinstance(found, LoneRecord):
             self.read += 1
             self._add_lone(found)
@@ -122,8 +122,8 @@ class SectionTable(Generic[Record]):
             self.flush()
 
     def flush(self) -> None:
-        """Make rows and rejects of everything taken so far."""
-        # Small batches, as between many broken records, cost as much as large ones: together they are one.
+        """Make rows and rejects of all records taken so far."""
+        # Between many broken records, batches are small but cost as much as large ones: they become one.
         values = [value for batch in self._batches for value in batch.values]
         numbers = [batch.first + n for batch in self._batches for n in range(len(batch.values))]
         rows = self.plain(values)
@@ -150,11 +150,11 @@ class SectionTable(Generic[Record]):
             frames.append(self.frame_of(self._by_contract))
         if frames:
             table = pl.concat(frames)
-            # Exports, lookups and grids name hands by row: the order of the file is made sure of here, last of all.
+            # Exports, lookups and grids name hands by row, so that rows must be in the order of the file.
             self.parts.add(table if table[self.number].is_sorted() else table.sort(self.number))
         self.rejects(sorted(self._faults, key=lambda fault: fault.record))
         self._by_contract, self._faults = [], []
-        # Whoever turned the collector off for the time of reading: what cycles there are must not pile up.
+        # The collector of cycles is off while a file is read; the few cycles that exist must not pile up.
         gc.collect(1)
 
     def _add_odd(self, batch: Batch, places: list[int]) -> None:
@@ -171,7 +171,7 @@ class SectionTable(Generic[Record]):
         self.unknown_keys.add_records([value])
 
     def _judge(self, lone: LoneRecord) -> object:
-        """Hold one record to the contract; its raw value, None where it has none."""
+        """Check one record by the contract; returns its raw value, None if it has none."""
         raw = lone.raw
         if raw is None:
             words = f"a record of {lone.length:,} bytes; no more than {MAX_RECORD_BYTES:,} are read"
@@ -202,7 +202,7 @@ class SectionTable(Generic[Record]):
         return value
 
     def _warnings_of_no_numbers(self, lone: LoneRecord, value: dict[str, Any]) -> Iterator[Reject]:
-        """Of keys that no table has a column for."""
+        """Warnings about NaN and Infinity under keys that no table has a column for."""
         held = ((key, no_number_in(member)) for key, member in value.items() if key not in self.unknown_keys.known)
         for key, found in islice(((key, found) for key, found in held if found is not None), _MAX_WARNINGS):
             place = (self.name, lone.record, lone.offset)
@@ -238,7 +238,7 @@ def images_table(folder: Path, rejects: Callable[[list[Reject]], None], flush_by
 
 
 def hands_table(folder: Path, rejects: Callable[[list[Reject]], None], flush_bytes: int) -> SectionTable[HandRecord]:
-    """The table of hands, its parts in `folder`, without what the images have to add."""
+    """The table of hands, its parts in `folder`, without the columns that come from the images."""
     return SectionTable(
         "annotations",
         HandRecord,

@@ -1,7 +1,7 @@
-"""A folder of tables that is whole or not there: filled beside its place, then put into it by renaming.
+"""A folder of tables that is either complete or absent: it is filled beside its place, and then renamed.
 
-`.<name>.in_progress` fills up; a killed process leaves it behind, and the next one empties it. `.<name>.old` is what
-stood there before, for the moment between two renames; the next one puts it back if that moment was the last.
+`.<name>.in_progress` is being filled; if its process is killed, the next process empties it. `.<name>.old` is the
+former folder, for the moment between two renames; if the process dies in that moment, the next process puts it back.
 """
 
 from __future__ import annotations
@@ -19,17 +19,18 @@ from hand100m_assets.files import output_errors
 
 @contextmanager
 def folder_in_place_of(target: Path, own_names: Collection[str]) -> Iterator[Path]:
-    """An empty folder that takes the target's place if nothing is raised, and is removed otherwise.
+    """An empty folder that replaces the target if nothing is raised, and is removed otherwise.
 
     Args:
-        target: Absent, empty, or a folder that holds nothing but earlier output.
-        own_names: Names of that output.
+        target: A folder that is absent, empty, or has only earlier output.
+        own_names: Names of the files of that output.
 
     Raises:
-        OutputUnwritableError: The target holds other files, which would be lost, or the disk refuses.
+        OutputUnwritableError: The target has other files, which would be lost, or the disk is full, read-only or not
+            permitted.
         RetryableError: Another process is filling the same folder.
     """
-    # A link keeps pointing where it points; the folder behind it is replaced.
+    # A link stays as it is; the folder that it points to is replaced.
     place = Path(os.path.realpath(target))
     beside, old = place.with_name(f".{place.name}.in_progress"), place.with_name(f".{place.name}.old")
     _insist_on_own(place, own_names)
@@ -74,7 +75,7 @@ def _insist_on_own(place: Path, own_names: Collection[str]) -> None:
 
 
 def _lock(beside: Path) -> int:
-    """Lock the folder itself: the kernel frees the lock however its holder dies."""
+    """Lock the folder itself: the kernel frees the lock when its process dies, for any reason."""
     beside.mkdir(parents=True, exist_ok=True)
     lock = os.open(beside, os.O_RDONLY | os.O_DIRECTORY)
     try:
@@ -82,7 +83,7 @@ def _lock(beside: Path) -> int:
         if beside.stat().st_ino == os.fstat(lock).st_ino:
             return lock
     except OSError:
-        pass  # held by another, or published by it this moment
+        pass  # Another process holds it, or has just renamed it.
     os.close(lock)
     raise RetryableError("another process is writing this folder", where=beside, fix="Wait for it, then run again.")
 
@@ -94,6 +95,6 @@ def _restore(place: Path, old: Path) -> None:
 
 
 def _empty(folder: Path) -> None:
-    # The folder itself stays: it carries the lock.
+    # The folder itself stays, because it has the lock.
     for entry in list(folder.iterdir()):
         shutil.rmtree(entry) if entry.is_dir() and not entry.is_symlink() else entry.unlink()

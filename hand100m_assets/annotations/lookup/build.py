@@ -106,7 +106,7 @@ def _lock(file: BinaryIO, part: Path) -> None:
         if part.stat().st_ino == os.fstat(file.fileno()).st_ino:
             return
     except OSError:
-        pass  # held by another, or published by it this moment
+        pass  # Another process holds it, or has just renamed it.
     raise RetryableError("another process is building this lookup", where=part, fix="Wait for it, then run again.")
 
 

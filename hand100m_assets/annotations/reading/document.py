@@ -256,7 +256,7 @@ class Document:
         if length == len(text) and values:
             self._reach_bytes = min(2 * self._reach_bytes, self._chunk_bytes)
         else:
-            # What fails once in a while costs little, and what fails all the time does not cost whole chunks.
+            # Now few records are tried at a time, so that many faults do not cost a whole chunk each.
             self._reach_bytes = min(max(length, _LEAST_REACH_BYTES), self._chunk_bytes)
         if not values:
             return None

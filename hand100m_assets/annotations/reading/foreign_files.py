@@ -1,4 +1,4 @@
-"""What a file that is no annotation file is instead, by its first bytes, and what its owner can do."""
+"""What a file is that is no annotation file, by its first bytes, and what the user can do."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ import tarfile
 from typing import Final, NamedTuple
 
 HEAD_BYTES: Final = 1024
-"""Enough for the title of most web pages; a tar archive shows in 512."""
+"""First bytes of a file: enough for the title of most web pages; a tar archive needs 512."""
 
 _SHOWN_CHARS: Final = 60
 _SHOWN_BYTES: Final = 16
 
 
 class ForeignFile(NamedTuple):
-    """Something else.
+    """A file that is no annotation file.
 
     Attributes:
-        words: What it is.
+        words: What the file is.
         fix: What the user can do.
     """
 
@@ -67,7 +67,7 @@ _KINDS: Final[tuple[tuple[bytes, ForeignFile], ...]] = (
     (rb"SQLite format 3", ForeignFile("an SQLite database", _OTHER)),
     (rb"\x89PNG|\xff\xd8\xff|GIF8|RIFF....WEBP", ForeignFile("a picture", _OTHER)),
     (rb"\0...ftyp|\x1a\x45\xdf\xa3|RIFF....AVI ", ForeignFile("a video", _OTHER)),
-    # Before UTF-16, whose mark begins that of UTF-32 LE.
+    # Before UTF-16, because the mark of UTF-32 LE begins with that of UTF-16 LE.
     (rb"\xff\xfe\0\0|\0\0\xfe\xff|[\s{\[]\0\0\0|\0\0\0[\s{\[]", ForeignFile("UTF-32 text", _UTF8.format("UTF-32"))),
     (rb"\xff\xfe|[\s{\[]\0", ForeignFile("UTF-16 text", _UTF8.format("UTF-16LE"))),
     (rb"\xfe\xff|\0[\s{\[]", ForeignFile("UTF-16 text", _UTF8.format("UTF-16BE"))),
@@ -87,10 +87,10 @@ _XML_ANSWER: Final = re.compile(rb"<(?:Code|Message)>([^<]*)<")
 
 
 def foreign_file(head: bytes) -> ForeignFile | None:
-    """What a file is that begins like this, if it is known and no JSON.
+    """What a file with these first bytes is; None if it may be JSON, or is not known.
 
     Args:
-        head: Up to `HEAD_BYTES`, unpacked, without the mark of UTF-8.
+        head: Up to `HEAD_BYTES` of the unpacked file, without a byte order mark.
     """
     known = next((kind for pattern, kind in _COMPILED if pattern.match(head)), None)
     if known is not None:
@@ -108,7 +108,7 @@ def foreign_file(head: bytes) -> ForeignFile | None:
 
 
 def beginning(head: bytes) -> str:
-    """The first bytes as a person can read them."""
+    """The first bytes in a form that a person can read."""
     text = head[:_SHOWN_CHARS].decode("utf-8", "replace")
     if text.replace("\ufffd", "").translate({9: None, 10: None, 13: None}).isprintable() and "\ufffd" not in text[:-1]:
         return f"it begins with {json.dumps(text.rstrip(chr(0xFFFD)), ensure_ascii=False)}"

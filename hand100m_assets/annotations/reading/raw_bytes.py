@@ -119,7 +119,7 @@ def _dictionary_named(head: bytes) -> int:
 
 
 class _Packing(NamedTuple):
-    """How a file may be packed: in parts, one behind another."""
+    """One way to pack a file: in parts that follow each other."""
 
     name: str
     magic: re.Pattern[bytes]
@@ -128,7 +128,7 @@ class _Packing(NamedTuple):
 
 _PACKINGS: Final = (
     _Packing("gzip", re.compile(rb"\x1f\x8b"), _GzipMember),
-    # Skippable frames may stand anywhere.
+    # Skippable frames can be anywhere.
     _Packing("zstd", re.compile(rb"\x28\xb5\x2f\xfd|[\x50-\x5f]\x2a\x4d\x18", re.DOTALL), _ZstdFrame),
 )
 
@@ -137,12 +137,12 @@ def read_chunks(path: Path, chunk_bytes: int) -> Iterator[bytes]:
     """Yield the unpacked bytes, a byte order mark included, in pieces of about `chunk_bytes`.
 
     Raises:
-        AnnotationFileError: There is no such file, it is none, or it may not be read.
-        BrokenArchiveError: The packed data ends or breaks here; everything before it was yielded.
-        RetryableError: The disk or the share fails.
+        AnnotationFileError: The file is absent, is no regular file, or may not be read.
+        BrokenArchiveError: The packed data ends or is damaged here; everything before was yielded.
+        RetryableError: The disk or the network share fails.
     """
     if path.exists() and not (path.is_file() or path.is_dir()):
-        # Opening a pipe waits for whoever writes into it, for ever if need be.
+        # Opening a pipe waits until something writes into it, which may never happen.
         words, fix = (
             "is a pipe or a device, which cannot be read twice",
             "Write what it gives to a file, and name that.",
@@ -186,7 +186,7 @@ def _unpacked(raw: BinaryIO, packing: _Packing) -> Iterator[bytes]:
     try:
         while packed := packed or raw.read(_INPUT_BYTES):
             if not is_open:
-                packed = packed.lstrip(b"\0")  # some writers fill up their last block
+                packed = packed.lstrip(b"\0")  # Some writers fill up their last block.
                 if not packed:
                     continue
                 packed += raw.read(_HEADER_BYTES) if len(packed) < _HEADER_BYTES else b""
