@@ -1,4 +1,4 @@
-"""Finished frames compared with a second decoder."""
+"""Compares extracted frames with those of a second, independent decoder."""
 
 import lazy_loader
 

@@ -1,4 +1,4 @@
-"""Coded pictures: what each packet of H.264, HEVC, VP9, AV1 and Motion JPEG is, and where bytes were overwritten."""
+"""Reads coded packets of H.264, HEVC, VP9, AV1 and Motion JPEG: what depends on them, where bytes were overwritten."""
 
 import lazy_loader
 

@@ -70,7 +70,7 @@ class FillingWatch:
         return [start for start, _ in plain_units(data, self._length_bytes)]
 
     def _decoded(self, data: bytes) -> list[bytes]:
-        """Samples of what a fresh decoder makes of it."""
+        """Samples of the pictures that a new decoder gives for it."""
         context = av.video.codeccontext.VideoCodecContext.create("hevc", "r")
         context.extradata = self._extradata
         context.thread_type, context.thread_count = "NONE", 1
@@ -84,7 +84,7 @@ class FillingWatch:
 
 
 def _samples(frame: av.video.frame.VideoFrame) -> bytes:
-    """All of a picture's samples, without what stands in memory behind each row."""
+    """All samples of a picture, without the bytes between its rows in memory."""
     sample_bytes = (frame.format.components[0].bits + 7) // 8
     rows = [np.frombuffer(bytes(plane), np.uint8).reshape(-1, plane.line_size) for plane in frame.planes]
     return b"".join(

@@ -113,7 +113,7 @@ class TailWatch:
         self._path = path
         self._filling = FillingWatch(stream, length_bytes_of(stream))
         self._is_filled_up = False
-        """Zeros of this encoder were seen."""
+        """Whether zeros were seen that this encoder wrote."""
 
     def finds(self, packet: _Packet) -> bool:
         """Whether an overwritten block begins in this packet and reaches its end."""

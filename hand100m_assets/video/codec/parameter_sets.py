@@ -191,7 +191,7 @@ def _hevc_sequence(bits: Bits) -> tuple[int, Sequence]:
 
 
 def _skip_chroma(bits: Bits) -> bool:
-    """Whether the colour planes are coded apart."""
+    """Whether the colour planes are coded separately."""
     chroma_format = bits.golomb()
     has_colour_planes = chroma_format == 3 and bool(bits.take(1))
     bits.golomb()  # luma depth
@@ -214,7 +214,7 @@ def _skip_scaling_list(bits: Bits, size: int) -> None:
 
 
 def _picture_order_bits(bits: Bits, kind: int) -> int:
-    """Width of the number that tells a picture's place; 0 where there is none."""
+    """Width of the number that tells a picture's place in the order; 0 where there is none."""
     if kind == 0:
         return bits.golomb() + 4
     if kind == 1:
@@ -232,7 +232,7 @@ def bits_of(payload: bytes) -> Bits:
 
 
 class Bits:
-    """Reader of single bits and Exp-Golomb numbers."""
+    """Reads single bits and Exp-Golomb numbers."""
 
     def __init__(self, data: bytes) -> None:
         self._value, self._left = int.from_bytes(data, "big"), 8 * len(data)

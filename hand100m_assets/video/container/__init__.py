@@ -1,4 +1,4 @@
-"""Container formats: what a video file says of itself, and whether all of it is there."""
+"""Reads container formats: what a video file says about itself, and whether all of it is there."""
 
 import lazy_loader
 

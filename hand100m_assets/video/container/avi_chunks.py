@@ -70,7 +70,7 @@ class AviChunks:
         self._is_after_odd = False
         self._promised_end = 0
         self._needed_end = 0
-        """Where the last chunk ends that is no index: of an index nothing is needed."""
+        """Where the last chunk ends that is needed; an index is not."""
         self._list_end = 0
         self._loss_at: float = inf
         self._is_over = False
@@ -187,7 +187,7 @@ class AviChunks:
         return _Chunk(kind, at, size_bytes)
 
     def _open_list(self, chunk: _Chunk) -> _Chunk:
-        """Go into a list of chunks, or past one of headers."""
+        """Enter a list of chunks, or go past a list of headers."""
         self._file.seek(chunk.at + HEADER_BYTES)
         kind = self._file.read(4)
         end = chunk.at + HEADER_BYTES + chunk.size_bytes

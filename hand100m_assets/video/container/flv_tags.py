@@ -16,7 +16,7 @@ from typing import Final, NamedTuple
 _HEADER_BYTES: Final = 9
 _TAG_HEADER_BYTES: Final = 11
 _BACK_POINTER_BYTES: Final = 4
-"""Behind the header and each tag stands the length of the tag before."""
+"""After the header and after each tag stands the length of the tag before."""
 _TAG_KINDS: Final = frozenset({8, 9, 15, 18})
 """Sound, picture, and two kinds of script. Two higher bits are reserved, one says that the tag is encrypted."""
 _PICTURE: Final = 9

@@ -112,7 +112,7 @@ class _Track:
     goes_on: bool = False
     """A packet came after the one that was padded."""
     is_begun_anew: bool = False
-    """The table of programs came, as the first of its kind by its counter."""
+    """The table of programs came with the counter 0, as at the beginning of a recording."""
 
 
 class TransportPackets:

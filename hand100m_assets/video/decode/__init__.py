@@ -1,4 +1,4 @@
-"""Exact frame picking: the frames at chosen indices, as a full decode counts them, and a report of what was lost."""
+"""Decodes the frames at chosen indices, exactly as a full decode counts them, and reports what was lost."""
 
 import lazy_loader
 

@@ -57,7 +57,7 @@ class FullDecode:
         self._losses = loss_watch(path, container.format.name, stream)
         self._holes = HoleWatch(path, stream)
         self._held: dict[int, PickedFrame] = {}
-        """Frames that may be wanted, by how many came out before."""
+        """Frames that may be wanted, by the number of frames that came out before."""
         self._end_s = 0.0
         self._passed_over = 0
         self._splices = SpliceWatch(stream)

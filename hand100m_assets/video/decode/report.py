@@ -103,5 +103,5 @@ class DecodeReport:
 
     @property
     def is_damaged(self) -> bool:
-        """Whether anything is not as the file promises."""
+        """Whether there was any error message or any damaged frame."""
         return bool(self.error_count or self.damaged_indices)

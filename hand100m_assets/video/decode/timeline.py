@@ -104,7 +104,7 @@ class Timeline:
         self._undecided: deque[_Placed] = deque()
         self._frames_out = 0
         self._owed = OwedFrames(LOOK_BACK_FRAMES)
-        """Once frames are only counted."""
+        """What the decoder owes, when frames are only counted."""
         self._any_damage = False
         self._any_evidence = False
         """Whether there was evidence of damage, other than that a packet gave no frame."""

@@ -1,4 +1,4 @@
-"""The folder of downloads: what is there, what is complete, what the official list expects, what is missing."""
+"""Reads the folder of downloads: what is there and complete, what the official list expects, what is missing."""
 
 import lazy_loader
 

@@ -1,4 +1,4 @@
-"""The boxes of mp4 files, whole or in fragments."""
+"""Reads the boxes of mp4 files, whole or fragmented."""
 
 import lazy_loader
 

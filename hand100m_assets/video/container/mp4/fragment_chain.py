@@ -63,7 +63,7 @@ def _track_and_duration(body: bytes) -> tuple[int, int | None]:
 
 
 def _run_length(body: bytes, default: int | None) -> int | None:
-    """Duration of all samples of a run; None where a sample's is not given here, or is 0. Source: 8.8.8."""
+    """Duration of all samples of a run; None where one is not given here, or is 0. ISO/IEC 14496-12, 8.8.8."""
     flags, count = struct.unpack_from(">II", body.ljust(8, b"\0"))
     if not flags & _DURATION:
         return default * count if default else None
