@@ -48,8 +48,8 @@ def choose_extreme_pairs(pairs: pl.DataFrame | pl.LazyFrame, end: End, count: in
         >>> from hand100m_assets.pairs import resolve_pairs
         >>> from hand100m_assets.render.grids import choose_extreme_pairs
         >>> pairs = resolve_pairs(pl.read_parquet("tables/hands.parquet"))
-        >>> choose_extreme_pairs(pairs, "best").how
-        'the 1 smallest pose distances of 2 resolved pairs of different videos, each pair of hands once'
+        >>> len(choose_extreme_pairs(pairs, "best").rows)  # of two pairs, one is the best and one the worst
+        1
     """
     first, second = pl.col("row_index"), pl.col("positive_row_index")
     candidates = (
