@@ -36,6 +36,7 @@ from hand100m_assets.defs.plain_log import PLAIN
 from hand100m_assets.defs.resources import Workspace
 from hand100m_assets.errors import DiskFullError, FolderUnreadableError, Hand100mError
 from hand100m_assets.headless.check_data import ending_clearly, evaluate_checks, failure_lines, open_instance, report
+from hand100m_assets.headless.in_process import execute_here
 from hand100m_assets.settings import Settings, load_settings
 from hand100m_assets.sources import SOURCES, Source
 from hand100m_assets.workspace import SourceWorkspace, outstanding_videos
@@ -141,9 +142,7 @@ class CatchUp:
     ) -> None:
         what = f"{job} {partition_key or ' ... '.join((tags or {}).values())}".rstrip()
         click.secho(f"\n== {what}", bold=True)
-        result = self.defs.resolve_job_def(job).execute_in_process(
-            instance=self.instance, partition_key=partition_key, tags=tags, run_config=PLAIN, raise_on_error=False
-        )
+        result = execute_here(self.defs, self.instance, job, partition_key=partition_key, tags=tags, run_config=PLAIN)
         if result.success:
             return
         lines = failure_lines(result)

@@ -13,7 +13,7 @@ import polars as pl
 
 from hand100m_assets.errors import FolderUnreadableError, Hand100mError
 from hand100m_assets.files import NO_FILE
-from hand100m_assets.video.frames import ExtractionJob, frame_states
+from hand100m_assets.video.frames import MADE_BY_OLDER_RULES, ExtractionJob, frame_states
 from hand100m_assets.workspace.ownership import other_owner
 from hand100m_assets.workspace.workspace import SourceWorkspace
 
@@ -30,7 +30,8 @@ MOST_NAMED: Final = 20
 class SourceSurvey:
     """Counts of one source. Videos by state of the download, frame folders by state of the work.
 
-    An annotation set is outdated when it has tables, but not of the file that is here.
+    An annotation set is outdated when it has tables, but not of the file that is here. Of the outstanding frames those
+    are outdated that an older version of this program made.
     """
 
     source: str
@@ -46,6 +47,7 @@ class SourceSurvey:
     frames_damaged: int
     frames_failed: int
     frames_outstanding: int
+    frames_outdated: int
     annotation_files: int | None
     annotation_sets_ingested: int
     annotation_sets_outdated: int
@@ -104,6 +106,7 @@ def _survey_of(place: SourceWorkspace, listed: pl.DataFrame | None, inventory: p
         frames_damaged=frames.get("damaged", 0),
         frames_failed=frames.get("failed", 0) + frames.get("failed for good", 0),
         frames_outstanding=frames.get("outstanding", 0),
+        frames_outdated=states_of_frames.filter(pl.col("reason") == MADE_BY_OLDER_RULES).height,
         annotation_files=_annotation_file_count(place),
         annotation_sets_ingested=len(place.annotation_dirs()),
         annotation_sets_outdated=len(_outdated_sets(place)),
@@ -216,6 +219,9 @@ def _about_videos(place: SourceWorkspace, now: SourceSurvey, refused: Mapping[st
     if now.videos_listed is None:
         yield Finding("warning", name, f"{folders.list_file}: no such list", "Put it there, or set its path in .env.")
     yield from _about_troubles(place, now, refused)
+    if now.frames_outdated:
+        fix = f"Switch {name}_nightly_backfill on, or run catch_up: each folder is made again once."
+        yield Finding("warning", name, f"frames of {now.frames_outdated} videos were {MADE_BY_OLDER_RULES}", fix)
     if now.videos_drifted:
         fix = "Replace them by the version that was annotated."
         yield Finding("error", name, f"{now.videos_drifted} videos differ from the list", fix)
@@ -237,7 +243,8 @@ def _about_troubles(place: SourceWorkspace, now: SourceSurvey, refused: Mapping[
     if not now.videos_complete and not refused:
         yield Finding("error", name, f"{videos_dir}: no whole video", "Download some, or correct the path.")
     if now.videos_unreadable:
-        yield Finding("error", name, f"{now.videos_unreadable} files are not whole videos", "Download them again.")
+        fix = "Download again what was cut; the inventory and missing_videos.txt say what each file is."
+        yield Finding("error", name, f"{now.videos_unreadable} files are not whole videos", fix)
 
 
 def _about_output(surveys: Sequence[tuple[SourceWorkspace, SourceSurvey]]) -> Iterator[Finding]:

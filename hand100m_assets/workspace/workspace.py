@@ -233,7 +233,7 @@ class SourceWorkspace:
             Video id -> whether trying again is useless until there is another file.
         """
         failures = read_failures(self.output.frames_dir)
-        return {v: f.permanent and f.stamp == stamp_of(self.video_file(v)) for v, f in failures.items()}
+        return {v: f.is_for_good(stamp_of(self.video_file(v))) for v, f in failures.items()}
 
     def is_selected(self, set_key: str) -> pl.Expr | None:
         """Say whether the present settings ask for a frame that a set names.

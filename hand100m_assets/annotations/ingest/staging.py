@@ -15,6 +15,7 @@ from pathlib import Path
 
 from hand100m_assets.errors import OutputUnwritableError, RetryableError
 from hand100m_assets.files import output_errors
+from hand100m_assets.interrupts import half_made
 
 
 @contextmanager
@@ -40,7 +41,8 @@ def folder_in_place_of(target: Path, own_names: Collection[str]) -> Iterator[Pat
         with output_errors(place):
             _restore(place, old)
             _empty(beside)
-        yield beside
+        with half_made(beside):
+            yield beside
         with output_errors(place):
             if place.exists():
                 place.rename(old)

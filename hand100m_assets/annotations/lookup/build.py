@@ -25,6 +25,7 @@ from hand100m_assets.annotations.lookup.format import (
 )
 from hand100m_assets.errors import RetryableError
 from hand100m_assets.files import PART_SUFFIX, output_errors
+from hand100m_assets.interrupts import half_made
 from hand100m_assets.layout import HANDS_FILE, LOOKUP_FILE
 
 _BATCH_ROWS: Final = 10_000
@@ -92,7 +93,8 @@ def _sole_file_in_place_of(path: Path) -> Iterator[BinaryIO]:
         _lock(file, part)
         try:
             file.truncate(0)
-            yield file
+            with half_made(part):
+                yield file
             file.flush()
             part.replace(path)
         except BaseException:

@@ -1,16 +1,21 @@
 """Tells by changing parameter sets whether a track was joined from several encodings.
 
 At such a joint decoders drop pictures that depend on what was cut off. Which ones they drop differs between decoders.
+
+HEVC's decoder forgets all pictures at a key frame with other parameter sets than before. Some muxers write the first
+encoding's sets before those of the second at each key frame: then it forgets them each time, and drops the pictures
+that look back across the key frame.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
 import av.packet
 import av.video.stream
 
-from hand100m_assets.video.codec.bitstream import plain_units
+from hand100m_assets.video.codec.bitstream import Data, byte_stream_units, hevc_kind, plain_units
 from hand100m_assets.video.codec.holes import length_bytes_of
 from hand100m_assets.video.codec.parameter_sets import ParameterSetError, avcc_sets, hvcc_sets
 
@@ -21,6 +26,11 @@ if TYPE_CHECKING:
 
 _H264_SETS: Final = frozenset({7, 8})
 _HEVC_SETS: Final = frozenset({32, 33, 34})
+_HEVC_MEMORY_SETS: Final = frozenset({32, 33})
+"""Those of them that tell how many pictures there are to be kept, and of what size."""
+_HEVC_KEYS: Final = range(16, 24)
+_HEVC_LOOKS_BACK: Final = frozenset({8, 9})
+"""RASL: it may refer to pictures before the key frame that it follows."""
 
 
 class SpliceWatch:
@@ -47,6 +57,8 @@ class SpliceWatch:
         self._length_bytes = length_bytes_of(stream)
         self._is_hevc = stream.codec_context.name == "hevc"
         self._known: frozenset[bytes] = frozenset()
+        self._last_sets: dict[int, bytes] = {}
+        self._is_memory_cleared = False
         if self._length_bytes is not None:
             try:
                 self._known = (hvcc_sets if self._is_hevc else avcc_sets)(stream.codec_context.extradata or b"")
@@ -59,9 +71,11 @@ class SpliceWatch:
         Args:
             packet: A packet of the track, in the order of the file.
         """
+        data = memoryview(packet)
+        if self._is_hevc and packet.is_keyframe:
+            self._look_at_sets(data)
         if self.is_spliced:
             return
-        data = memoryview(packet)
         self.is_spliced = packet.has_sidedata("new_extradata") or (
             self._length_bytes is not None
             and any(
@@ -70,6 +84,31 @@ class SpliceWatch:
                 if end > start
             )
         )
+
+    def is_orphan(self, packet: _VideoPacket) -> bool:
+        """Whether a packet looks back across a key frame at which the decoder has forgotten all before it."""
+        if not self._is_memory_cleared:
+            return False
+        kinds = [hevc_kind(unit[0]) for unit in self._units(memoryview(packet)) if len(unit)]
+        return next((kind for kind in kinds if kind < 32), None) in _HEVC_LOOKS_BACK
+
+    def _look_at_sets(self, data: Data) -> None:
+        """Of a key frame."""
+        is_changed = False
+        for unit in self._units(data):
+            kind = hevc_kind(unit[0]) if len(unit) else 0
+            if kind in _HEVC_MEMORY_SETS:
+                is_changed |= self._last_sets.get(kind, unit) != unit
+                self._last_sets[kind] = unit
+            elif kind in _HEVC_KEYS:
+                break
+        self._is_memory_cleared = is_changed
+
+    def _units(self, data: Data) -> Iterator[bytes]:
+        if self._length_bytes is not None:
+            yield from (bytes(data[start:end]) for start, end in plain_units(data, self._length_bytes))
+            return
+        yield from byte_stream_units(data)
 
     def _is_set(self, header: int) -> bool:
         return header >> 1 in _HEVC_SETS if self._is_hevc else header & 31 in _H264_SETS

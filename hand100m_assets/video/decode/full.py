@@ -16,6 +16,7 @@ import av.video.stream
 
 from hand100m_assets.video.codec import HOLE, HoleWatch, SpliceWatch
 from hand100m_assets.video.container import duration_shortfall
+from hand100m_assets.video.decode import faulty_times
 from hand100m_assets.video.decode.complaints import complaints_about, decode_packet
 from hand100m_assets.video.decode.lead_in import FIRST_IS_BROKEN, LeadIn
 from hand100m_assets.video.decode.losses import LOSSY_FORMATS, WATCHED_FORMATS, loss_watch
@@ -51,7 +52,8 @@ class FullDecode:
         self._selection, self._report, self._broken_from = selection, report, broken_from
         self._is_lossy = container.format.name in LOSSY_FORMATS
         is_one_frame_each = stream.codec_context.name in ONE_FRAME_EACH and not self._is_lossy
-        self._timeline = Timeline(is_one_frame_each=is_one_frame_each)
+        are_times_beside = container.format.name in faulty_times.FORMATS
+        self._timeline = Timeline(is_one_frame_each=is_one_frame_each, are_times_beside=are_times_beside)
         path = Path(container.name)
         self._is_watched = container.format.name in WATCHED_FORMATS
         self._losses = loss_watch(path, container.format.name, stream)
@@ -81,7 +83,7 @@ class FullDecode:
         self._is_over = True
         self._note_loss(self._losses.loss_at_end())
         self._decode(None)
-        if self._broken_from is not None:
+        if self._broken_from is not None or self._is_cut_uncounted():
             self._timeline.lose_count()
         self._timeline.finish(self._packets_missing(), is_tail_numbered=not self._is_tail_foreign())
         yield from self._decided(is_over=True)
@@ -130,7 +132,7 @@ class FullDecode:
             self._splices.look_at(packet)
             self._note_loss(FIRST_IS_BROKEN if self._lead_in.begins_broken(packet) else None)
         has_hole = packet is not None and self._holes.finds(packet)
-        is_leading_in = packet is not None and not has_hole and self._leads_in(packet)
+        is_leading_in = packet is not None and self._leads_in(packet) and not has_hole
         decoded = decode_packet(self._stream, packet)
         # H.264's decoder adds what it has read of a broken block to a block of the next picture.
         self._has_leftovers = decoded.fault is not None
@@ -147,7 +149,8 @@ class FullDecode:
             self._take(frame)
 
     def _leads_in(self, packet: _VideoPacket) -> bool:
-        return self._lead_in.holds(packet, any_frame=self._report.frame_count_decoded > 0)
+        holds = self._lead_in.holds(packet, any_frame=self._report.frame_count_decoded > 0)
+        return holds or self._splices.is_orphan(packet)
 
     def _is_tail_foreign(self) -> bool:
         """Whether nothing decodes from some place to the end although it was read whole.
@@ -174,7 +177,7 @@ class FullDecode:
     def _note_fault(self, words: str, packet: _VideoPacket | None) -> None:
         self._report.add_error(self._timeline.frame_count, words)
         self._timeline.packet_failed(reaches_back=packet is not None and self._holes.reaches_back(packet))
-        if self._is_lossy or self._splices.is_spliced:
+        if self._is_lossy or self._splices.is_spliced or self._lead_in.is_under_way:
             self._timeline.lose_count()
 
     def _take(self, frame: av.video.frame.VideoFrame) -> None:
@@ -216,6 +219,11 @@ class FullDecode:
             shortfall = duration_shortfall(self._report.video, self._end_s)
             if shortfall:
                 self._report.add_error(self._timeline.frame_count, shortfall)
+
+    def _is_cut_uncounted(self) -> bool:
+        """Whether the end is gone and nothing says how many packets: any may be shown before those that are left."""
+        is_cut = self._report.video is not None and self._report.video.missing_bytes > 0
+        return is_cut and self._report.expected_from_header is None
 
     def _packets_missing(self) -> int:
         promised = self._report.expected_from_header

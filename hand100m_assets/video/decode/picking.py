@@ -14,8 +14,15 @@ import av.logging
 import av.video.stream
 
 from hand100m_assets.video.codec import UnsafeStreamError
-from hand100m_assets.video.container import VideoInfo, describe_video, open_video, packets_promised, stamp_video
-from hand100m_assets.video.container.mp4 import Mp4Outline, read_outline
+from hand100m_assets.video.container import (
+    VideoInfo,
+    describe_video,
+    open_video,
+    outline_of,
+    packets_promised,
+    stamp_video,
+)
+from hand100m_assets.video.container.mp4 import Mp4Outline
 from hand100m_assets.video.decode.complaints import complaints_about, listen_to_libraries
 from hand100m_assets.video.decode.full import FullDecode
 from hand100m_assets.video.decode.losses import WATCHED_FORMATS
@@ -113,7 +120,7 @@ def decode_frames(
         # Frame threads cost 15 % more and hide which packet an error belongs to. Other cores extract other videos.
         stream.codec_context.thread_type = "NONE"
         stream.codec_context.thread_count = 1
-        outline = read_outline(path)
+        outline = outline_of(path, container)
         report.video = describe_video(path, stamp, container, stream, outline)
         report.converter = report.video.converter()
         report.expected_from_header = packets_promised(path, stream, report.video.frame_count_from_header)

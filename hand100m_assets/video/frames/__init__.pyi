@@ -1,6 +1,6 @@
 from .batch import WorkerPool, extract_many
 from .catalog import catalogued_videos, frame_catalog, frame_files_at_fault
-from .completeness import frame_states, remembered_videos
+from .completeness import MADE_BY_OLDER_RULES, frame_states, remembered_videos
 from .dask_pool import DaskPool
 from .extract import extract_video
 from .failures import read_failures, stamp_of
@@ -11,6 +11,7 @@ from .progress import Progress
 from .work_folder import sweep_deleted
 
 __all__ = [
+    "MADE_BY_OLDER_RULES",
     "MANIFEST_VERSION",
     "UNLIMITED",
     "DaskPool",

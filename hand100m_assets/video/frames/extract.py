@@ -31,6 +31,7 @@ from hand100m_assets.video.frames.failures import (
 )
 from hand100m_assets.video.frames.limits import UNLIMITED, Limits, Watch
 from hand100m_assets.video.frames.manifest import (
+    DECODING_RULES,
     ExtractionOptions,
     FrameRecord,
     Manifest,
@@ -145,10 +146,14 @@ class _Extraction:
             "size_bytes": self.stamp.size_bytes,
             "mtime_ns": self.stamp.mtime_ns,
             "options": self.options.model_dump(),
+            "decoding_rules": DECODING_RULES,
             "libraries": library_versions(),
         }
         with work.held(order):
             before = self._manifest_to_widen()
+            if before is not None and before.is_outdated:
+                self._want_all_of(before)
+                before = None
             try:
                 manifest = self._manifest(before, self._all_frames(work, before, should_stop))
                 self._insist_on_something_whole(manifest)
@@ -173,12 +178,19 @@ class _Extraction:
         return frames
 
     def _manifest_to_widen(self) -> Manifest | None:
-        """Manifest of an existing folder whose JPEGs are of the same file and options."""
+        """Manifest of an existing folder whose JPEGs are of the same file and options, even if they are outdated."""
         try:
             before = read_manifest(self.frames_dir / self.video_id / MANIFEST_FILE)
         except ManifestError:
             return None
-        return before if before.video_id == self.video_id and before.agrees_with(self.stamp, self.options) else None
+        return before if before.video_id == self.video_id and before.is_of(self.stamp, self.options) else None
+
+    def _want_all_of(self, outdated: Manifest) -> None:
+        """Want whatever an older version was asked for as well: all of it is made again."""
+        asked = [*(frame.frame_index for frame in outdated.frames), *outdated.missing_frames, *outdated.past_end]
+        more = [index for index in asked if not self.selection.wants(index)]
+        if more:
+            self.selection = UnionSelection((self.selection, FrameSetSelection(more)))
 
     def _whole_frames(self, before: Manifest | None) -> dict[int, FrameRecord]:
         """Records of an earlier manifest whose files are there with the recorded size."""
@@ -260,6 +272,7 @@ class _Extraction:
             selection=description,
             jpeg_quality=self.options.jpeg_quality,
             colour_rule=self.options.colour_rule,
+            decoding_rules=DECODING_RULES,
             libraries=library_versions(),
             video=self.report.video.to_row() if self.report.video else {},
             notes=self._notes(before),
@@ -284,11 +297,17 @@ class _Extraction:
     def _insist_on_something_whole(self, manifest: Manifest) -> None:
         if manifest.frames or (not manifest.frames_expected and manifest.frame_count != 0):
             return
+        if manifest.status == "complete":  # all that it holds is hidden by an edit list, or is no picture
+            raise VideoUnreadableError(
+                "it is whole, and shows no picture",
+                where=self.video_path,
+                fix="Leave it out, or put another in its place.",
+            )
         words = f"; the decoder says: {manifest.decoder_errors[0].words}" if manifest.decoder_errors else ""
         raise VideoUnreadableError(
             f"none of its {manifest.frames_expected} wanted frames can be decoded whole{words}",
             where=self.video_path,
-            fix="Download it again.",
+            fix="Download it again, or leave it out where that brings the same file.",
         )
 
 

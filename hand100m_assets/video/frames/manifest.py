@@ -20,6 +20,9 @@ from hand100m_assets.video.pictures import ColourRule, PictureSize
 MANIFEST_VERSION: Final = 1
 """Version of the layout of `manifest.json`; a manifest of another version is not read."""
 
+DECODING_RULES: Final = 1
+"""Grows when some file gives other pictures, or the same under other numbers, than it gave before."""
+
 
 class ManifestError(RetryableError):
     """A manifest is absent or broken, so its frame folder counts as not done. Extract the video again.
@@ -88,6 +91,7 @@ class Manifest(BaseModel):
         selection: Which frames were asked for, as `Selection.describe` returns it.
         jpeg_quality: OpenCV's JPEG quality, 1 to 100.
         colour_rule: `opencv5` uses all that the stream says about its colours; `opencv4` always converts by BT.601.
+        decoding_rules: Version of the rules that numbered the frames and made the pictures; 0 before they were counted.
         libraries: Versions of the libraries that decoded and encoded.
         video: Header values of the video file, as `VideoInfo.to_row` returns them.
         frames: The JPEGs in this folder, by ascending frame index.
@@ -125,6 +129,7 @@ class Manifest(BaseModel):
     selection: dict[str, Any]
     jpeg_quality: int
     colour_rule: ColourRule = "opencv5"
+    decoding_rules: int = 0
     libraries: dict[str, str]
     video: dict[str, Any]
     frames: list[FrameRecord]
@@ -161,13 +166,24 @@ class Manifest(BaseModel):
         """Whether this frame lies in a damaged stretch."""
         return any(first <= frame_index <= last for first, last in self.damaged_ranges)
 
+    @property
+    def is_outdated(self) -> bool:
+        """Whether a version made it whose frames may be other ones than this version's."""
+        return self.decoding_rules < DECODING_RULES
+
     def agrees_with(self, stamp: FileStamp | None, options: ExtractionOptions) -> bool:
-        """Whether these JPEGs were made from this state of the file and with these options.
+        """Whether these JPEGs are what this file and these options give today.
+
+        JPEGs of a deleted video cannot be made again and are not outdated.
 
         Args:
             stamp: Size and time of the video file now; None when it was deleted, which contradicts nothing.
             options: The options that are wanted.
         """
+        return self.is_of(stamp, options) and (stamp is None or not self.is_outdated)
+
+    def is_of(self, stamp: FileStamp | None, options: ExtractionOptions) -> bool:
+        """The same of JPEGs made by any rules."""
         made_with = ExtractionOptions(jpeg_quality=self.jpeg_quality, colour_rule=self.colour_rule)
         return stamp in (None, self.stamp) and made_with == options
 

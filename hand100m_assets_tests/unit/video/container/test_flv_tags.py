@@ -9,6 +9,7 @@ import av
 import numpy as np
 import pytest
 
+from hand100m_assets.errors import VideoUnreadableError
 from hand100m_assets.video.container.flv_tags import flv_missing_bytes
 from hand100m_assets.video.decode.picking import pick_frames
 from hand100m_assets.video.decode.selection import StrideSelection
@@ -78,3 +79,97 @@ def test_what_follows_the_last_tag_and_other_files_are_not_judged(pictures: Code
     assert flv_missing_bytes(path) == 0
     path.write_bytes(b"not an FLV file")
     assert flv_missing_bytes(path) == 0
+
+
+def tags_of(data: bytes) -> list[tuple[int, int]]:
+    """Where each tag begins, and where the length behind it does."""
+    places, at = [], 13
+    while at < len(data):
+        end = at + 11 + int.from_bytes(data[at + 1 : at + 4], "big")
+        places.append((at, end))
+        at = end + 4
+    return places
+
+
+@pytest.mark.parametrize("length", [188, 512, 1024])
+def test_blocks_that_have_changed_places_are_told_and_no_frame_has_the_number_of_another(
+    pictures: Coded, tmp_path: Path, length: int
+) -> None:
+    whole = write(tmp_path / "whole.flv", pictures)
+    truth, data = opencv_frames(whole), whole.read_bytes()
+    spoilt, rng = tmp_path / "spoilt.flv", random.Random(3)
+    first = tags_of(data)[1][0]
+    for _ in range(15):
+        a, b = sorted(rng.sample(range(first, len(data) - length, length), 2))
+        a, b = a + rng.randrange(2), b + rng.randrange(2)
+        swapped = data[:a] + data[b : b + length] + data[a + length : b] + data[a : a + length] + data[b + length :]
+        spoilt.write_bytes(swapped)
+        frames, report = pick_frames(spoilt, StrideSelection(1))
+        assert report.is_damaged, (a, b)
+        assert all(np.array_equal(frame.image_bgr, truth[frame.frame_index]) for frame in frames), (a, b)
+
+
+@pytest.mark.parametrize("into", range(16))
+def test_a_block_over_the_tag_of_the_parameter_sets_is_told_though_nothing_can_be_decoded(
+    pictures: Coded, tmp_path: Path, into: int
+) -> None:
+    path = write(tmp_path / "whole.flv", pictures)
+    data = path.read_bytes()
+    at = tags_of(data)[1][0] + into
+    path.write_bytes(data[:at] + data[-1000:-800] + data[at + 200 :])
+    try:
+        frames, report = pick_frames(path, StrideSelection(1))
+    except VideoUnreadableError:
+        return
+    assert frames == []
+    assert report.is_damaged
+
+
+def test_tags_that_are_gone_between_two_others_leave_no_frame_under_another_number(
+    pictures: Coded, tmp_path: Path
+) -> None:
+    path = write(tmp_path / "whole.flv", pictures)
+    truth, data = opencv_frames(path), path.read_bytes()
+    tags = tags_of(data)
+    path.write_bytes(data[: tags[20][0] + 3] + data[tags[23][0] + 3 :])
+    frames, report = pick_frames(path, StrideSelection(1))
+    assert report.is_damaged
+    assert all(np.array_equal(frame.image_bgr, truth[frame.frame_index]) for frame in frames)
+
+
+@pytest.mark.parametrize("keyint", [8, 15, 60])
+def test_a_broken_packet_with_a_wrong_time_leaves_no_frame_under_another_number(tmp_path: Path, keyint: int) -> None:
+    pictures = random_track(random.Random(keyint), "h264", Look(frame_count=60), keyint=keyint, bframes=2)
+    path = write(tmp_path / "whole.flv", pictures)
+    truth, data, rng = opencv_frames(path), path.read_bytes(), random.Random(5)
+    for at, _ in rng.sample(tags_of(data)[3:-1], 12):
+        time_ms = int.from_bytes(data[at + 4 : at + 7], "big") + rng.choice([-150, 110, 201, 340, 777, 2000, 60000])
+        spoilt = bytearray(data)
+        spoilt[at + 4 : at + 7] = max(0, time_ms).to_bytes(3, "big")
+        spoilt[at + 16 : at + 30] = rng.randbytes(14)
+        path.write_bytes(spoilt)
+        frames, report = pick_frames(path, StrideSelection(1))
+        assert report.is_damaged
+        assert all(np.array_equal(frame.image_bgr, truth[frame.frame_index]) for frame in frames), (at, time_ms)
+
+
+def test_a_broken_packet_with_its_own_time_costs_no_later_group(tmp_path: Path) -> None:
+    pictures = random_track(
+        random.Random(1),
+        "h264",
+        Look(frame_count=60),
+        keyint=10,
+        min_keyint=10,
+        scenecut=0,
+        open_gop=0,
+        intra_refresh=0,
+    )
+    path = write(tmp_path / "whole.flv", pictures)
+    truth, data = opencv_frames(path), bytearray(path.read_bytes())
+    at = tags_of(bytes(data))[25][0]
+    data[at + 16 : at + 30] = bytes(14)
+    path.write_bytes(data)
+    frames, report = pick_frames(path, StrideSelection(1))
+    assert report.is_damaged
+    assert len(frames) > 45
+    assert all(np.array_equal(frame.image_bgr, truth[frame.frame_index]) for frame in frames)

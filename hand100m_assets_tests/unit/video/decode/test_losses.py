@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +15,14 @@ from hand100m_assets.video.decode.picking import pick_frames
 from hand100m_assets.video.decode.report import DecodeReport
 from hand100m_assets.video.decode.selection import StrideSelection
 from hand100m_assets_tests import media
+from hand100m_assets_tests.explore.coded import Look
+from hand100m_assets_tests.explore.muxing import write
+from hand100m_assets_tests.explore.oracles import digest_of, plain_frames
+from hand100m_assets_tests.explore.ordinary import random_track
 from hand100m_assets_tests.unit.video import avifiles
 from hand100m_assets_tests.unit.video.avifiles import AviFile
 from hand100m_assets_tests.unit.video.oracle import opencv_frames, planes_of
+from hand100m_assets_tests.unit.video.repacked import packed, units_of
 
 ALL = StrideSelection(1)
 
@@ -195,6 +202,15 @@ def test_a_lost_packet_of_a_table_costs_no_picture(ts: Path, ts_truth, tmp_path:
     assert count == len(ts_truth)
 
 
+def test_a_transport_stream_whose_first_bytes_look_like_a_box_is_no_mp4(ts: Path, ts_truth, tmp_path: Path) -> None:
+    path = tmp_path / "skip.ts"
+    path.write_bytes(b"\x47\x1f\xff\x10skip" + bytes(180) + ts.read_bytes())
+    assert probe_video(path).missing_bytes == 0
+    count, report = check_true(path, ts_truth)
+    assert not report.is_damaged, report.errors
+    assert count == len(ts_truth)
+
+
 @pytest.mark.parametrize("lost", [1, 3, 17, 40])
 @pytest.mark.parametrize("packed", [bytes, as_camera_writes])
 def test_no_frame_behind_lost_transport_packets_is_numbered(
@@ -254,6 +270,66 @@ def test_two_transport_streams_one_behind_the_other_are_one_whole_file(
     assert count == len(opencv_frames(path)) == 2 * len(ts_truth)
 
 
+REORDERED = {"keyint": 25, "bframes": 3, "b_adapt": 0, "scenecut": 0, "repeat_headers": 1}
+SORTS = {"h264": REORDERED, "hevc": REORDERED, "h264 in decoding order": {"bframes": 0, "repeat_headers": 1}}
+
+
+@pytest.mark.parametrize("sort", SORTS)
+@pytest.mark.parametrize("leap_at", [24, 33, 36, 37, 38, 39])
+def test_a_transport_stream_whose_pace_changes_near_its_end_is_whole(tmp_path: Path, sort: str, leap_at: int) -> None:
+    times = [20 * number + 100 * (number >= leap_at) for number in range(40)]
+    track = random_track(random.Random(2), sort.split(maxsplit=1)[0], Look(frame_count=40), times, **SORTS[sort])
+    path = write(tmp_path / "whole.ts", track)
+    frames, report = pick_frames(path, ALL)
+    assert not report.is_damaged, report.errors
+    assert len(frames) == len(opencv_frames(path)) == 40
+
+
+@pytest.mark.parametrize("sort", SORTS)
+@pytest.mark.parametrize("has_steady_pace", [True, False])
+def test_of_a_cut_transport_stream_no_frame_takes_the_place_of_one_that_is_gone(
+    tmp_path: Path, sort: str, has_steady_pace: bool
+) -> None:
+    times = [20 * number + (0 if has_steady_pace else 100 * (number // 7)) for number in range(40)]
+    track = random_track(random.Random(2), sort.split(maxsplit=1)[0], Look(frame_count=40), times, **SORTS[sort])
+    path = write(tmp_path / "whole.ts", track)
+    data, truth = path.read_bytes(), [digest_of(frame) for frame in plain_frames(path)]
+    starts = [at for at in range(0, len(data), PACKET) if data[at + 1] & 0x5F == 0x41]
+    for end in starts[8:]:
+        path.write_bytes(data[:end])
+        frames, _ = pick_frames(path, ALL)
+        assert [f.frame_index for f in frames if digest_of(f) != truth[f.frame_index]] == []
+        assert len(frames) > 3
+
+
+def test_two_transport_streams_are_one_whole_file_however_the_last_packet_of_the_first_is_filled_up(
+    tmp_path: Path,
+) -> None:
+    track = random_track(random.Random(1), "h264", Look(frame_count=20), keyint=8, repeat_headers=1)
+    later = write(tmp_path / "later.ts", track.shifted(100 * 19200)).read_bytes()
+    path, seen = tmp_path / "joined.ts", set()
+    for padding in range(190):
+        units = [*track.units[:-1], replace(track.units[-1], data=with_zeros(track.units[-1].data, padding))]
+        first = write(path, track.with_units(units)).read_bytes()
+        last = max(at for at in range(0, len(first), PACKET) if first[at + 1] & 31 == 1)
+        length = first[last + 4] if first[last + 3] & 0x20 else -1
+        if length in seen or length > 8:
+            continue
+        seen.add(length)
+        path.write_bytes(first + later)
+        frames, report = pick_frames(path, ALL)
+        if length >= 0:
+            assert not report.is_damaged, (length, report.errors)
+            assert len(frames) == len(opencv_frames(path)) == 40
+    assert {0, 1, 2} <= seen
+
+
+def with_zeros(packet: bytes, count: int) -> bytes:
+    """With as many zeros behind its last unit."""
+    *others, last = units_of(packet)
+    return packed([*others, last + bytes(count)])
+
+
 def test_a_loss_in_the_second_of_two_joined_transport_streams_is_a_loss(ts: Path, ts_truth, tmp_path: Path) -> None:
     data = ts.read_bytes()
     at = picture_packet(data)
@@ -273,6 +349,22 @@ def test_a_transport_stream_that_begins_within_a_group_is_whole(ts: Path, tmp_pa
     shown = opencv_frames(path)
     assert not report.is_damaged, report.errors
     assert report.frame_count == len(frames) == len(shown) > 20
+
+
+@pytest.mark.parametrize("lost", [1, 2, 5])
+def test_a_first_picture_that_lost_its_head_is_not_taken_for_a_beginning_within_a_group(
+    ts: Path, ts_truth, tmp_path: Path, lost: int
+) -> None:
+    data = ts.read_bytes()
+    first = next(at for at in range(0, len(data), PACKET) if data[at + 1] & 31 == 1)
+    path = tmp_path / "lost.ts"
+    path.write_bytes(data[:first] + data[first + lost * PACKET :])
+    _, report = check_true(path, ts_truth)
+    assert report.is_damaged
+    path.write_bytes(data[first + lost * PACKET :])
+    frames, report = pick_frames(path, ALL)
+    assert not report.is_damaged, report.errors
+    assert len(frames) == len(opencv_frames(path))
 
 
 @pytest.mark.parametrize("block", [bytes(120), np.random.default_rng(2).bytes(120)])

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import random
 import socket
 import struct
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import av
@@ -22,7 +24,10 @@ from hand100m_assets.video.decode.selection import StrideSelection
 from hand100m_assets.video.frames.extract import extract_video
 from hand100m_assets.video.frames.manifest import ExtractionOptions
 from hand100m_assets_tests import media
+from hand100m_assets_tests.explore.coded import Coded, Look
+from hand100m_assets_tests.explore.muxing import write
 from hand100m_assets_tests.explore.oracles import digest_of, plain_frames
+from hand100m_assets_tests.explore.ordinary import random_track
 
 ALL = StrideSelection(1)
 
@@ -88,6 +93,85 @@ def test_a_copy_that_begins_within_a_group_has_the_numbers_of_a_full_decode(
     assert not report.is_damaged, report.errors
     assert [digest_of(frame) for frame in frames] == right
     assert report.frame_count == len(right)
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".flv"])
+def test_a_first_key_frame_that_looks_like_another_picture_keeps_its_number(
+    coded: Path, tmp_path: Path, suffix: str
+) -> None:
+    if suffix == ".flv" and not coded.stem.startswith("h264"):
+        pytest.skip("FLV has no place for it")
+    path = tmp_path / f"spoilt{suffix}"
+    ffmpeg("-i", coded, "-c", "copy", path)
+    right = [digest_of(frame) for frame in plain_frames(path)]
+    with av.open(str(path)) as container:
+        packets = [bytes(packet) for packet in container.demux(video=0)]
+    data = path.read_bytes()
+    later = min(packets[1:20], key=lambda packet: abs(len(packet) - len(packets[0]) // 2))
+    place = data.index(packets[0])
+    path.write_bytes(data[:place] + later + data[place + len(later) :])
+    frames, report = pick_frames(path, ALL)
+    assert report.is_damaged
+    assert all(digest_of(frame) == right[frame.frame_index] for frame in frames if digest_of(frame) in right)
+
+
+@pytest.fixture(scope="module", params=["an open group", "a renewal"])
+def cut_at_a_key(request: pytest.FixtureRequest) -> Coded:
+    """What was cut at a key frame that does not clear the decoder's memory."""
+    is_renewal = int(request.param == "a renewal")
+    settings = {"keyint": 12, "min_keyint": 12, "open_gop": 1, "bframes": 3, "b_adapt": 0, "b_pyramid": "normal"}
+    more = {"ref": 4, "intra_refresh": is_renewal, "repeat_headers": 1, "slices": 1, "scenecut": 0, "weightp": 0}
+    track = random_track(random.Random(1), "h264", Look(frame_count=90), **settings, **more)
+    keys = [number for number, unit in enumerate(track.units) if unit.is_key]
+    units = track.units[keys[2] :]
+    return track.with_units(units).shifted(2 * units[0].duration - min(unit.pts or 0 for unit in units))
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".ts"])
+def test_a_copy_from_a_key_frame_on_has_the_numbers_of_a_full_decode(
+    cut_at_a_key: Coded, tmp_path: Path, suffix: str
+) -> None:
+    path = write(tmp_path / f"copy{suffix}", cut_at_a_key)
+    right = [digest_of(frame) for frame in plain_frames(path)]
+    assert 20 < len(right) < len(cut_at_a_key.units)
+    frames, report = pick_frames(path, ALL)
+    assert not report.is_damaged, report.errors
+    assert [digest_of(frame) for frame in frames] == right
+    assert report.frame_count == len(right)
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".ts"])
+@pytest.mark.parametrize("codec", ["h264", "hevc"])
+def test_two_encodings_of_open_groups_one_behind_the_other_have_the_numbers_of_a_full_decode(
+    tmp_path: Path, codec: str, suffix: str
+) -> None:
+    settings = {"keyint": 8, "min_keyint": 8, "open_gop": 1, "bframes": 3, "b_adapt": 0, "repeat_headers": 1}
+    first, second = (
+        random_track(random.Random(1), codec, Look(frame_count=40), **settings, ref=ref, scenecut=0) for ref in (1, 4)
+    )
+    joined = first.units + second.shifted(first.end - min(unit.dts or 0 for unit in second.units)).units
+    path = write(tmp_path / f"spliced{suffix}", first.with_units(joined))
+    right = [digest_of(frame) for frame in plain_frames(path)]
+    assert 60 < len(right) <= 80
+    frames, report = pick_frames(path, ALL)
+    assert not report.is_damaged, report.errors
+    assert [digest_of(frame) for frame in frames] == right
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".ts"])
+def test_damage_to_such_a_beginning_gives_no_frame_the_number_of_another(
+    cut_at_a_key: Coded, tmp_path: Path, suffix: str
+) -> None:
+    path = write(tmp_path / f"copy{suffix}", cut_at_a_key)
+    right = [digest_of(frame) for frame in plain_frames(path)]
+    for spoilt in range(6):
+        units = list(cut_at_a_key.units)
+        data = units[spoilt].data
+        units[spoilt] = replace(units[spoilt], data=data[: len(data) // 3] + bytes(40) + data[len(data) // 3 + 40 :])
+        write(path, cut_at_a_key.with_units(units))
+        frames, report = pick_frames(path, ALL)
+        assert report.is_damaged
+        assert [f.frame_index for f in frames if digest_of(f) != right[f.frame_index]] == []
 
 
 @pytest.mark.parametrize("name", ["spoilt.mp4", "spoilt.mkv"])

@@ -26,6 +26,8 @@ from hand100m_assets.video.frames.job import ExtractionJob, extract_one
 from hand100m_assets.video.frames.manifest import ExtractionOptions, ManifestError, is_done, read_manifest
 from hand100m_assets.video.frames.work_folder import WorkFolder
 from hand100m_assets_tests import media
+from hand100m_assets_tests.explore import mp4edit
+from hand100m_assets_tests.explore.oracles import plain_frames
 from hand100m_assets_tests.unit.video.oracle import OPENCV_DECODES, folder_bytes, opencv_frames, opencv_jpeg
 
 EVERY_30TH = StrideSelection(30)
@@ -168,6 +170,42 @@ def test_a_folder_at_odds_with_its_manifest_is_not_done_and_is_mended(clip, tmp_
     assert leftovers(out) == []
 
 
+def as_by_an_older_version(folder: Path) -> None:
+    """Without what says by which rules the frames were made, and one of them wrong."""
+    manifest = json.loads((folder / MANIFEST_FILE).read_text())
+    del manifest["decoding_rules"]
+    first, second = (folder / frame_file_name(f["frame_index"]) for f in manifest["frames"][:2])
+    first.write_bytes(second.read_bytes())
+    manifest["frames"][0]["size_bytes"] = first.stat().st_size
+    (folder / MANIFEST_FILE).write_text(json.dumps(manifest))
+
+
+@pytest.mark.parametrize("now", [EVERY_30TH, StrideSelection(10)], ids=["less is asked", "the same is asked"])
+def test_what_an_older_version_made_is_made_again_once_with_all_that_was_asked_of_it(clip, tmp_path: Path, now) -> None:
+    video, folder = clip("defaults"), tmp_path / "defaults"
+    extract(video, tmp_path, StrideSelection(10))
+    as_by_an_older_version(folder)
+    assert is_done(tmp_path, video, now, OPTIONS) is None
+    extract(video, tmp_path, now)
+    extract(video, tmp_path / "fresh", StrideSelection(10))
+    names = jpeg_names(folder)
+    assert names == jpeg_names(tmp_path / "fresh" / "defaults")
+    assert all((folder / name).read_bytes() == (tmp_path / "fresh" / "defaults" / name).read_bytes() for name in names)
+    before = folder_bytes(folder)
+    assert is_done(tmp_path, video, now, OPTIONS) is not None
+    extract(video, tmp_path, now)
+    assert folder_bytes(folder) == before
+    assert leftovers(tmp_path) == []
+
+
+def test_what_an_older_version_made_of_a_deleted_video_stays(clip, tmp_path: Path) -> None:
+    video = media.copy_clip(clip("defaults"), tmp_path / "videos", "vid")
+    extract(video, tmp_path / "out")
+    as_by_an_older_version(tmp_path / "out" / "vid")
+    video.unlink()
+    assert is_done(tmp_path / "out", video, EVERY_30TH, OPTIONS) is not None
+
+
 def test_a_deleted_video_leaves_its_frames_done(clip, tmp_path: Path) -> None:
     video = media.copy_clip(clip("defaults"), tmp_path / "videos", "vid")
     extract(video, tmp_path / "out")
@@ -306,6 +344,16 @@ def test_a_video_without_one_whole_wanted_frame_is_an_error(clip, tmp_path: Path
         extract(clip("zeroed_blocks"), tmp_path, FrameSetSelection([53, 54]))
     assert not (tmp_path / "zeroed_blocks").exists()
     assert leftovers(tmp_path) == []
+
+
+def test_a_whole_video_that_an_edit_list_hides_is_not_to_be_downloaded_again(clip, tmp_path: Path) -> None:
+    data = clip("defaults").read_bytes()
+    hidden = tmp_path / "hidden.mp4"
+    hidden.write_bytes(mp4edit.with_edits(data, [(1000, -1)]))
+    assert plain_frames(hidden) == []
+    with pytest.raises(VideoUnreadableError, match="it is whole, and shows no picture") as raised:
+        extract(hidden, tmp_path / "out")
+    assert "ownload" not in str(raised.value)
 
 
 def test_the_manifest_says_which_way_the_frames_were_decoded(clip, tmp_path: Path) -> None:
