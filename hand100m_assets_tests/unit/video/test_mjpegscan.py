@@ -53,3 +53,18 @@ def test_a_hole_in_the_tables_is_found() -> None:
         for unit in random_track(random.Random(2), "mjpeg", LOOK, huffman=huffman).units:
             place = unit.data.index(b"\xff\xc4") + 24
             assert mjpeg_holds_hole(unit.data[:place] + bytes(40) + unit.data[place + 40 :])
+
+
+@pytest.mark.parametrize("shift", [-60, -36, -1, 1, 36, 60])
+def test_another_picture_that_lies_over_the_tables_is_found(shift: int) -> None:
+    one, other = (unit.data for unit in random_track(random.Random(2), "mjpeg", LOOK, huffman="default").units[:2])
+    for place in (one.index(b"\xff\xc4") + 100, one.index(b"\xff\xc4") + 300):
+        assert mjpeg_holds_hole(one[:place] + other[place + shift :])
+        assert not mjpeg_holds_hole(one[:place] + one[place:])
+
+
+def test_bytes_that_fill_up_before_a_segment_are_no_fault() -> None:
+    data = random_track(random.Random(2), "mjpeg", LOOK, huffman="default").units[0].data
+    for marker in (b"\xff\xdb", b"\xff\xc4", b"\xff\xc0", b"\xff\xda"):
+        place = data.index(marker)
+        assert not mjpeg_holds_hole(data[:place] + b"\xff" * 5 + data[place:])
