@@ -22,6 +22,7 @@ _TAG_KINDS: Final = frozenset({8, 9, 15, 18})
 _PICTURE: Final = 9
 _HEAD_BYTES: Final = 6
 """Of a picture's tag so much tells what it holds."""
+_KEY_FRAME: Final = 1
 _COMMAND: Final = 5
 _HAS_PACKET_KINDS: Final = frozenset({7, 12})
 """H.264 and HEVC: the second byte tells what is in the tag."""
@@ -113,6 +114,14 @@ def flv_missing_bytes(path: Path) -> int:
     for tag in _tags(path):
         end = tag.end
     return max(0, end - path.stat().st_size)
+
+
+def is_tag_of_key_frame(path: Path, at: int) -> bool:
+    """Whether the tag that begins at this byte says that its picture needs no other. Raises OSError as `open` does."""
+    with path.open("rb") as file:
+        file.seek(at)
+        tag = file.read(_TAG_HEADER_BYTES + 1)
+    return len(tag) > _TAG_HEADER_BYTES and tag[0] & 0x1F == _PICTURE and tag[-1] >> 4 & 7 == _KEY_FRAME
 
 
 def _tags(path: Path) -> Iterator[_Tag]:

@@ -7,12 +7,14 @@ loop passes over them, too. That is no damage: the file is all that was recorded
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 import av.packet
 import av.video.stream
 
 from hand100m_assets.video.bitstream import Data, UnsafeStreamError, h264_kind, hevc_kind
+from hand100m_assets.video.flvtags import is_tag_of_key_frame
 from hand100m_assets.video.selective import bitstream_of
 
 if TYPE_CHECKING:
@@ -47,6 +49,7 @@ class LeadIn:
         self._is_begun = True
         looks_back = not packet.is_keyframe and self._looks_back(memoryview(packet))
         if not self._is_transport:
+            looks_back = looks_back and not _is_key_to_container(self._stream, packet)
             self._is_over = not looks_back
             return False
         self._is_over = packet.is_keyframe
@@ -84,6 +87,15 @@ class LeadIn:
             return not self._is_transport and not bitstream_of(self._stream).nature(data).is_restart
         except UnsafeStreamError:
             return False
+
+
+def _is_key_to_container(stream: av.video.stream.VideoStream, packet: _Packet) -> bool:
+    """Whether the container calls the first packet a key frame: the packet's own mark is what its bytes look like."""
+    container = stream.container
+    if container.format.name == "flv":  # whose index begins with what is no picture
+        return packet.pos is not None and is_tag_of_key_frame(Path(container.name), packet.pos)
+    first = next(iter(getattr(stream, "index_entries", ())), None)
+    return first is not None and first.is_keyframe and first.timestamp in (packet.dts, packet.pts)
 
 
 def _is_predicted(data: Data, codec: str) -> bool:

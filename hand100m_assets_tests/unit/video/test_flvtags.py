@@ -9,6 +9,7 @@ import av
 import numpy as np
 import pytest
 
+from hand100m_assets.errors import VideoUnreadableError
 from hand100m_assets.video.decode import pick_frames
 from hand100m_assets.video.flvtags import flv_missing_bytes
 from hand100m_assets.video.selection import StrideSelection
@@ -78,3 +79,59 @@ def test_what_follows_the_last_tag_and_other_files_are_not_judged(pictures: Code
     assert flv_missing_bytes(path) == 0
     path.write_bytes(b"not an FLV file")
     assert flv_missing_bytes(path) == 0
+
+
+def tags_of(data: bytes) -> list[tuple[int, int]]:
+    """Where each tag begins, and where the length behind it does."""
+    places, at = [], 13
+    while at < len(data):
+        end = at + 11 + int.from_bytes(data[at + 1 : at + 4], "big")
+        places.append((at, end))
+        at = end + 4
+    return places
+
+
+@pytest.mark.parametrize("length", [188, 512, 1024])
+def test_blocks_that_have_changed_places_are_told_and_no_frame_has_the_number_of_another(
+    pictures: Coded, tmp_path: Path, length: int
+) -> None:
+    whole = write(tmp_path / "whole.flv", pictures)
+    truth, data = opencv_frames(whole), whole.read_bytes()
+    spoilt, rng = tmp_path / "spoilt.flv", random.Random(3)
+    first = tags_of(data)[1][0]
+    for _ in range(15):
+        a, b = sorted(rng.sample(range(first, len(data) - length, length), 2))
+        a, b = a + rng.randrange(2), b + rng.randrange(2)
+        swapped = data[:a] + data[b : b + length] + data[a + length : b] + data[a : a + length] + data[b + length :]
+        spoilt.write_bytes(swapped)
+        frames, report = pick_frames(spoilt, StrideSelection(1))
+        assert report.is_damaged, (a, b)
+        assert all(np.array_equal(frame.image_bgr, truth[frame.frame_index]) for frame in frames), (a, b)
+
+
+@pytest.mark.parametrize("into", range(16))
+def test_a_block_over_the_tag_of_the_parameter_sets_is_told_though_nothing_can_be_decoded(
+    pictures: Coded, tmp_path: Path, into: int
+) -> None:
+    path = write(tmp_path / "whole.flv", pictures)
+    data = path.read_bytes()
+    at = tags_of(data)[1][0] + into
+    path.write_bytes(data[:at] + data[-1000:-800] + data[at + 200 :])
+    try:
+        frames, report = pick_frames(path, StrideSelection(1))
+    except VideoUnreadableError:
+        return
+    assert frames == []
+    assert report.is_damaged
+
+
+def test_tags_that_are_gone_between_two_others_leave_no_frame_under_another_number(
+    pictures: Coded, tmp_path: Path
+) -> None:
+    path = write(tmp_path / "whole.flv", pictures)
+    truth, data = opencv_frames(path), path.read_bytes()
+    tags = tags_of(data)
+    path.write_bytes(data[: tags[20][0] + 3] + data[tags[23][0] + 3 :])
+    frames, report = pick_frames(path, StrideSelection(1))
+    assert report.is_damaged
+    assert all(np.array_equal(frame.image_bgr, truth[frame.frame_index]) for frame in frames)

@@ -89,6 +89,26 @@ def test_a_copy_that_begins_within_a_group_has_the_numbers_of_a_full_decode(
     assert report.frame_count == len(right)
 
 
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".flv"])
+def test_a_first_key_frame_that_looks_like_another_picture_keeps_its_number(
+    coded: Path, tmp_path: Path, suffix: str
+) -> None:
+    if suffix == ".flv" and not coded.stem.startswith("h264"):
+        pytest.skip("FLV has no place for it")
+    path = tmp_path / f"spoilt{suffix}"
+    ffmpeg("-i", coded, "-c", "copy", path)
+    right = [digest_of(frame) for frame in plain_frames(path)]
+    with av.open(str(path)) as container:
+        packets = [bytes(packet) for packet in container.demux(video=0)]
+    data = path.read_bytes()
+    later = min(packets[1:20], key=lambda packet: abs(len(packet) - len(packets[0]) // 2))
+    place = data.index(packets[0])
+    path.write_bytes(data[:place] + later + data[place + len(later) :])
+    frames, report = pick_frames(path, ALL)
+    assert report.is_damaged
+    assert all(digest_of(frame) == right[frame.frame_index] for frame in frames if digest_of(frame) in right)
+
+
 @pytest.mark.parametrize("name", ["spoilt.mp4", "spoilt.mkv"])
 def test_a_spoilt_first_key_frame_keeps_its_number(plain: Path, tmp_path: Path, name: str) -> None:
     path = tmp_path / name
