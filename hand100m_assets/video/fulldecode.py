@@ -132,7 +132,7 @@ class FullDecode:
             self._splices.look_at(packet)
             self._note_loss(FIRST_IS_BROKEN if self._lead_in.begins_broken(packet) else None)
         has_hole = packet is not None and self._holes.finds(packet)
-        is_leading_in = packet is not None and not has_hole and self._leads_in(packet)
+        is_leading_in = packet is not None and self._leads_in(packet) and not has_hole
         decoded = decode_packet(self._stream, packet)
         # H.264's decoder adds what it had read of a broken block to a block of the picture that it decodes next.
         self._has_leftovers = decoded.fault is not None
@@ -176,7 +176,7 @@ class FullDecode:
     def _note_fault(self, words: str, packet: _VideoPacket | None) -> None:
         self._report.add_error(self._timeline.frame_count, words)
         self._timeline.packet_failed(reaches_back=packet is not None and self._holes.reaches_back(packet))
-        if self._is_lossy or self._splices.is_spliced:
+        if self._is_lossy or self._splices.is_spliced or self._lead_in.is_under_way:
             self._timeline.lose_count()
 
     def _take(self, frame: av.video.frame.VideoFrame) -> None:

@@ -2,19 +2,33 @@
 
 Its first pictures look back to what is not there. The decoder complains of them, and gives none of them out; OpenCV's
 loop passes over them, too. That is no damage: the file is all that was recorded.
+
+The same holds for some that begin with a key frame of H.264. After one that does not clear the decoder's memory there
+may be pictures that are shown before it. And one that consists of predicted slices only begins to renew the picture
+bit by bit, so that nothing is shown before that is done.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 import av.packet
 import av.video.stream
 
-from hand100m_assets.video.bitstream import Data, UnsafeStreamError, h264_kind, hevc_kind
+from hand100m_assets.video.bitstream import (
+    SLICE_HEAD_BYTES,
+    Data,
+    UnsafeStreamError,
+    h264_kind,
+    hevc_kind,
+    plain_units,
+)
 from hand100m_assets.video.flvtags import is_tag_of_key_frame
+from hand100m_assets.video.holes import length_bytes_of
+from hand100m_assets.video.parametersets import ParameterSetError, bits_of
 from hand100m_assets.video.selective import bitstream_of
 
 if TYPE_CHECKING:
@@ -26,6 +40,10 @@ _UNIT: Final = re.compile(rb"\0\0\x01(..)", re.DOTALL)
 _AT_MOST: Final = 1
 """The first unit begins a picture after so many bytes, as a start code has three or four."""
 _BY_THE_WAY: Final = {"h264": frozenset({6, 9}), "hevc": frozenset({35, 39}), "mpeg2video": frozenset[int]()}
+_H264_BEFORE_SLICES: Final = frozenset({6, 7, 8, 9})
+_H264_INTRA: Final = frozenset({2, 4, 7, 9})
+"""Types of slices that look at no other picture. Source: ITU-T H.264, table 7-6."""
+KeyFrame: TypeAlias = Literal["clears the memory", "stands for itself", "is predicted"]
 _PREDICTED: Final = {"h264": frozenset({1}), "hevc": frozenset(range(10)), "mpeg2video": frozenset({0, 0xB8})}
 
 
@@ -38,6 +56,17 @@ class LeadIn:
         self._is_begun = False
         self._key_pts: int | None = None
         self._first_pts: int | None = None
+        self._length_bytes = length_bytes_of(stream)
+        self._is_renewal = False
+        """It began with a key frame that is predicted."""
+
+    @property
+    def is_under_way(self) -> bool:
+        """Whether the last packet belongs to the beginning, or is the first key frame behind it.
+
+        Nobody knows how many pictures of a beginning would be shown after damage to it.
+        """
+        return self._is_begun and not self._is_over
 
     def begins_broken(self, packet: _Packet) -> bool:
         """Whether the first packet of a transport stream is neither a key frame nor a whole predicted picture.
@@ -47,6 +76,13 @@ class LeadIn:
         if self._is_over or self._is_begun:
             return False
         self._is_begun = True
+        key = self._key_frame(packet)
+        self._is_renewal = key == "is predicted"
+        if key == "is predicted":
+            return False
+        if key == "stands for itself":
+            self._first_pts = packet.pts if self._is_transport else None
+            return False
         looks_back = not packet.is_keyframe and self._looks_back(memoryview(packet))
         if not self._is_transport:
             looks_back = looks_back and not _is_key_to_container(self._stream, packet)
@@ -67,8 +103,12 @@ class LeadIn:
         Some streams have a single key frame, or none: once a frame has come out, what fails is damage.
         """
         self._is_over = self._is_over or (any_frame and self._key_pts is None and not self._is_transport)
+        self._is_over = self._is_over or (any_frame and self._is_renewal)
         if self._is_over:
             return False
+        self._is_renewal = self._is_renewal and self._key_frame(packet) in (None, "is predicted")
+        if self._is_renewal:
+            return True
         if packet.is_keyframe and self._key_pts is None:
             self._key_pts = packet.pts
             return False
@@ -76,6 +116,12 @@ class LeadIn:
             return True
         self._is_over = packet.is_keyframe
         return False
+
+    def _key_frame(self, packet: _Packet) -> KeyFrame | None:
+        """What kind of key frame a packet of H.264 is; None where it is none, or of another codec."""
+        if not packet.is_keyframe or self._stream.codec_context.name != "h264":
+            return None
+        return _h264_key_frame(memoryview(packet), self._length_bytes)
 
     def _looks_back(self, data: Data) -> bool:
         codec = self._stream.codec_context.name
@@ -110,3 +156,27 @@ def _is_predicted(data: Data, codec: str) -> bool:
         if kind not in _BY_THE_WAY[codec]:
             return kind in _PREDICTED[codec]
     return False
+
+
+def _h264_key_frame(data: Data, length_bytes: int | None) -> KeyFrame | None:
+    """By the first slice of a packet. Source: ITU-T H.264, 7.3.3, 7.4.1."""
+    for start in _unit_starts(data, length_bytes):
+        kind = h264_kind(data[start])
+        if kind == 5:
+            return "clears the memory"
+        if kind == 1:
+            bits = bits_of(bytes(data[start + 1 : start + 1 + SLICE_HEAD_BYTES]))
+            try:
+                bits.golomb()  # first_mb_in_slice
+                return "stands for itself" if bits.golomb() in _H264_INTRA else "is predicted"
+            except ParameterSetError:
+                return None
+        if kind not in _H264_BEFORE_SLICES:
+            return None
+    return None
+
+
+def _unit_starts(data: Data, length_bytes: int | None) -> Iterator[int]:
+    if length_bytes is None:
+        return (unit.end() - 2 for unit in _UNIT.finditer(data))
+    return (start for start, end in plain_units(data, length_bytes) if start < end)

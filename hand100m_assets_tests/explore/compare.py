@@ -15,7 +15,7 @@ from hand100m_assets.video import sampleindex
 from hand100m_assets.video.decode import DecodeReport, PickedFrame, pick_frames
 from hand100m_assets.video.selection import FrameSetSelection, Selection, StrideSelection
 from hand100m_assets_tests.explore.files import Kind
-from hand100m_assets_tests.explore.oracles import Truth, digest_of, truth_of
+from hand100m_assets_tests.explore.oracles import Truth, digest_of
 
 WRONG_NUMBER, WRONG_PICTURE, LOST, ZEROS = "wrong number", "wrong picture", "lost in silence", "zeros in silence"
 CALLED_DAMAGED, UNREADABLE, ORACLES = "called damaged", "unreadable", "oracles differ"
@@ -70,15 +70,13 @@ def jumps_of_any_size(rng: random.Random) -> Iterator[None]:
         sampleindex.MIN_JUMP_BYTES, sampleindex.MIN_FRAMES_PER_WANTED = before  # type: ignore[misc]
 
 
-def check_healthy(outcome: Outcome, kind: Kind, path: Path, rng: random.Random) -> Truth:
+def check_healthy(outcome: Outcome, kind: Kind, path: Path, truth: Truth, rng: random.Random) -> None:
     """A whole file: every wanted frame, the right one, and not a word about damage."""
-    truth = truth_of(path, has_opencv=kind.opencv != "not asked")
     check_oracles(outcome, kind, truth)
     check_full(outcome, kind, path, truth)
     for selection in random_selections(rng, len(truth.digests)):
         with jumps_of_any_size(rng):
             check_selection(outcome, kind, path, truth, selection)
-    return truth
 
 
 def check_oracles(outcome: Outcome, kind: Kind, truth: Truth) -> None:

@@ -14,6 +14,7 @@ from hand100m_assets.video.decode import pick_frames
 from hand100m_assets_tests.explore import __main__ as command
 from hand100m_assets_tests.explore import compare, damage, pool, table
 from hand100m_assets_tests.explore.catalogue import DAMAGE_KINDS, STREAM_KINDS, Task, run_task, tasks
+from hand100m_assets_tests.explore.oracles import truth_of
 
 SEED = 0
 FILES_PER_KIND = 2
@@ -62,6 +63,11 @@ def test_an_encoder_takes_no_priority_over_everything_else() -> None:
     assert os.sched_getscheduler(0) == before
 
 
+@pytest.mark.parametrize(("kind", "number"), [("h264 edit list: both", 9), ("h264 cut at a key frame mp4", 19)])
+def test_where_a_cut_leaves_nothing_another_file_is_made(kind: str, number: int) -> None:
+    assert run_task(Task(505, kind, number)).findings == {}
+
+
 def wrong(change):
     """Our decoder with a fault."""
 
@@ -102,7 +108,7 @@ def test_a_decoder_with_a_fault_is_found_out_on_healthy_streams(monkeypatch, fau
 def test_a_decoder_that_turns_pictures_is_found_out_by_opencv(monkeypatch, tmp_path: Path) -> None:
     kind = STREAM_KINDS["h264 mp4"]
     path = kind.make(random.Random(1), tmp_path)
-    truth = compare.truth_of(path, has_opencv=True)
+    truth = truth_of(path, has_opencv=True)
     assert truth.opencv is not None
     turned = replace(truth, opencv=[picture[::-1] for picture in truth.opencv])
     outcome = compare.Outcome(kind.name, 0)

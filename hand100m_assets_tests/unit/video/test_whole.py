@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import random
 import socket
 import struct
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import av
@@ -21,7 +23,10 @@ from hand100m_assets.video.matroskasegment import segment_missing_bytes
 from hand100m_assets.video.probe import probe_video
 from hand100m_assets.video.selection import StrideSelection
 from hand100m_assets_tests import media
+from hand100m_assets_tests.explore.coded import Coded, Look
+from hand100m_assets_tests.explore.muxing import write
 from hand100m_assets_tests.explore.oracles import digest_of, plain_frames
+from hand100m_assets_tests.explore.ordinary import random_track
 
 ALL = StrideSelection(1)
 
@@ -107,6 +112,47 @@ def test_a_first_key_frame_that_looks_like_another_picture_keeps_its_number(
     frames, report = pick_frames(path, ALL)
     assert report.is_damaged
     assert all(digest_of(frame) == right[frame.frame_index] for frame in frames if digest_of(frame) in right)
+
+
+@pytest.fixture(scope="module", params=["an open group", "a renewal"])
+def cut_at_a_key(request: pytest.FixtureRequest) -> Coded:
+    """What was cut at a key frame that does not clear the decoder's memory."""
+    is_renewal = int(request.param == "a renewal")
+    settings = {"keyint": 12, "min_keyint": 12, "open_gop": 1, "bframes": 3, "b_adapt": 0, "b_pyramid": "normal"}
+    more = {"ref": 4, "intra_refresh": is_renewal, "repeat_headers": 1, "slices": 1, "scenecut": 0, "weightp": 0}
+    track = random_track(random.Random(1), "h264", Look(frame_count=90), **settings, **more)
+    keys = [number for number, unit in enumerate(track.units) if unit.is_key]
+    units = track.units[keys[2] :]
+    return track.with_units(units).shifted(2 * units[0].duration - min(unit.pts or 0 for unit in units))
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".ts"])
+def test_a_copy_from_a_key_frame_on_has_the_numbers_of_a_full_decode(
+    cut_at_a_key: Coded, tmp_path: Path, suffix: str
+) -> None:
+    path = write(tmp_path / f"copy{suffix}", cut_at_a_key)
+    right = [digest_of(frame) for frame in plain_frames(path)]
+    assert 20 < len(right) < len(cut_at_a_key.units)
+    frames, report = pick_frames(path, ALL)
+    assert not report.is_damaged, report.errors
+    assert [digest_of(frame) for frame in frames] == right
+    assert report.frame_count == len(right)
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".ts"])
+def test_damage_to_such_a_beginning_gives_no_frame_the_number_of_another(
+    cut_at_a_key: Coded, tmp_path: Path, suffix: str
+) -> None:
+    path = write(tmp_path / f"copy{suffix}", cut_at_a_key)
+    right = [digest_of(frame) for frame in plain_frames(path)]
+    for spoilt in range(6):
+        units = list(cut_at_a_key.units)
+        data = units[spoilt].data
+        units[spoilt] = replace(units[spoilt], data=data[: len(data) // 3] + bytes(40) + data[len(data) // 3 + 40 :])
+        write(path, cut_at_a_key.with_units(units))
+        frames, report = pick_frames(path, ALL)
+        assert report.is_damaged
+        assert [f.frame_index for f in frames if digest_of(f) != right[f.frame_index]] == []
 
 
 @pytest.mark.parametrize("name", ["spoilt.mp4", "spoilt.mkv"])
