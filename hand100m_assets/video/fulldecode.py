@@ -149,7 +149,8 @@ class FullDecode:
             self._take(frame)
 
     def _leads_in(self, packet: _VideoPacket) -> bool:
-        return self._lead_in.holds(packet, any_frame=self._report.frame_count_decoded > 0)
+        holds = self._lead_in.holds(packet, any_frame=self._report.frame_count_decoded > 0)
+        return holds or self._splices.is_orphan(packet)
 
     def _is_tail_foreign(self) -> bool:
         """Whether nothing decodes from some place to the end though it was read whole.

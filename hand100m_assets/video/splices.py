@@ -1,16 +1,22 @@
 """Whether a track was joined of several encodings, as changing parameter sets tell.
 
 At such a joint decoders drop pictures that refer to what was cut off, and which ones they drop is their affair.
+
+HEVC's decoder forgets all pictures at a key frame with other parameter sets than before. Some muxers write the first
+encoding's sets before those of the second at each key frame: then it forgets them each time, and drops the pictures
+that look back across the key frame.
 """
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
 import av.packet
 import av.video.stream
 
-from hand100m_assets.video.bitstream import plain_units
+from hand100m_assets.video.bitstream import Data, hevc_kind, plain_units
 from hand100m_assets.video.holes import length_bytes_of
 from hand100m_assets.video.parametersets import ParameterSetError, avcc_sets, hvcc_sets
 
@@ -21,6 +27,14 @@ if TYPE_CHECKING:
 
 _H264_SETS: Final = frozenset({7, 8})
 _HEVC_SETS: Final = frozenset({32, 33, 34})
+_HEVC_MEMORY_SETS: Final = frozenset({32, 33})
+"""Those of them that tell how many pictures there are to be kept, and of what size."""
+_HEVC_KEYS: Final = range(16, 24)
+_HEVC_LOOKS_BACK: Final = frozenset({8, 9})
+"""RASL: it may refer to pictures before the key frame that it follows."""
+_START_CODE: Final = re.compile(rb"\0\0\x01")
+_HEAD_BYTES: Final = 2**12
+"""So far into a packet parameter sets are looked for behind start codes."""
 
 
 class SpliceWatch:
@@ -35,6 +49,8 @@ class SpliceWatch:
         self._length_bytes = length_bytes_of(stream)
         self._is_hevc = stream.codec_context.name == "hevc"
         self._known: frozenset[bytes] = frozenset()
+        self._last_sets: dict[int, bytes] = {}
+        self._is_memory_cleared = False
         if self._length_bytes is not None:
             try:
                 self._known = (hvcc_sets if self._is_hevc else avcc_sets)(stream.codec_context.extradata or b"")
@@ -43,9 +59,11 @@ class SpliceWatch:
 
     def look_at(self, packet: _VideoPacket) -> None:
         """Take the next packet into account."""
+        data = memoryview(packet)
+        if self._is_hevc and packet.is_keyframe:
+            self._look_at_sets(data)
         if self.is_spliced:
             return
-        data = memoryview(packet)
         self.is_spliced = packet.has_sidedata("new_extradata") or (
             self._length_bytes is not None
             and any(
@@ -54,6 +72,34 @@ class SpliceWatch:
                 if end > start
             )
         )
+
+    def is_orphan(self, packet: _VideoPacket) -> bool:
+        """Whether a packet looks back across a key frame at which the decoder has forgotten all before it."""
+        if not self._is_memory_cleared:
+            return False
+        kinds = [hevc_kind(unit[0]) for unit in self._units(memoryview(packet)) if len(unit)]
+        return next((kind for kind in kinds if kind < 32), None) in _HEVC_LOOKS_BACK
+
+    def _look_at_sets(self, data: Data) -> None:
+        """Of a key frame."""
+        is_changed = False
+        for unit in self._units(data):
+            kind = hevc_kind(unit[0]) if len(unit) else 0
+            if kind in _HEVC_MEMORY_SETS:
+                is_changed |= self._last_sets.get(kind, unit) != unit
+                self._last_sets[kind] = unit
+            elif kind in _HEVC_KEYS:
+                break
+        self._is_memory_cleared = is_changed
+
+    def _units(self, data: Data) -> Iterator[bytes]:
+        if self._length_bytes is not None:
+            yield from (bytes(data[start:end]) for start, end in plain_units(data, self._length_bytes))
+            return
+        head = bytes(data[:_HEAD_BYTES])
+        starts = [code.end() for code in _START_CODE.finditer(head)]
+        for start, end in zip(starts, [*(at - 3 for at in starts[1:]), len(head)], strict=True):
+            yield head[start:end].rstrip(b"\0")
 
     def _is_set(self, header: int) -> bool:
         return header >> 1 in _HEVC_SETS if self._is_hevc else header & 31 in _H264_SETS

@@ -140,6 +140,24 @@ def test_a_copy_from_a_key_frame_on_has_the_numbers_of_a_full_decode(
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".ts"])
+@pytest.mark.parametrize("codec", ["h264", "hevc"])
+def test_two_encodings_of_open_groups_one_behind_the_other_have_the_numbers_of_a_full_decode(
+    tmp_path: Path, codec: str, suffix: str
+) -> None:
+    settings = {"keyint": 8, "min_keyint": 8, "open_gop": 1, "bframes": 3, "b_adapt": 0, "repeat_headers": 1}
+    first, second = (
+        random_track(random.Random(1), codec, Look(frame_count=40), **settings, ref=ref, scenecut=0) for ref in (1, 4)
+    )
+    joined = first.units + second.shifted(first.end - min(unit.dts or 0 for unit in second.units)).units
+    path = write(tmp_path / f"spliced{suffix}", first.with_units(joined))
+    right = [digest_of(frame) for frame in plain_frames(path)]
+    assert 60 < len(right) <= 80
+    frames, report = pick_frames(path, ALL)
+    assert not report.is_damaged, report.errors
+    assert [digest_of(frame) for frame in frames] == right
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".ts"])
 def test_damage_to_such_a_beginning_gives_no_frame_the_number_of_another(
     cut_at_a_key: Coded, tmp_path: Path, suffix: str
 ) -> None:
