@@ -68,3 +68,18 @@ def test_bytes_that_fill_up_before_a_segment_are_no_fault() -> None:
     for marker in (b"\xff\xdb", b"\xff\xc4", b"\xff\xc0", b"\xff\xda"):
         place = data.index(marker)
         assert not mjpeg_holds_hole(data[:place] + b"\xff" * 5 + data[place:])
+
+
+@pytest.mark.parametrize("huffman", ["default", "optimal"])
+def test_a_hole_that_hides_where_the_samples_begin_is_found(huffman: str) -> None:
+    for unit in random_track(random.Random(2), "mjpeg", LOOK, huffman=huffman).units:
+        scan = unit.data.index(b"\xff\xda")
+        for first in (scan - 30, scan, scan + 1):
+            assert mjpeg_holds_hole(unit.data[:first] + bytes(200) + unit.data[first + 200 :])
+
+
+@pytest.mark.parametrize("note", [b"\xff\xe5\0\0", b"\xff\xe1\xff\xff", b"\xff\xfe\0\1", b"\xff\xe1\0\6no\0\0"])
+@pytest.mark.parametrize("huffman", ["default", "optimal"])
+def test_a_note_of_an_odd_length_is_no_fault(note: bytes, huffman: str) -> None:
+    for unit in random_track(random.Random(2), "mjpeg", LOOK, huffman=huffman).units:
+        assert not mjpeg_holds_hole(unit.data[:2] + note + unit.data[2:])
