@@ -83,7 +83,7 @@ class FullDecode:
         self._is_over = True
         self._note_loss(self._losses.loss_at_end())
         self._decode(None)
-        if self._broken_from is not None:
+        if self._broken_from is not None or self._is_cut_uncounted():
             self._timeline.lose_count()
         self._timeline.finish(self._packets_missing(), is_tail_numbered=not self._is_tail_foreign())
         yield from self._decided(is_over=True)
@@ -219,6 +219,11 @@ class FullDecode:
             shortfall = duration_shortfall(self._report.video, self._end_s)
             if shortfall:
                 self._report.add_error(self._timeline.frame_count, shortfall)
+
+    def _is_cut_uncounted(self) -> bool:
+        """Whether the end is gone and nothing says how many packets: any may be shown before those that are left."""
+        is_cut = self._report.video is not None and self._report.video.missing_bytes > 0
+        return is_cut and self._report.expected_from_header is None
 
     def _packets_missing(self) -> int:
         promised = self._report.expected_from_header

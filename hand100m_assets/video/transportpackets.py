@@ -229,7 +229,7 @@ def _are_filled_up(packets: Bytes) -> npt.NDArray[np.bool_]:
     """Whether there are bytes in a packet only to make it as long as it must be. Source: ISO/IEC 13818-1, 2.4.3.5."""
     length, flags = packets[:, 4].astype(np.int16), packets[:, 5]
     used = 1 + 6 * (flags >> 4 & 1) + 6 * (flags >> 3 & 1) + (flags >> 2 & 1)
-    has_more = (length == 0) | ((length > used) & (flags & 3 == 0))
+    has_more = (length == 0) | (flags == 0) | ((length > used) & (flags & 3 == 0))
     filled_up: npt.NDArray[np.bool_] = (packets[:, 3] & 0x20 > 0) & has_more
     return filled_up
 

@@ -7,8 +7,10 @@ import struct
 from dataclasses import replace
 from pathlib import Path
 
+import av
+
 from hand100m_assets_tests.explore import mp4edit
-from hand100m_assets_tests.explore.coded import Coded, random_look
+from hand100m_assets_tests.explore.coded import Coded, EncoderError, random_look
 from hand100m_assets_tests.explore.files import Kind, Maker
 from hand100m_assets_tests.explore.muxing import write
 from hand100m_assets_tests.explore.ordinary import random_track
@@ -56,6 +58,9 @@ def within_a_group(codec: str) -> Maker:
         data = path.read_bytes()
         cells = len(data) // TS_PACKET_BYTES
         path.write_bytes(data[rng.randrange(1, max(2, cells // 3)) * TS_PACKET_BYTES :])
+        with av.open(str(path)) as container:
+            if container.format.name != "mpegts":
+                raise EncoderError("so short that FFmpeg takes it for a stream without a container")
         return path
 
     return make

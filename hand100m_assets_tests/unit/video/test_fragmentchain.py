@@ -33,6 +33,17 @@ def pieces(data: bytes) -> list[tuple[int, int]]:
     return list(zip(places, [*places[1:], *box_places(data, b"mfra"), len(data)], strict=False))
 
 
+@pytest.mark.parametrize("codec", ["h264", "hevc"])
+def test_of_a_file_that_was_cut_no_frame_takes_the_place_of_one_that_is_gone(tmp_path: Path, codec: str) -> None:
+    settings = {"keyint": 25, "bframes": 6, "b_adapt": 0, "scenecut": 0}
+    track = random_track(random.Random(4), codec, Look(frame_count=40), **settings)
+    path = write(tmp_path / "pieces.mp4", track, options={"movflags": "frag_every_frame+empty_moov"})
+    digests, data = [digest_of(frame) for frame in plain_frames(path)], path.read_bytes()
+    for start, end in pieces(data)[10:30]:
+        path.write_bytes(data[: start + (end - start) // 2])
+        check_true(path, digests)
+
+
 def check_true(path: Path, digests: list[bytes]) -> None:
     for selection in SELECTIONS:
         frames, report = pick_frames(path, selection)

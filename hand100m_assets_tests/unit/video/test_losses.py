@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +14,13 @@ from hand100m_assets.video.decode import DecodeReport, pick_frames
 from hand100m_assets.video.probe import probe_video
 from hand100m_assets.video.selection import StrideSelection
 from hand100m_assets_tests import media
+from hand100m_assets_tests.explore.coded import Look
+from hand100m_assets_tests.explore.muxing import write
+from hand100m_assets_tests.explore.ordinary import random_track
 from hand100m_assets_tests.unit.video import avifiles
 from hand100m_assets_tests.unit.video.avifiles import AviFile
 from hand100m_assets_tests.unit.video.oracle import opencv_frames, planes_of
+from hand100m_assets_tests.unit.video.repacked import packed, units_of
 
 ALL = StrideSelection(1)
 
@@ -251,6 +257,34 @@ def test_two_transport_streams_one_behind_the_other_are_one_whole_file(
     count, report = check_true(path, ts_truth + ts_truth)
     assert not report.is_damaged, report.errors
     assert count == len(opencv_frames(path)) == 2 * len(ts_truth)
+
+
+def test_two_transport_streams_are_one_whole_file_however_the_last_packet_of_the_first_is_filled_up(
+    tmp_path: Path,
+) -> None:
+    track = random_track(random.Random(1), "h264", Look(frame_count=20), keyint=8, repeat_headers=1)
+    later = write(tmp_path / "later.ts", track.shifted(100 * 19200)).read_bytes()
+    path, seen = tmp_path / "joined.ts", set()
+    for padding in range(190):
+        units = [*track.units[:-1], replace(track.units[-1], data=with_zeros(track.units[-1].data, padding))]
+        first = write(path, track.with_units(units)).read_bytes()
+        last = max(at for at in range(0, len(first), PACKET) if first[at + 1] & 31 == 1)
+        length = first[last + 4] if first[last + 3] & 0x20 else -1
+        if length in seen or length > 8:
+            continue
+        seen.add(length)
+        path.write_bytes(first + later)
+        frames, report = pick_frames(path, ALL)
+        if length >= 0:
+            assert not report.is_damaged, (length, report.errors)
+            assert len(frames) == len(opencv_frames(path)) == 40
+    assert {0, 1, 2} <= seen
+
+
+def with_zeros(packet: bytes, count: int) -> bytes:
+    """With as many zeros behind its last unit."""
+    *others, last = units_of(packet)
+    return packed([*others, last + bytes(count)])
 
 
 def test_a_loss_in_the_second_of_two_joined_transport_streams_is_a_loss(ts: Path, ts_truth, tmp_path: Path) -> None:
