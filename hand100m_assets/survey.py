@@ -14,7 +14,7 @@ import polars as pl
 from hand100m_assets.errors import FolderUnreadableError, Hand100mError
 from hand100m_assets.ownership import other_owner
 from hand100m_assets.video.batch import ExtractionJob
-from hand100m_assets.video.completeness import frame_states
+from hand100m_assets.video.completeness import MADE_BY_OLDER_RULES, frame_states
 from hand100m_assets.video.inbox import NO_FILE
 from hand100m_assets.workspace import SourceWorkspace
 
@@ -31,7 +31,8 @@ MOST_NAMED: Final = 20
 class SourceSurvey:
     """Counts of one source. Videos by state of the download, frame folders by state of the work.
 
-    An annotation set is outdated when it has tables, but not of the file that is here.
+    An annotation set is outdated when it has tables, but not of the file that is here. Of the outstanding frames those
+    are outdated that an older version of this program made.
     """
 
     source: str
@@ -47,6 +48,7 @@ class SourceSurvey:
     frames_damaged: int
     frames_failed: int
     frames_outstanding: int
+    frames_outdated: int
     annotation_files: int | None
     annotation_sets_ingested: int
     annotation_sets_outdated: int
@@ -90,6 +92,7 @@ def _survey_of(place: SourceWorkspace, listed: pl.DataFrame | None, inventory: p
         frames_damaged=frames.get("damaged", 0),
         frames_failed=frames.get("failed", 0) + frames.get("failed for good", 0),
         frames_outstanding=frames.get("outstanding", 0),
+        frames_outdated=states_of_frames.filter(pl.col("reason") == MADE_BY_OLDER_RULES).height,
         annotation_files=_annotation_file_count(place),
         annotation_sets_ingested=len(place.annotation_dirs()),
         annotation_sets_outdated=len(_outdated_sets(place)),
@@ -185,6 +188,9 @@ def _about_videos(place: SourceWorkspace, now: SourceSurvey, refused: Mapping[st
     if now.videos_listed is None:
         yield Finding("warning", name, f"{folders.list_file}: no such list", "Put it there, or set its path in .env.")
     yield from _about_troubles(place, now, refused)
+    if now.frames_outdated:
+        fix = f"Switch {name}_nightly_backfill on, or run catch_up: each folder is made again once."
+        yield Finding("warning", name, f"frames of {now.frames_outdated} videos were {MADE_BY_OLDER_RULES}", fix)
     if now.videos_drifted:
         fix = "Replace them by the version that was annotated."
         yield Finding("error", name, f"{now.videos_drifted} videos differ from the list", fix)

@@ -182,7 +182,7 @@ class SourceWorkspace:
     def extraction_failures(self) -> dict[str, bool]:
         """Videos whose last extraction failed -> whether for good: trying again is useless until the file changes."""
         failures = read_failures(self.output.frames_dir)
-        return {v: f.permanent and f.stamp == stamp_of(self.video_file(v)) for v, f in failures.items()}
+        return {v: f.is_for_good(stamp_of(self.video_file(v))) for v, f in failures.items()}
 
     def is_selected(self, set_key: str) -> pl.Expr | None:
         """Whether a frame that a set names is asked for by the present settings; None where other sets decide."""

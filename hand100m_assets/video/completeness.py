@@ -17,7 +17,7 @@ from hand100m_assets.outputfiles import file_in_place_of
 from hand100m_assets.outputtables import table_output_errors
 from hand100m_assets.video.batch import ExtractionJob
 from hand100m_assets.video.failures import FailureRecord, read_failures, stamp_of
-from hand100m_assets.video.manifest import Manifest, is_done
+from hand100m_assets.video.manifest import DECODING_RULES, Manifest, finished_manifest, is_done
 
 FRAME_STATES: Final = pl.Schema(
     {
@@ -29,6 +29,10 @@ FRAME_STATES: Final = pl.Schema(
     }
 )
 """One row a video. `frames_expected` is null where the video could not be read; `reason` is null when done."""
+
+MADE_BY_OLDER_RULES: Final = (
+    "made by an older version of this program, whose frames may be other ones: to be made again"
+)
 
 StateRow: TypeAlias = tuple[str, str, int | None, int | None, str | None]
 
@@ -64,7 +68,7 @@ def _seen(job: ExtractionJob) -> str | None:
         manifest, times = (folder / MANIFEST_FILE).stat(), folder.stat()
     except OSError:
         return None
-    asked = json.dumps([job.selection.describe(), job.options.model_dump()], sort_keys=True)
+    asked = json.dumps([job.selection.describe(), job.options.model_dump(), DECODING_RULES], sort_keys=True)
     stamps = (times.st_mtime_ns, manifest.st_mtime_ns, manifest.st_size, stamp_of(job.video_path))
     return hashlib.sha256(f"{stamps} {asked}".encode()).hexdigest()[:32]
 
@@ -101,9 +105,16 @@ def _state(job: ExtractionJob, failure: FailureRecord | None) -> StateRow:
     if manifest is not None:
         return _from_manifest(job.video_id, manifest)
     if failure is None:
-        return job.video_id, "outstanding", None, None, "not extracted yet"
-    for_good = failure.permanent and failure.stamp == stamp_of(job.video_path)
+        return job.video_id, "outstanding", None, None, _why_outstanding(job)
+    for_good = failure.is_for_good(stamp_of(job.video_path))
     return job.video_id, "failed for good" if for_good else "failed", None, 0, failure.reason
+
+
+def _why_outstanding(job: ExtractionJob) -> str:
+    manifest = finished_manifest(job.frames_dir, job.video_id)
+    if manifest is None or not manifest.is_outdated or not manifest.is_of(stamp_of(job.video_path), job.options):
+        return "not extracted yet"
+    return MADE_BY_OLDER_RULES
 
 
 def _from_manifest(video_id: str, manifest: Manifest) -> StateRow:

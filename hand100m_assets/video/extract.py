@@ -21,6 +21,7 @@ from hand100m_assets.video.failures import (
 from hand100m_assets.video.inbox import FileStamp
 from hand100m_assets.video.limits import UNLIMITED, Limits, Watch
 from hand100m_assets.video.manifest import (
+    DECODING_RULES,
     ExtractionOptions,
     FrameRecord,
     Manifest,
@@ -115,10 +116,14 @@ class _Extraction:
             "size_bytes": self.stamp.size_bytes,
             "mtime_ns": self.stamp.mtime_ns,
             "options": self.options.model_dump(),
+            "decoding_rules": DECODING_RULES,
             "libraries": library_versions(),
         }
         with work.held(order):
             before = self._manifest_to_widen()
+            if before is not None and before.is_outdated:
+                self._want_all_of(before)
+                before = None
             try:
                 manifest = self._manifest(before, self._all_frames(work, before, should_stop))
                 self._insist_on_something_whole(manifest)
@@ -143,12 +148,19 @@ class _Extraction:
         return frames
 
     def _manifest_to_widen(self) -> Manifest | None:
-        """Manifest of a folder whose JPEGs are of the same file and options."""
+        """Manifest of a folder whose JPEGs are of the same file and options, be they outdated."""
         try:
             before = read_manifest(self.frames_dir / self.video_id / MANIFEST_FILE)
         except ManifestError:
             return None
-        return before if before.video_id == self.video_id and before.agrees_with(self.stamp, self.options) else None
+        return before if before.video_id == self.video_id and before.is_of(self.stamp, self.options) else None
+
+    def _want_all_of(self, outdated: Manifest) -> None:
+        """Want whatever an older version was asked for as well: all of it is made again."""
+        asked = [*(frame.frame_index for frame in outdated.frames), *outdated.missing_frames, *outdated.past_end]
+        more = [index for index in asked if not self.selection.wants(index)]
+        if more:
+            self.selection = UnionSelection((self.selection, FrameSetSelection(more)))
 
     def _whole_frames(self, before: Manifest | None) -> dict[int, FrameRecord]:
         """Records of an earlier manifest whose files are there with the size it says."""
@@ -230,6 +242,7 @@ class _Extraction:
             selection=description,
             jpeg_quality=self.options.jpeg_quality,
             colour_rule=self.options.colour_rule,
+            decoding_rules=DECODING_RULES,
             libraries=library_versions(),
             video=self.report.video.to_row() if self.report.video else {},
             notes=self._notes(before),

@@ -10,6 +10,7 @@ from hand100m_assets.errors import Hand100mError, PermanentError
 from hand100m_assets.layout import FAILURES_DIR, check_video_id
 from hand100m_assets.outputfiles import output_errors, write_whole
 from hand100m_assets.video.inbox import FileStamp
+from hand100m_assets.video.manifest import DECODING_RULES
 
 
 class FailureRecord(BaseModel):
@@ -21,6 +22,7 @@ class FailureRecord(BaseModel):
         permanent: Trying again is useless until the file changes.
         size_bytes: Size of the file that failed; None if it was not there.
         mtime_ns: Its modification time.
+        decoding_rules: As `Manifest.decoding_rules`: what older ones refused may be read today.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -30,6 +32,7 @@ class FailureRecord(BaseModel):
     permanent: bool
     size_bytes: int | None
     mtime_ns: int | None
+    decoding_rules: int = 0
 
     @property
     def stamp(self) -> FileStamp | None:
@@ -37,6 +40,10 @@ class FailureRecord(BaseModel):
         if self.size_bytes is None or self.mtime_ns is None:
             return None
         return FileStamp(self.size_bytes, self.mtime_ns)
+
+    def is_for_good(self, stamp: FileStamp | None) -> bool:
+        """Whether another try is useless with the file in this state."""
+        return self.permanent and self.stamp == stamp and self.decoding_rules >= DECODING_RULES
 
 
 def stamp_of(video_path: Path) -> FileStamp | None:
@@ -63,6 +70,7 @@ def record_failure(frames_dir: Path, video_id: str, error: Hand100mError, stamp:
         permanent=isinstance(error, PermanentError),
         size_bytes=stamp.size_bytes if stamp else None,
         mtime_ns=stamp.mtime_ns if stamp else None,
+        decoding_rules=DECODING_RULES,
     )
     path = _failure_file(frames_dir, video_id)
     with output_errors(path):
@@ -91,7 +99,7 @@ def read_failures(frames_dir: Path) -> dict[str, FailureRecord]:
 def failed_for_good(frames_dir: Path, video_id: str, stamp: FileStamp | None) -> FailureRecord | None:
     """The failure, if it was permanent and the file has not changed since."""
     record = _read(_failure_file(frames_dir, video_id))
-    return record if record is not None and record.permanent and record.stamp == stamp else None
+    return record if record is not None and record.is_for_good(stamp) else None
 
 
 def _read(path: Path) -> FailureRecord | None:

@@ -19,6 +19,8 @@ from hand100m_assets.video.pictureconverter import PictureSize
 from hand100m_assets.video.selection import Selection, to_ranges
 
 MANIFEST_VERSION: Final = 1
+DECODING_RULES: Final = 1
+"""Grows when some file gives other pictures, or the same under other numbers, than it gave before."""
 
 
 class ManifestError(RetryableError):
@@ -57,6 +59,7 @@ class Manifest(BaseModel):
         selection: Which frames were asked for, as `Selection.describe` gives it.
         jpeg_quality: OpenCV's JPEG quality.
         colour_rule: Whether all that the stream says of its colours counted (`opencv5`), or BT.601 always (`opencv4`).
+        decoding_rules: Version of the rules that numbered frames and made pictures; 0 before they were counted.
         libraries: Versions of what decoded and encoded.
         video: Header figures of the source, as `VideoInfo.to_row` gives them.
         frames: The JPEGs in this folder, ascending.
@@ -85,6 +88,7 @@ class Manifest(BaseModel):
     selection: dict[str, Any]
     jpeg_quality: int
     colour_rule: ColourRule = "opencv5"
+    decoding_rules: int = 0
     libraries: dict[str, str]
     video: dict[str, Any]
     frames: list[FrameRecord]
@@ -121,8 +125,20 @@ class Manifest(BaseModel):
         """Whether this frame lies in a damaged stretch."""
         return any(first <= frame_index <= last for first, last in self.damaged_ranges)
 
+    @property
+    def is_outdated(self) -> bool:
+        """Whether a version made it whose frames may be other ones than this version's."""
+        return self.decoding_rules < DECODING_RULES
+
     def agrees_with(self, stamp: FileStamp | None, options: ExtractionOptions) -> bool:
-        """Whether these JPEGs are what this file and these options give; None for a file that is gone."""
+        """Whether these JPEGs are what this file and these options give; None for a file that is gone.
+
+        What cannot be made again is not outdated.
+        """
+        return self.is_of(stamp, options) and (stamp is None or not self.is_outdated)
+
+    def is_of(self, stamp: FileStamp | None, options: ExtractionOptions) -> bool:
+        """The same of JPEGs made by any rules."""
         made_with = ExtractionOptions(jpeg_quality=self.jpeg_quality, colour_rule=self.colour_rule)
         return stamp in (None, self.stamp) and made_with == options
 

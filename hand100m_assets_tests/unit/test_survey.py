@@ -11,7 +11,7 @@ import pytest
 
 from hand100m_assets.annotations.ingest import ingest_file
 from hand100m_assets.errors import FolderUnreadableError
-from hand100m_assets.layout import DOH, EGO4D
+from hand100m_assets.layout import DOH, EGO4D, MANIFEST_FILE
 from hand100m_assets.settings import Settings
 from hand100m_assets.survey import JPEG_BYTES_PER_PIXEL, findings, survey
 from hand100m_assets.video.batch import extract_one
@@ -72,10 +72,21 @@ def test_everything_is_counted_once(place: SourceWorkspace) -> None:
         "frames_damaged": 1,
         "frames_failed": 1,
         "frames_outstanding": 1,
+        "frames_outdated": 0,
         "annotation_files": 2,
         "annotation_sets_ingested": 1,
         "annotation_sets_outdated": 0,
     }
+
+
+def test_frames_that_an_older_version_made_are_counted_and_warned_of(place: SourceWorkspace) -> None:
+    manifest = place.output.frames_dir / GOOD / MANIFEST_FILE
+    made = json.loads(manifest.read_text())
+    del made["decoding_rules"]
+    manifest.write_text(json.dumps(made))
+    now = survey(place)
+    assert (now.frames_done, now.frames_outstanding, now.frames_outdated) == (0, 2, 1)
+    assert [line for line in said(place)["warning"] if "made by an older version" in line]
 
 
 def test_a_set_whose_tables_are_of_an_older_file_is_counted_and_warned_of(place: SourceWorkspace) -> None:

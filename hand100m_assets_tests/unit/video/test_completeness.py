@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import polars as pl
 import pytest
 
 from hand100m_assets.errors import OutputUnwritableError
+from hand100m_assets.layout import FAILURES_DIR, MANIFEST_FILE
 from hand100m_assets.video import manifest as manifest_module
 from hand100m_assets.video.batch import ExtractionJob, extract_one
-from hand100m_assets.video.completeness import FRAME_STATES, frame_states
+from hand100m_assets.video.completeness import FRAME_STATES, MADE_BY_OLDER_RULES, frame_states
 from hand100m_assets.video.failures import record_failure, stamp_of
 from hand100m_assets.video.manifest import ExtractionOptions, Manifest
 from hand100m_assets.video.selection import FrameSetSelection, Selection, StrideSelection
@@ -85,6 +87,26 @@ def test_a_video_deleted_after_its_frames_were_made_is_still_done(extracted: Pat
 def test_a_failure_is_for_good_only_until_the_file_changes(extracted: Path, clip: ClipMaker) -> None:
     copy_clip(clip("audio_only"), extracted / "videos", "web")
     assert state(job(extracted, "web")) == ["failed"]
+
+
+def without_rules(file: Path) -> None:
+    made = json.loads(file.read_text())
+    del made["decoding_rules"]
+    file.write_text(json.dumps(made))
+
+
+def test_what_an_older_version_made_waits_and_says_why(extracted: Path) -> None:
+    file, jobs = extracted / "states.parquet", [job(extracted, "good"), job(extracted, "web")]
+    assert frame_states(jobs, file)["state"].to_list() == ["done", "failed for good"]
+    without_rules(extracted / "frames" / "good" / MANIFEST_FILE)
+    without_rules(extracted / "frames" / FAILURES_DIR / "web.json")
+    table = frame_states(jobs, file)
+    assert table["state"].to_list() == ["outstanding", "failed"]
+    assert table["reason"][0] == MADE_BY_OLDER_RULES
+    assert state(job(extracted, "good", quality=80)) == ["outstanding"]
+    for one in jobs:
+        extract_one(one)
+    assert frame_states(jobs, file)["state"].to_list() == ["done", "failed for good"]
 
 
 def test_a_passing_failure_is_never_for_good(extracted: Path, clip: ClipMaker) -> None:

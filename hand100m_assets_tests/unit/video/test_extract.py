@@ -174,6 +174,42 @@ def test_a_folder_at_odds_with_its_manifest_is_not_done_and_is_mended(clip, tmp_
     assert leftovers(out) == []
 
 
+def as_by_an_older_version(folder: Path) -> None:
+    """Without what says by which rules the frames were made, and one of them wrong."""
+    manifest = json.loads((folder / MANIFEST_FILE).read_text())
+    del manifest["decoding_rules"]
+    first, second = (folder / frame_file_name(f["frame_index"]) for f in manifest["frames"][:2])
+    first.write_bytes(second.read_bytes())
+    manifest["frames"][0]["size_bytes"] = first.stat().st_size
+    (folder / MANIFEST_FILE).write_text(json.dumps(manifest))
+
+
+@pytest.mark.parametrize("now", [EVERY_30TH, StrideSelection(10)], ids=["less is asked", "the same is asked"])
+def test_what_an_older_version_made_is_made_again_once_with_all_that_was_asked_of_it(clip, tmp_path: Path, now) -> None:
+    video, folder = clip("defaults"), tmp_path / "defaults"
+    extract(video, tmp_path, StrideSelection(10))
+    as_by_an_older_version(folder)
+    assert is_done(tmp_path, video, now, OPTIONS) is None
+    extract(video, tmp_path, now)
+    extract(video, tmp_path / "fresh", StrideSelection(10))
+    names = jpeg_names(folder)
+    assert names == jpeg_names(tmp_path / "fresh" / "defaults")
+    assert all((folder / name).read_bytes() == (tmp_path / "fresh" / "defaults" / name).read_bytes() for name in names)
+    before = folder_bytes(folder)
+    assert is_done(tmp_path, video, now, OPTIONS) is not None
+    extract(video, tmp_path, now)
+    assert folder_bytes(folder) == before
+    assert leftovers(tmp_path) == []
+
+
+def test_what_an_older_version_made_of_a_deleted_video_stays(clip, tmp_path: Path) -> None:
+    video = media.copy_clip(clip("defaults"), tmp_path / "videos", "vid")
+    extract(video, tmp_path / "out")
+    as_by_an_older_version(tmp_path / "out" / "vid")
+    video.unlink()
+    assert is_done(tmp_path / "out", video, EVERY_30TH, OPTIONS) is not None
+
+
 def test_a_deleted_video_leaves_its_frames_done(clip, tmp_path: Path) -> None:
     video = media.copy_clip(clip("defaults"), tmp_path / "videos", "vid")
     extract(video, tmp_path / "out")
