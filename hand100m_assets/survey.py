@@ -212,7 +212,8 @@ def _about_troubles(place: SourceWorkspace, now: SourceSurvey, refused: Mapping[
     if not now.videos_complete and not refused:
         yield Finding("error", name, f"{videos_dir}: no whole video", "Download some, or correct the path.")
     if now.videos_unreadable:
-        yield Finding("error", name, f"{now.videos_unreadable} files are not whole videos", "Download them again.")
+        fix = "Download again what was cut; the inventory and missing_videos.txt say what each file is."
+        yield Finding("error", name, f"{now.videos_unreadable} files are not whole videos", fix)
 
 
 def _about_output(surveys: Sequence[tuple[SourceWorkspace, SourceSurvey]]) -> Iterator[Finding]:

@@ -267,11 +267,17 @@ class _Extraction:
     def _insist_on_something_whole(self, manifest: Manifest) -> None:
         if manifest.frames or (not manifest.frames_expected and manifest.frame_count != 0):
             return
+        if manifest.status == "complete":  # all that it holds is hidden by an edit list, or is no picture
+            raise VideoUnreadableError(
+                "it is whole, and shows no picture",
+                where=self.video_path,
+                fix="Leave it out, or put another in its place.",
+            )
         words = f"; the decoder says: {manifest.decoder_errors[0].words}" if manifest.decoder_errors else ""
         raise VideoUnreadableError(
             f"none of its {manifest.frames_expected} wanted frames can be decoded whole{words}",
             where=self.video_path,
-            fix="Download it again.",
+            fix="Download it again, or leave it out where that brings the same file.",
         )
 
 

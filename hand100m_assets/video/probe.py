@@ -45,6 +45,7 @@ _COUNTED_FROM_ZERO: Final = frozenset({"matroska,webm"})
 FLV is none of them: counted so, a late file that was cut passed for whole.
 """
 _AGAIN: Final = "Download it again."
+_PUT: Final = "Put the video in its place, or remove it."
 _READ: Final = "MP4, MOV, Matroska, WebM, AVI, FLV, Ogg, WMV, MPEG, transport streams"
 _REPACK: Final = "If it is a video, repack it (ffmpeg -i VIDEO -c copy NEW.mkv); if not, download it again."
 
@@ -231,10 +232,11 @@ def open_video(path: Path) -> tuple[av.container.InputContainer, av.video.stream
     stream = choose_picture_track(container)
     if stream is None:
         container.close()
-        raise VideoUnreadableError("no picture track: it holds only sound or data", where=path, fix=_AGAIN)
+        raise VideoUnreadableError("no picture track: it holds only sound or data", where=path, fix=_PUT)
     if stream.codec_context is None:
         container.close()
-        raise VideoUnreadableError("no decoder here knows the codec of its picture track", where=path, fix=_AGAIN)
+        what = "no decoder here knows the codec of its picture track"
+        raise VideoUnreadableError(what, where=path, fix="Convert it with a program that does, or leave it out.")
     width_px, height_px = stream.codec_context.width, stream.codec_context.height
     if width_px * height_px > MAX_PIXELS:
         container.close()
@@ -252,7 +254,7 @@ def _unreadable(path: Path, error: Exception) -> VideoUnreadableError:
         head = file.read(256)
     kind = known_kind(head)
     if kind is not None:
-        return VideoUnreadableError(kind, where=path, fix="Put the video in its place, or remove it.")
+        return VideoUnreadableError(kind, where=path, fix=_PUT)
     if outline.is_mp4 and not outline.has_index:
         what = "the index (moov) is missing: the download was cut"
     elif outline.fault:

@@ -64,7 +64,10 @@ def _complete(states: pl.DataFrame) -> dg.AssetCheckResult:
     if states.is_empty():
         return nothing_yet("registered videos")
     bad = states.filter(pl.col("state").is_in(["damaged", "failed", "failed for good"]))
-    fix = "Download these videos again; their good frames are kept."
+    fix = (
+        "Download again what was cut or has holes: good frames are kept. What failed, but not for good, is tried again "
+        "by the nightly backfill. Leave out what a new download does not mend."
+    )
     result = offenders(bad, severity=ERROR, what="videos gave no or too few frames", fix=fix, checked=states.height)
     counts = {str(state): count for state, count in states.group_by("state").len().sort("state").iter_rows()}
     chart = png_markdown(progress_chart(counts, title="Frames of registered videos"), "videos by state")

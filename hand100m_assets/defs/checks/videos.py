@@ -25,7 +25,7 @@ def build_video_checks(source: Source) -> list[dg.AssetChecksDefinition]:
             where=pl.col("state") == "unreadable",
             severity=ERROR,
             what="files are not whole videos",
-            fix=f"Download them again. {report}",
+            fix=f"Download again what was cut; a file that is something else has to be put right by hand. {report}",
         ),
         _inventory_check(
             source,

@@ -32,6 +32,8 @@ from hand100m_assets.video.selection import FrameSetSelection, StrideSelection
 from hand100m_assets.video.selective import SelectiveDecode
 from hand100m_assets.video.workfolder import WorkFolder
 from hand100m_assets_tests import media
+from hand100m_assets_tests.explore import mp4edit
+from hand100m_assets_tests.explore.oracles import plain_frames
 from hand100m_assets_tests.unit.video.oracle import OPENCV_DECODES, folder_bytes, opencv_frames, opencv_jpeg
 
 EVERY_30TH = StrideSelection(30)
@@ -348,6 +350,16 @@ def test_a_video_without_one_whole_wanted_frame_is_an_error(clip, tmp_path: Path
         extract(clip("zeroed_blocks"), tmp_path, FrameSetSelection([53, 54]))
     assert not (tmp_path / "zeroed_blocks").exists()
     assert leftovers(tmp_path) == []
+
+
+def test_a_whole_video_that_an_edit_list_hides_is_not_to_be_downloaded_again(clip, tmp_path: Path) -> None:
+    data = clip("defaults").read_bytes()
+    hidden = tmp_path / "hidden.mp4"
+    hidden.write_bytes(mp4edit.with_edits(data, [(1000, -1)]))
+    assert plain_frames(hidden) == []
+    with pytest.raises(VideoUnreadableError, match="it is whole, and shows no picture") as raised:
+        extract(hidden, tmp_path / "out")
+    assert "ownload" not in str(raised.value)
 
 
 def test_the_manifest_says_which_way_the_frames_were_decoded(clip, tmp_path: Path) -> None:
