@@ -71,6 +71,7 @@ _UNESCAPED: Final = re.compile(rb"\0\0(?:[\0-\x02]|\x03[^\0-\x03]|\Z)")
 Source: ITU-T H.264, 7.4.1; ITU-T H.265, 7.4.2.
 """
 
+_START_CODE: Final = re.compile(rb"\0\0\x01")
 _NO_START_CODE: Final = re.compile(rb"\0\0(?:\0+[^\0\x01]|\x02)")
 _ERASED: Final = b"\xff" * 64
 """Flash memory that was erased and never written. No entropy coder writes so many."""
@@ -119,6 +120,16 @@ def plain_units(data: Data, length_bytes: int) -> Iterator[tuple[int, int]]:
         start = position + length_bytes
         position = start + int.from_bytes(data[position:start], "big")
         yield start, min(position, size)
+
+
+def byte_stream_units(data: Data, within_bytes: int = 2**16) -> Iterator[bytes]:
+    """Yield each unit behind a start code (Annex B) in the first bytes of a packet, without zeros behind it."""
+    head = bytes(data[:within_bytes])
+    starts = [code.end() for code in _START_CODE.finditer(head)]
+    for start, end in zip(starts, [*(at - 3 for at in starts[1:]), len(head)], strict=True):
+        unit = head[start:end].rstrip(b"\0")
+        if unit:
+            yield unit
 
 
 def byte_stream_holds_hole(data: Data) -> bool:

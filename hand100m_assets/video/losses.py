@@ -6,6 +6,7 @@ gone, and frames behind it would be numbered too low.
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol, TypeAlias, cast
 
@@ -13,6 +14,7 @@ import av.packet
 import av.video.stream
 
 from hand100m_assets.video.avichunks import AviChunks
+from hand100m_assets.video.bytestreamorder import ByteStreamOrder
 from hand100m_assets.video.flvtags import FlvTags
 from hand100m_assets.video.transportpackets import Pace, Start, TransportPackets
 
@@ -29,7 +31,8 @@ WATCHED_FORMATS: Final = frozenset({"avi", "mpegts"})
 _SWALLOWED: Final = "packets are missing: a picture begins here within another one's packet"
 _ONE_PACKET_EACH: Final = frozenset({"h264", "hevc"})
 """Codecs of which the reader makes a packet for each picture, or for each of two fields."""
-_LAST_LEAP: Final = "packets may be missing: the timestamps of the last frames leap"
+_PLACES_KEPT: Final = 64
+_LAST_GAP: Final = "packets may be missing: the last frames do not follow each other"
 
 
 class LossWatch(Protocol):
@@ -103,9 +106,15 @@ class FlvWatch(_NoWatch):
 class TransportWatch(_NoWatch):
     """Transport streams: their packets are counted."""
 
-    def __init__(self, path: Path, track: int, *, is_one_packet_each: bool) -> None:
-        self._packets = TransportPackets(path, track)
-        self._is_one_packet_each = is_one_packet_each
+    def __init__(self, path: Path, stream: av.video.stream.VideoStream) -> None:
+        self._packets = TransportPackets(path, stream.id)
+        codec = stream.codec_context.name
+        self._is_one_packet_each = codec in _ONE_PACKET_EACH
+        self._order = ByteStreamOrder(codec, stream.codec_context.extradata) if codec in _ONE_PACKET_EACH else None
+        self._places: OrderedDict[int, tuple[int, int]] = OrderedDict()
+        """By timestamp, where the latest pictures stand in the decoder's order."""
+        self._place: tuple[int, int] | None = None
+        self._usual_step: int | None = None
         self._taken: Start | None = None
         """Where the last packet begins."""
         self._starts = self._packets.starts()
@@ -116,6 +125,11 @@ class TransportWatch(_NoWatch):
 
     def loss_before(self, packet: _Packet) -> str | None:
         """As `LossWatch.loss_before`; only the first loss is told."""
+        place = None if self._order is None else self._order.place_of(memoryview(packet))
+        if place is not None and packet.pts is not None:
+            self._places[packet.pts] = place
+            if len(self._places) > _PLACES_KEPT:
+                self._places.popitem(last=False)
         return None if packet.pos is None else self._loss_until(packet.pos)
 
     def loss_at_end(self) -> str | None:
@@ -125,13 +139,28 @@ class TransportWatch(_NoWatch):
     def loss_before_frame(self, pts: int | None, *, is_over: bool) -> str | None:
         """As `LossWatch.loss_before_frame`: the file may be cut off right before a packet that is shown earlier.
 
-        Nothing says where such a file ends. So of the last frames a leap is a doubt where there was none before, or
-        where the last picture does not seem to be whole.
+        Nothing says where such a file ends. But the decoder's order of pictures tells whether one can stand between two
+        others. Where that is not known, of the last frames a leap is a doubt where there was none before, or where the
+        last picture does not seem to be whole.
         """
         _, is_leap = self._pace.step_to(pts)
-        is_doubt = is_leap and is_over and (self._is_steady or not self._packets.is_ended)
+        is_gap = self._is_gap(pts)
+        is_doubt = is_leap and (self._is_steady or not self._packets.is_ended)
         self._is_steady = self._is_steady and (is_over or not is_leap)
-        return _LAST_LEAP if is_doubt else None
+        return _LAST_GAP if is_over and (is_doubt if is_gap is None else is_gap) else None
+
+    def _is_gap(self, pts: int | None) -> bool | None:
+        """Whether a picture is missing between this frame and the last one; None where that is not known."""
+        last, self._place = self._place, None if pts is None else self._places.get(pts)
+        if last is None or self._place is None:
+            return None
+        if self._place[0] > last[0]:
+            return False  # what is decoded behind a restart is shown behind it
+        step, usual = self._place[1] - last[1], self._usual_step
+        if step <= 0:
+            return None
+        self._usual_step = step if usual is None else min(step, usual)
+        return None if usual is None else step > usual
 
     def _loss_until(self, position: int | None) -> str | None:
         while self._ahead is not None and (position is None or self._ahead.position <= position):
@@ -175,5 +204,5 @@ def loss_watch(path: Path, format_name: str, stream: av.video.stream.VideoStream
     if format_name == "flv":
         return FlvWatch(path)
     if format_name == "mpegts":
-        return TransportWatch(path, stream.id, is_one_packet_each=stream.codec_context.name in _ONE_PACKET_EACH)
+        return TransportWatch(path, stream)
     return _NoWatch()

@@ -9,14 +9,13 @@ that look back across the key frame.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
 import av.packet
 import av.video.stream
 
-from hand100m_assets.video.bitstream import Data, hevc_kind, plain_units
+from hand100m_assets.video.bitstream import Data, byte_stream_units, hevc_kind, plain_units
 from hand100m_assets.video.holes import length_bytes_of
 from hand100m_assets.video.parametersets import ParameterSetError, avcc_sets, hvcc_sets
 
@@ -32,9 +31,6 @@ _HEVC_MEMORY_SETS: Final = frozenset({32, 33})
 _HEVC_KEYS: Final = range(16, 24)
 _HEVC_LOOKS_BACK: Final = frozenset({8, 9})
 """RASL: it may refer to pictures before the key frame that it follows."""
-_START_CODE: Final = re.compile(rb"\0\0\x01")
-_HEAD_BYTES: Final = 2**12
-"""So far into a packet parameter sets are looked for behind start codes."""
 
 
 class SpliceWatch:
@@ -96,10 +92,7 @@ class SpliceWatch:
         if self._length_bytes is not None:
             yield from (bytes(data[start:end]) for start, end in plain_units(data, self._length_bytes))
             return
-        head = bytes(data[:_HEAD_BYTES])
-        starts = [code.end() for code in _START_CODE.finditer(head)]
-        for start, end in zip(starts, [*(at - 3 for at in starts[1:]), len(head)], strict=True):
-            yield head[start:end].rstrip(b"\0")
+        yield from byte_stream_units(data)
 
     def _is_set(self, header: int) -> bool:
         return header >> 1 in _HEVC_SETS if self._is_hevc else header & 31 in _H264_SETS

@@ -16,6 +16,7 @@ from hand100m_assets.video.selection import StrideSelection
 from hand100m_assets_tests import media
 from hand100m_assets_tests.explore.coded import Look
 from hand100m_assets_tests.explore.muxing import write
+from hand100m_assets_tests.explore.oracles import digest_of, plain_frames
 from hand100m_assets_tests.explore.ordinary import random_track
 from hand100m_assets_tests.unit.video import avifiles
 from hand100m_assets_tests.unit.video.avifiles import AviFile
@@ -257,6 +258,38 @@ def test_two_transport_streams_one_behind_the_other_are_one_whole_file(
     count, report = check_true(path, ts_truth + ts_truth)
     assert not report.is_damaged, report.errors
     assert count == len(opencv_frames(path)) == 2 * len(ts_truth)
+
+
+REORDERED = {"keyint": 25, "bframes": 3, "b_adapt": 0, "scenecut": 0, "repeat_headers": 1}
+SORTS = {"h264": REORDERED, "hevc": REORDERED, "h264 in decoding order": {"bframes": 0, "repeat_headers": 1}}
+
+
+@pytest.mark.parametrize("sort", SORTS)
+@pytest.mark.parametrize("leap_at", [24, 33, 36, 37, 38, 39])
+def test_a_transport_stream_whose_pace_changes_near_its_end_is_whole(tmp_path: Path, sort: str, leap_at: int) -> None:
+    times = [20 * number + 100 * (number >= leap_at) for number in range(40)]
+    track = random_track(random.Random(2), sort.split(maxsplit=1)[0], Look(frame_count=40), times, **SORTS[sort])
+    path = write(tmp_path / "whole.ts", track)
+    frames, report = pick_frames(path, ALL)
+    assert not report.is_damaged, report.errors
+    assert len(frames) == len(opencv_frames(path)) == 40
+
+
+@pytest.mark.parametrize("sort", SORTS)
+@pytest.mark.parametrize("has_steady_pace", [True, False])
+def test_of_a_cut_transport_stream_no_frame_takes_the_place_of_one_that_is_gone(
+    tmp_path: Path, sort: str, has_steady_pace: bool
+) -> None:
+    times = [20 * number + (0 if has_steady_pace else 100 * (number // 7)) for number in range(40)]
+    track = random_track(random.Random(2), sort.split(maxsplit=1)[0], Look(frame_count=40), times, **SORTS[sort])
+    path = write(tmp_path / "whole.ts", track)
+    data, truth = path.read_bytes(), [digest_of(frame) for frame in plain_frames(path)]
+    starts = [at for at in range(0, len(data), PACKET) if data[at + 1] & 0x5F == 0x41]
+    for end in starts[8:]:
+        path.write_bytes(data[:end])
+        frames, _ = pick_frames(path, ALL)
+        assert [f.frame_index for f in frames if digest_of(f) != truth[f.frame_index]] == []
+        assert len(frames) > 3
 
 
 def test_two_transport_streams_are_one_whole_file_however_the_last_packet_of_the_first_is_filled_up(

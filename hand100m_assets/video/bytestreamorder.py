@@ -1,0 +1,96 @@
+"""Where the pictures of H.264 and HEVC stand in the decoder's order, read from streams with start codes (Annex B).
+
+What is not understood has no place.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from hand100m_assets.video.bitstream import (
+    SLICE_HEAD_BYTES,
+    Data,
+    PacketNature,
+    UnsafeStreamError,
+    byte_stream_units,
+    h264_kind,
+    hevc_kind,
+)
+from hand100m_assets.video.parametersets import (
+    ParameterSetError,
+    h264_slice_layouts,
+    hevc_slice_layouts,
+)
+from hand100m_assets.video.pictureorder import CountedOrder, DecodingOrder, PictureOrder
+
+_H264_SETS: Final = frozenset({7, 8})
+_HEVC_SETS: Final = frozenset({33, 34})
+_HEVC_IDR_AND_LEADING: Final = 19
+"""Nobody knows how many pictures are shown before it that are decoded behind it."""
+_HEVC_IDR: Final = frozenset({_HEVC_IDR_AND_LEADING, 20})
+
+
+class ByteStreamOrder:
+    """Shown every packet of one track, in decoding order.
+
+    Args:
+        codec: FFmpeg's name of it.
+        extradata: Parameter sets that the container tells beforehand, behind start codes.
+    """
+
+    def __init__(self, codec: str, extradata: bytes | None) -> None:
+        self._is_hevc = codec == "hevc"
+        self._sets: frozenset[bytes] = frozenset()
+        self._order: PictureOrder | None = None
+        self._restarts = 0
+        self._learn([unit for unit in byte_stream_units(extradata or b"") if self._is_set(unit)])
+
+    def place_of(self, data: Data) -> tuple[int, int] | None:
+        """Restarts so far and a number that rises from each shown picture to the next; None where that is not told."""
+        sets = []
+        for unit in byte_stream_units(data):
+            if self._is_set(unit):
+                sets.append(unit)
+                continue
+            nature = self._nature(unit)
+            if nature is not None:
+                self._learn(sets)
+                return self._place(nature)
+        return None
+
+    def _place(self, nature: PacketNature) -> tuple[int, int] | None:
+        self._restarts += nature.is_restart
+        if self._order is None:
+            return None
+        try:
+            number = self._order.shown_as(nature)[-1]
+        except UnsafeStreamError:
+            return None
+        has_leading = self._is_hevc and nature.is_restart and hevc_kind(nature.picture_head[0]) == _HEVC_IDR_AND_LEADING
+        return None if has_leading else (self._restarts, number)
+
+    def _is_set(self, unit: bytes) -> bool:
+        return hevc_kind(unit[0]) in _HEVC_SETS if self._is_hevc else h264_kind(unit[0]) in _H264_SETS
+
+    def _nature(self, unit: bytes) -> PacketNature | None:
+        """Of a picture by its first slice; None for any other unit."""
+        head = unit[:SLICE_HEAD_BYTES]
+        if self._is_hevc:
+            kind = hevc_kind(unit[0])
+            return PacketNature(kind in _HEVC_IDR, kind < 16 and kind & 1 == 0, head) if kind < 32 else None
+        kind = h264_kind(unit[0])
+        return PacketNature(kind == 5, unit[0] & 0x60 == 0, head) if kind in (1, 5) else None
+
+    def _learn(self, units: list[bytes]) -> None:
+        sets = frozenset(units)
+        if not sets or sets == self._sets:
+            return
+        self._sets = sets
+        try:
+            layouts = hevc_slice_layouts(sets) if self._is_hevc else h264_slice_layouts(sets)
+        except ParameterSetError:
+            layouts = {}
+        kinds = {layout.sequence.order_kind for layout in layouts.values()}
+        self._order = CountedOrder(layouts, is_hevc=self._is_hevc) if kinds == {0} else None
+        if kinds == {2}:
+            self._order = DecodingOrder()
