@@ -21,7 +21,14 @@ import numpy as np
 
 from hand100m_assets.errors import Hand100mError
 from hand100m_assets.layout import MANIFEST_FILE, frame_file_name
-from hand100m_assets.video.auditplan import MAX_DECODED_FRAMES, Stretch, plan_stretch
+from hand100m_assets.video.auditplan import (
+    MAX_DECODED_FRAMES,
+    NEIGHBOURS,
+    Stretch,
+    first_damaged_of,
+    plan_stretch,
+    stretches_around_damage,
+)
 from hand100m_assets.video.auditreport import FrameDifference, VideoAudit
 from hand100m_assets.video.failures import stamp_of
 from hand100m_assets.video.independent import CannotCompareError, ImageBgr, IndependentDecode, PacketTimes
@@ -34,7 +41,7 @@ ALIKE_PSNR_DB: Final = 35.0
 TIME_LIMIT_S: Final = 600.0
 """For one run of ffmpeg over one stretch."""
 MAX_COMPLAINTS_SHOWN: Final = 20
-_NEIGHBOURS: Final = 2
+_BEYOND_DAMAGE: Final = "at or after the first damage, where counts may differ"
 
 
 def sampled(candidates: Iterable[str], is_auditable: Callable[[str], bool], count: int, seed: int) -> list[str]:
@@ -95,15 +102,51 @@ def _audit(found: VideoAudit, video_path: Path, folder: Path, how: tuple[int, in
     dice = random.Random(f"{seed}:{found.video_id}")  # noqa: S311 - a sample, not a secret
     stretch = plan_stretch(manifest, frames_per_video, dice, max_decoded_frames)
     found.stretch = (stretch.first, stretch.end)
-    found.skip("at or after the first damage, where counts may differ", stretch.frames_beyond_damage)
-    if not stretch.chosen:
+    around = stretches_around_damage(manifest, stretch.chosen, max_decoded_frames)
+    if not (stretch.chosen or around):
+        found.skip(_BEYOND_DAMAGE, stretch.frames_beyond_damage)
         raise CannotCompareError("it has no frame that can be compared")
     container, stream = open_video(video_path)
     with container:
         look = _look(stream, manifest)
         stream_index = stream.index
     decode = IndependentDecode(path=video_path, stream_index=stream_index, look=look, time_limit_s=time_limit_s)
-    _Comparison(found, folder, manifest, stretch, decode).run()
+    if stretch.chosen:
+        _Comparison(found, folder, manifest, stretch, decode).run()
+    if manifest.status == "damaged":
+        compared = _audit_around_damage(found, folder, manifest, around, decode)
+        first_damaged = first_damaged_of(manifest)
+        beyond = [index for index in compared if first_damaged is not None and index >= first_damaged]
+        found.skip(_BEYOND_DAMAGE, stretch.frames_beyond_damage - len(beyond))
+    if not (stretch.chosen or found.frames_compared):
+        raise CannotCompareError("it has no frame that can be compared")
+
+
+def _audit_around_damage(
+    found: VideoAudit, folder: Path, manifest: Manifest, stretches: Sequence[Stretch], decode: IndependentDecode
+) -> list[int]:
+    """Hold JPEGs against pictures of the same time, and their numbers against a listing of the file's packets.
+
+    What the listing has in another place is left out: it may list packets that gave no frame.
+
+    Returns:
+        The frames that were compared.
+    """
+    compared: list[int] = []
+    if not stretches:
+        return compared
+    pts = {frame.frame_index: frame.pts for frame in manifest.frames}
+    with suppress(CannotCompareError):
+        times = decode.packet_times()
+        count = len(times.shown_pts)
+        for stretch in stretches:
+            there = [i for i in stretch.chosen if i < count and times.shown_pts[i] == pts[i]]
+            if there:
+                end = min(stretch.end or count, count)
+                part = Stretch(first=stretch.first, end=end, chosen=there)
+                _Comparison(found, folder, manifest, part, decode, times).compare()
+                compared += there
+    return compared
 
 
 def _look(stream: av.video.stream.VideoStream, manifest: Manifest) -> PictureLook:
@@ -149,6 +192,12 @@ class _Comparison:
         if not self.decode.complaints:
             self._check_frame_count()
 
+    def compare(self) -> None:
+        """The same where the times are known, and damage in the video too."""
+        doubtful = self._differing(self.stretch.chosen)
+        if doubtful:
+            self._explain(doubtful)
+
     def _times(self) -> PacketTimes:
         times, count = self.decode.packet_times(), self.manifest.frame_count
         shown = len(times.shown_pts)
@@ -193,11 +242,11 @@ class _Comparison:
         """Hold each against its own picture and its neighbours'."""
         nearness: dict[int, dict[int, float | None]] = {index: {} for index in doubtful}
         last = self._last_index()
-        around = {index + step for index in doubtful for step in range(-_NEIGHBOURS, _NEIGHBOURS + 1)}
+        around = {index + step for index in doubtful for step in range(-NEIGHBOURS, NEIGHBOURS + 1)}
         for index, image in self._pictures(sorted(i for i in around if self.stretch.first <= i <= last)):
             encoded = self._encoded(image)
             for each in doubtful:
-                if abs(each - index) <= _NEIGHBOURS:
+                if abs(each - index) <= NEIGHBOURS:
                     nearness[each][index] = self._psnr_db(each, encoded)
         for index, by_index in nearness.items():
             self._judge(index, by_index)
@@ -206,7 +255,7 @@ class _Comparison:
         """Last frame that may be asked for in this stretch."""
         if self.stretch.end is not None:
             return self.stretch.end - 1
-        return len(self.times.shown_pts) - 1 if self.times else self.stretch.chosen[-1] + _NEIGHBOURS
+        return len(self.times.shown_pts) - 1 if self.times else self.stretch.chosen[-1] + NEIGHBOURS
 
     def _judge(self, index: int, by_index: dict[int, float | None]) -> None:
         self.found.frames_compared += 1

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -10,6 +12,12 @@ from hand100m_assets.video.manifest import Manifest
 
 MAX_DECODED_FRAMES: Final = 3_000
 """A hundred seconds of video: some ten seconds of decoding at 1440 x 1080, whatever the video's length."""
+
+NEIGHBOURS: Final = 2
+"""So many frames on both sides are decoded, to say which one a wrong JPEG shows."""
+JPEGS_BEHIND_DAMAGE: Final = 3
+_DECODED_BEFORE: Final = 300
+"""Frames that are decoded to get to a stretch, mostly: ten seconds."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +49,7 @@ def plan_stretch(manifest: Manifest, frames_per_video: int, dice: random.Random,
     which any decoder can begin, and that each packet is one frame.
     """
     indices = [frame.frame_index for frame in manifest.frames]
-    first_damaged = _first_damaged(manifest)
+    first_damaged = first_damaged_of(manifest)
     if first_damaged is not None:
         comparable = [index for index in indices if index < first_damaged]
         end = min(first_damaged, max_decoded_frames)
@@ -59,7 +67,38 @@ def plan_stretch(manifest: Manifest, frames_per_video: int, dice: random.Random,
     return Stretch(first=first, end=end, chosen=_drawn(inside, frames_per_video, dice))
 
 
-def _first_damaged(manifest: Manifest) -> int | None:
+def stretches_around_damage(manifest: Manifest, taken: Sequence[int], max_decoded_frames: int) -> list[Stretch]:
+    """Where damage was reported: the JPEG before each place, and some behind it, in the fewest stretches.
+
+    Args:
+        manifest: Of a damaged video.
+        taken: JPEGs that are compared anyhow.
+        max_decoded_frames: Of all stretches together, each with what is decoded before it.
+    """
+    indices = [frame.frame_index for frame in manifest.frames]
+    errors = [(error.frame_index_at, error.frame_index_at - 1) for error in manifest.decoder_errors]
+    edges: set[int] = set()
+    for first, last in (*manifest.damaged_ranges, *errors):
+        before, behind = bisect_left(indices, first), bisect_right(indices, last)
+        edges.update(indices[max(0, before - 1) : before], indices[behind : behind + JPEGS_BEHIND_DAMAGE])
+    groups: list[list[int]] = []
+    for index in sorted(edges.difference(taken)):
+        if groups and index - groups[-1][-1] <= _DECODED_BEFORE:
+            groups[-1].append(index)
+        else:
+            groups.append([index])
+    stretches, decoded = [], 0
+    for group in groups:
+        first, end = max(0, group[0] - NEIGHBOURS), group[-1] + NEIGHBOURS + 1
+        decoded += min(first, _DECODED_BEFORE) + end - first
+        if decoded > max_decoded_frames:
+            break
+        stretches.append(Stretch(first=first, end=end, chosen=group))
+    return stretches
+
+
+def first_damaged_of(manifest: Manifest) -> int | None:
+    """The first frame that is damaged, or that comes after what was complained of; None where nothing is."""
     if manifest.damaged_ranges:
         return manifest.damaged_ranges[0][0]
     return manifest.decoder_errors[0].frame_index_at if manifest.status == "damaged" else None

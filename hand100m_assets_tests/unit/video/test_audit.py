@@ -17,7 +17,7 @@ from hand100m_assets.layout import MANIFEST_FILE, frame_file_name
 from hand100m_assets.video import decode as decode_module
 from hand100m_assets.video import independent
 from hand100m_assets.video.audit import audit_video, sampled
-from hand100m_assets.video.auditplan import plan_stretch
+from hand100m_assets.video.auditplan import JPEGS_BEHIND_DAMAGE, plan_stretch, stretches_around_damage
 from hand100m_assets.video.auditreport import VideoAudit
 from hand100m_assets.video.bitstream import UnsafeStreamError
 from hand100m_assets.video.extract import extract_video, read_manifest
@@ -211,16 +211,45 @@ def test_frames_that_ffmpeg_lost_do_not_shift_the_others(clip, tmp_path: Path, m
 
 
 @pytest.mark.parametrize("name", media.DAMAGED)
-def test_of_a_damaged_video_only_what_stands_before_the_damage_is_compared(clip, name: str, tmp_path: Path) -> None:
+def test_of_a_damaged_video_what_stands_before_the_damage_and_right_behind_it_is_compared(
+    clip, name: str, tmp_path: Path
+) -> None:
     manifest = extract(clip(name), tmp_path, StrideSelection(1))
-    first_damaged = manifest.damaged_ranges[0][0]
     found = audit(clip(name), tmp_path, frames=200)
     assert (found.verdict, found.differences) == ("agrees", [])
-    before = [f for f in manifest.frames if f.frame_index < first_damaged]
-    assert found.frames_compared == found.frames_identical == len(before) > 10
-    skipped = {"at or after the first damage, where counts may differ": len(manifest.frames) - len(before)}
-    assert found.frames_skipped == {reason: frames for reason, frames in skipped.items() if frames}
+    here = [f.frame_index for f in manifest.frames]
+    before = [index for index in here if index < manifest.damaged_ranges[0][0]]
+    around = {index for first, _ in manifest.damaged_ranges for index in [i for i in here if i < first][-1:]}
+    for _, last in manifest.damaged_ranges:
+        around |= set([index for index in here if index > last][:JPEGS_BEHIND_DAMAGE])
+    assert bool(around - set(before)) == (name != "cut_with_index")
+    assert found.frames_compared == found.frames_identical == len(around | set(before)) > 10
+    skipped = len(manifest.frames) - found.frames_compared
+    assert sum(found.frames_skipped.values()) == skipped
     assert found.complaints == [], "the manifest says so itself"
+
+
+@pytest.mark.parametrize("name", ["zeroed_blocks", "flipped_bits"])
+def test_a_wrong_jpeg_behind_damage_is_caught_whatever_is_drawn(clip, name: str, tmp_path: Path) -> None:
+    manifest = extract(clip(name), tmp_path, StrideSelection(1))
+    last_damaged = manifest.damaged_ranges[0][1]
+    behind = [f.frame_index for f in manifest.frames if f.frame_index > last_damaged]
+    wrong, other = (tmp_path / name / frame_file_name(index) for index in behind[:2])
+    wrong.write_bytes(other.read_bytes())
+    for seed in range(3):
+        found = audit(clip(name), tmp_path, frames=1, seed=seed)
+        assert [d.frame_index for d in found.differences] == [behind[0]]
+
+
+def test_every_place_of_damage_gets_a_stretch_as_far_as_the_frames_reach(clip, tmp_path: Path) -> None:
+    made = extract(clip("defaults"), tmp_path, StrideSelection(1))
+    frames = [made.frames[0].model_copy(update={"frame_index": i}) for i in range(0, 9000, 10)]
+    damaged = made.model_copy(
+        update={"status": "damaged", "frames": frames, "damaged_ranges": [(95, 104), (4000, 4009), (8000, 8003)]}
+    )
+    stretches = stretches_around_damage(damaged, [90], 3000)
+    assert [s.chosen for s in stretches] == [[110, 120, 130], [3990, 4010, 4020, 4030], [7990, 8010, 8020, 8030]]
+    assert [s.chosen[0] for s in stretches_around_damage(damaged, [], 700)] == [90, 3990]
 
 
 @pytest.fixture(scope="module")
