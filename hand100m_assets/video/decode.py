@@ -17,9 +17,16 @@ from hand100m_assets.video.bitstream import UnsafeStreamError
 from hand100m_assets.video.complaints import complaints_about, listen_to_libraries
 from hand100m_assets.video.fulldecode import FullDecode
 from hand100m_assets.video.losses import WATCHED_FORMATS
-from hand100m_assets.video.mp4boxes import Mp4Outline, read_outline
+from hand100m_assets.video.mp4boxes import Mp4Outline
 from hand100m_assets.video.picture import ColourRule, PickedFrame
-from hand100m_assets.video.probe import VideoInfo, describe_video, open_video, packets_promised, stamp_video
+from hand100m_assets.video.probe import (
+    VideoInfo,
+    describe_video,
+    open_video,
+    outline_of,
+    packets_promised,
+    stamp_video,
+)
 from hand100m_assets.video.report import DecodeReport, DecoderError
 from hand100m_assets.video.sampleindex import sample_index
 from hand100m_assets.video.selection import Selection
@@ -79,7 +86,7 @@ def decode_frames(
         # Frame threads cost 15 % more and hide which packet an error belongs to; processes work on other videos.
         stream.codec_context.thread_type = "NONE"
         stream.codec_context.thread_count = 1
-        outline = read_outline(path)
+        outline = outline_of(path, container)
         report.video = describe_video(path, stamp, container, stream, outline)
         report.converter = report.video.converter()
         report.expected_from_header = packets_promised(path, stream, report.video.frame_count_from_header)

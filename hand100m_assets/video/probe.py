@@ -130,7 +130,12 @@ def probe_video(path: Path) -> VideoInfo:
     stamp = stamp_video(path)
     container, stream = open_video(path)
     with container:
-        return describe_video(path, stamp, container, stream, read_outline(path))
+        return describe_video(path, stamp, container, stream, outline_of(path, container))
+
+
+def outline_of(path: Path, container: av.container.InputContainer) -> Mp4Outline:
+    """The boxes of an open file; of other containers none, though their first bytes may look like a box."""
+    return read_outline(path) if "mp4" in container.format.name.split(",") else Mp4Outline()
 
 
 _MISSING_BYTES: Final[Mapping[str, Callable[[Path], int | None]]] = {

@@ -32,6 +32,7 @@ HOLE: Final = "packets are missing: the file holds what is no transport packet h
 UNCOUNTED: Final = "packets are missing: their counters do not follow each other here"
 LEAP: Final = "packets are missing: a picture goes on behind its end, and the timestamps leap"
 HEADLESS: Final = "packets are missing: a picture begins without its header"
+BEGINNING: Final = "packets are missing: the tables begin here, and the first picture does not"
 CUT: Final = "packets are missing: the file ends within one"
 
 
@@ -103,6 +104,7 @@ class TransportPackets:
         self._track = _Track()
         self._open: int | None = None
         self._open_time: int | None = None
+        self._is_begun = False
 
     @property
     def is_ended(self) -> bool:
@@ -149,6 +151,9 @@ class TransportPackets:
         is_own = tracks == self._track_id
         breaks = self._breaks(packets, tracks)
         is_start = is_own & (packets[:, 1] & 0x40 > 0)
+        if not self._is_begun and is_own.any():
+            self._is_begun = True
+            self._track.loss = BEGINNING if _lacks_beginning(packets, tracks, is_own) else None
         goes_on = self._goes_on(packets, is_own, is_start)
         is_first_table = (tracks == 0) & (packets[:, 3] & 15 == 0)
         for number in np.flatnonzero(is_start | breaks | goes_on | is_first_table):
@@ -223,6 +228,19 @@ def _grid_of(path: Path) -> tuple[int, int]:
             if all(head[place] == SYNC for place in places):
                 return first, size
     return 0, 0
+
+
+def _lacks_beginning(packets: Bytes, tracks: npt.NDArray[np.int16], is_own: npt.NDArray[np.bool_]) -> bool:
+    """Whether a multiplexer began with these packets, as every counter says, and the picture track begins within one.
+
+    A recording that was switched on later finds the counters somewhere.
+    """
+    first = int(np.argmax(is_own))
+    if packets[first, 1] & 0x40:
+        return False
+    others = [track for track in np.unique(tracks[:first]) if track != _NO_TRACK]
+    counters = [packets[int(np.argmax(tracks[:first] == track)), 3] & 15 for track in others]
+    return 0 in others and len(others) > 1 and not any(counters)
 
 
 def _are_filled_up(packets: Bytes) -> npt.NDArray[np.bool_]:

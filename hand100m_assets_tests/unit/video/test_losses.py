@@ -201,6 +201,15 @@ def test_a_lost_packet_of_a_table_costs_no_picture(ts: Path, ts_truth, tmp_path:
     assert count == len(ts_truth)
 
 
+def test_a_transport_stream_whose_first_bytes_look_like_a_box_is_no_mp4(ts: Path, ts_truth, tmp_path: Path) -> None:
+    path = tmp_path / "skip.ts"
+    path.write_bytes(b"\x47\x1f\xff\x10skip" + bytes(180) + ts.read_bytes())
+    assert probe_video(path).missing_bytes == 0
+    count, report = check_true(path, ts_truth)
+    assert not report.is_damaged, report.errors
+    assert count == len(ts_truth)
+
+
 @pytest.mark.parametrize("lost", [1, 3, 17, 40])
 @pytest.mark.parametrize("packed", [bytes, as_camera_writes])
 def test_no_frame_behind_lost_transport_packets_is_numbered(
@@ -339,6 +348,22 @@ def test_a_transport_stream_that_begins_within_a_group_is_whole(ts: Path, tmp_pa
     shown = opencv_frames(path)
     assert not report.is_damaged, report.errors
     assert report.frame_count == len(frames) == len(shown) > 20
+
+
+@pytest.mark.parametrize("lost", [1, 2, 5])
+def test_a_first_picture_that_lost_its_head_is_not_taken_for_a_beginning_within_a_group(
+    ts: Path, ts_truth, tmp_path: Path, lost: int
+) -> None:
+    data = ts.read_bytes()
+    first = next(at for at in range(0, len(data), PACKET) if data[at + 1] & 31 == 1)
+    path = tmp_path / "lost.ts"
+    path.write_bytes(data[:first] + data[first + lost * PACKET :])
+    _, report = check_true(path, ts_truth)
+    assert report.is_damaged
+    path.write_bytes(data[first + lost * PACKET :])
+    frames, report = pick_frames(path, ALL)
+    assert not report.is_damaged, report.errors
+    assert len(frames) == len(opencv_frames(path))
 
 
 @pytest.mark.parametrize("block", [bytes(120), np.random.default_rng(2).bytes(120)])
