@@ -11,12 +11,15 @@ from __future__ import annotations
 import ctypes
 import os
 import select
+import shutil
 import signal
+import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from types import FrameType
 from typing import Final, NoReturn
 
@@ -33,6 +36,30 @@ _LINE: Final = "\nStopped. What is finished stays; give the same command again t
 _DONE: Final = 0
 _NO_LEAK_REPORT: Final = "ignore:resource_tracker:UserWarning"
 """Python's tracker of semaphores outlives the command, cleans up after it, and would report that below our line."""
+
+
+_half_made: set[Path] = set()
+_programs: set[subprocess.Popen[bytes]] = set()
+
+
+@contextmanager
+def half_made(path: Path) -> Iterator[None]:
+    """What is filled here, a file or a folder, is removed where the process ends before the work could do so."""
+    _half_made.add(path)
+    try:
+        yield
+    finally:
+        _half_made.discard(path)
+
+
+@contextmanager
+def running(program: subprocess.Popen[bytes]) -> Iterator[None]:
+    """A program that is ended with this process; whoever waits for its output goes on then."""
+    _programs.add(program)
+    try:
+        yield
+    finally:
+        _programs.discard(program)
 
 
 class _Signals:
@@ -132,11 +159,16 @@ def say() -> None:
 def end(told: int) -> NoReturn:
     """End this process with its children, without the interpreter's tidying up, which waits for others."""
     kill_children()
+    for path in [*_half_made]:
+        with suppress(OSError):
+            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
     os._exit(128 + told)
 
 
 def kill_children() -> None:
-    """End worker processes; other programs that this one started end when it reads them no more."""
+    """End worker processes and programs."""
+    for program in [*_programs]:
+        program.kill()
     multiprocessing = sys.modules.get("multiprocessing")
     for child in multiprocessing.active_children() if multiprocessing else ():
         child.kill()

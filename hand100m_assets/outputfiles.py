@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from hand100m_assets.errors import DiskFullError, OutputUnwritableError
+from hand100m_assets.interrupts import half_made
 
 _ADVICE: Final = {
     errno.ENOSPC: "The disk is full: free some space, then run again; what is finished stays.",
@@ -52,7 +53,7 @@ def file_in_place_of(path: Path) -> Iterator[BinaryIO]:
         OutputUnwritableError: The disk is full, read-only, not permitted, or failing.
     """
     part = path.with_name(f".{path.name}.{os.getpid()}{PART_SUFFIX}")
-    with output_errors(path):
+    with output_errors(path), half_made(part):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             with part.open("wb") as file:

@@ -25,6 +25,7 @@ from hand100m_assets.annotations.lookup_format import (
 )
 from hand100m_assets.annotations.tables import HANDS_FILE
 from hand100m_assets.errors import RetryableError
+from hand100m_assets.interrupts import half_made
 from hand100m_assets.layout import LOOKUP_FILE
 from hand100m_assets.outputfiles import PART_SUFFIX, output_errors
 
@@ -79,7 +80,8 @@ def _sole_file_in_place_of(path: Path) -> Iterator[BinaryIO]:
         _lock(file, part)
         try:
             file.truncate(0)
-            yield file
+            with half_made(part):
+                yield file
             file.flush()
             part.replace(path)
         except BaseException:

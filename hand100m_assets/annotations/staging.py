@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from hand100m_assets.errors import OutputUnwritableError, RetryableError
+from hand100m_assets.interrupts import half_made
 from hand100m_assets.outputfiles import output_errors
 
 
@@ -39,7 +40,8 @@ def folder_in_place_of(target: Path, own_names: Collection[str]) -> Iterator[Pat
         with output_errors(place):
             _restore(place, old)
             _empty(beside)
-        yield beside
+        with half_made(beside):
+            yield beside
         with output_errors(place):
             if place.exists():
                 place.rename(old)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from pathlib import Path
 
@@ -30,7 +31,12 @@ def sample(folder: Path, seed: int, json_wanted: bool) -> None:
     from hand100m_assets.sample.workspace import make_sample  # noqa: PLC0415 - every other command starts without it
 
     report = make_sample(folder, seed=seed, progress=lambda line: click.echo(line, err=True))
-    emit(json_wanted, report.to_dict(), lambda: click.echo(f"sample workspace ready: {folder}"))
+
+    def show() -> None:
+        click.echo(f"sample workspace ready: {folder}")
+        click.echo(f"To work on it: export HAND100M_ENV_FILE={shlex.quote(str(folder.absolute() / '.env'))}")
+
+    emit(json_wanted, report.to_dict(), show)
 
 
 @click.command()

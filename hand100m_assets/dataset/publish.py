@@ -28,6 +28,7 @@ from hand100m_assets.dataset.records import (
     sealed,
     sha256_of,
 )
+from hand100m_assets.interrupts import half_made
 from hand100m_assets.outputfiles import PART_SUFFIX, file_in_place_of, output_errors
 from hand100m_assets.outputtables import table_output_errors
 
@@ -99,10 +100,11 @@ def _staged(folder: Path) -> Iterator[Path]:
     shutil.rmtree(beside, ignore_errors=True)  # a killed build's
     with output_errors(folder):
         beside.mkdir()
-    try:
-        yield beside
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
+    with half_made(beside):
+        try:
+            yield beside
+        finally:
+            shutil.rmtree(beside, ignore_errors=True)
 
 
 def _in_pairs(hands: pl.LazyFrame, has_crop: Booleans) -> Booleans:

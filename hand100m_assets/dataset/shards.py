@@ -11,6 +11,7 @@ from typing import BinaryIO
 from hand100m_assets.dataset.cutting import CutJob
 from hand100m_assets.dataset.records import CutOrder, Member, ShardEntry, ShardRecord, VideoCut, sealed
 from hand100m_assets.dataset.tarmembers import END
+from hand100m_assets.interrupts import half_made
 from hand100m_assets.outputfiles import PART_SUFFIX, output_errors, write_whole
 
 
@@ -21,7 +22,7 @@ def write_shard(folder: Path, number: int, order: CutOrder, cuts: Sequence[tuple
         OutputUnwritableError: The output disk is full, read-only or not permitted.
     """
     part = folder / f".shard-{number:05d}{PART_SUFFIX}"
-    with output_errors(folder):
+    with output_errors(folder), half_made(part):
         try:
             with part.open("wb") as file:
                 digest, size_bytes, videos = _join(file, cuts)

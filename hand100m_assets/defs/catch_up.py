@@ -26,6 +26,7 @@ from hand100m_assets.dataset.handpairs import HandPairs
 from hand100m_assets.dataset.speed import samples_per_second
 from hand100m_assets.definitions import build_defs
 from hand100m_assets.defs.check_data import ending_clearly, evaluate_checks, failure_lines, open_instance, report
+from hand100m_assets.defs.here import execute_here
 from hand100m_assets.defs.jobs import annotations_job_name, catalog_job_name, frames_job_name, pictures_job_name
 from hand100m_assets.defs.partitions import (
     RANGE_END_TAG,
@@ -143,9 +144,7 @@ class CatchUp:
     ) -> None:
         what = f"{job} {partition_key or ' ... '.join((tags or {}).values())}".rstrip()
         click.secho(f"\n== {what}", bold=True)
-        result = self.defs.resolve_job_def(job).execute_in_process(
-            instance=self.instance, partition_key=partition_key, tags=tags, run_config=PLAIN, raise_on_error=False
-        )
+        result = execute_here(self.defs, self.instance, job, partition_key=partition_key, tags=tags, run_config=PLAIN)
         if result.success:
             return
         lines = failure_lines(result)

@@ -20,6 +20,7 @@ from dagster._core.errors import DagsterHomeNotSetError, DagsterInvariantViolati
 from dagster._serdes import ConfigurableClassData
 
 from hand100m_assets.definitions import build_defs
+from hand100m_assets.defs.here import execute_here
 from hand100m_assets.defs.jobs import checks_job_name
 from hand100m_assets.errors import Hand100mError, SettingsError
 from hand100m_assets.layout import SOURCES
@@ -38,9 +39,7 @@ def evaluate_checks(defs: dg.Definitions, instance: dg.DagsterInstance) -> list[
     """
     evaluations: list[dg.AssetCheckEvaluation] = []
     for source in SOURCES:
-        result = defs.resolve_job_def(checks_job_name(source)).execute_in_process(
-            instance=instance, run_config=SILENT, raise_on_error=False
-        )
+        result = execute_here(defs, instance, checks_job_name(source), run_config=SILENT)
         evaluations += result.get_asset_check_evaluations()
         if broken := failure_lines(result):
             raise Hand100mError(
@@ -90,7 +89,9 @@ def open_instance() -> dg.DagsterInstance:
             return dg.DagsterInstance.from_ref(found.get_ref()._replace(compute_logs_data=_ON_THE_CONSOLE))
     except (DagsterHomeNotSetError, DagsterInvariantViolationError) as error:
         raise SettingsError(
-            "no Dagster instance there", where="DAGSTER_HOME", fix="Set it to an existing folder; `make` does so."
+            "no Dagster instance there",
+            where="DAGSTER_HOME",
+            fix="Set it to an existing folder; `make` does so, and `hand100m init` makes one: .dagster_home.",
         ) from error
 
 

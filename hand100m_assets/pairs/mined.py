@@ -13,6 +13,7 @@ from typing import Final, Literal, TypeAlias
 import numpy as np
 import polars as pl
 
+from hand100m_assets.interrupts import half_made
 from hand100m_assets.outputfiles import output_errors
 from hand100m_assets.outputtables import table_output_errors
 from hand100m_assets.pairs.approximate import ApproximateSearch
@@ -189,7 +190,8 @@ def _folder_beside(out_file: Path) -> Iterator[Path]:
     with output_errors(out_file):
         out_file.parent.mkdir(parents=True, exist_ok=True)
         folder = Path(mkdtemp(prefix=f".{out_file.name}.", suffix=".part", dir=out_file.parent))
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    with half_made(folder):
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)

@@ -10,6 +10,7 @@ import polars as pl
 from hand100m_assets.annotations.export import Exported, export_json
 from hand100m_assets.annotations.frame_files import FrameFiles
 from hand100m_assets.annotations.tables import HANDS_FILE, read_summary
+from hand100m_assets.interrupts import half_made
 from hand100m_assets.outputfiles import output_errors
 from hand100m_assets.outputtables import table_output_errors
 
@@ -97,7 +98,7 @@ def _export_with(
     with output_errors(out_file):
         out_file.parent.mkdir(parents=True, exist_ok=True)
         folder = TemporaryDirectory(prefix=f".{out_file.name}.", suffix=".part", dir=out_file.parent)
-    with folder as name:
+    with half_made(Path(folder.name)), folder as name:
         hands_file = Path(name) / HANDS_FILE
         with table_output_errors(out_file):
             empty.sink_parquet(hands_file, maintain_order=True)

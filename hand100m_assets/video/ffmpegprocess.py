@@ -11,6 +11,8 @@ from typing import IO, Any, Final
 
 import imageio_ffmpeg
 
+from hand100m_assets.interrupts import running
+
 MAX_WORDS_KEPT: Final = 1_000
 _ADDRESS: Final = re.compile(rb" @ 0x[0-9a-f]+")
 _LONGEST_LINE_BYTES: Final = 500
@@ -38,6 +40,8 @@ class FfmpegProcess:
         self._process: subprocess.Popen[bytes] = told.run_async(
             cmd=imageio_ffmpeg.get_ffmpeg_exe(), pipe_stdout=True, pipe_stderr=True
         )
+        self._running = running(self._process)
+        self._running.__enter__()
         self._timer = threading.Timer(self.time_limit_s, self._end_for_time)
         self._timer.daemon = True
         self._listener = threading.Thread(target=self._listen, daemon=True)
@@ -49,6 +53,7 @@ class FfmpegProcess:
         self._timer.cancel()
         self._process.kill()
         self._process.wait()
+        self._running.__exit__(None, None, None)
         self._listener.join(timeout=5)
         for pipe in (self._process.stdout, self._process.stderr):
             if pipe is not None:

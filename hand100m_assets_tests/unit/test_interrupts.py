@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,13 +13,21 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import dagster as dg
+import numpy as np
+import polars as pl
 import pytest
+from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
 
+from hand100m_assets.annotations.ingest import ingest_file
 from hand100m_assets.layout import IN_PROGRESS_DIR
 from hand100m_assets.video.manifest import read_manifest
-from hand100m_assets_tests.conftest import REPO
+from hand100m_assets_tests.conftest import INSTANCE_TEMPLATE, REPO
 from hand100m_assets_tests.media import encode
 from hand100m_assets_tests.stopping import LINE, Stopped, stop_when
+from hand100m_assets_tests.unit.annotations.records import sound_set, write
+from hand100m_assets_tests.unit.dataset.scene import KEY, Scene, ring
+from hand100m_assets_tests.unit.pairs.hands import hands_table
 
 HAND100M = str(Path(sys.executable).with_name("hand100m"))
 EXTRACT_ALL = (HAND100M, "extract", "--every", "1")
@@ -183,3 +193,153 @@ def test_an_ignored_signal_stays_ignored(tmp_path: Path) -> None:
         check=False,
     )
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def parts(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if ".part" in path.name]
+
+
+@SIGNALS
+def test_an_audit_is_stopped_with_its_ffmpeg_however_silent_that_one_is(
+    how: int, status: int, long_video: Path, env: dict[str, str], tmp_path: Path
+) -> None:
+    videos = tmp_path / "100DOH" / "videos"
+    videos.mkdir(parents=True)
+    video = Path(shutil.copy2(long_video, videos))
+    command = (HAND100M, "extract", "--every", "100", str(video), str(tmp_path / "out" / "100doh" / "frames"))
+    assert subprocess.run(command, env=env, capture_output=True, check=False).returncode == 0
+    before = sorted((tmp_path / "out").rglob("*"))
+    mute, says = tmp_path / "ffmpeg_mute", tmp_path / "says"
+    mute.write_text(f"#!/bin/sh\ntouch {says}\nexec sleep 1000\n")
+    mute.chmod(0o755)
+    stopped = stop_when(
+        (HAND100M, "audit", video.stem),
+        tmp_path / "log",
+        lambda _: says.exists(),
+        how,
+        env={**env, "IMAGEIO_FFMPEG_EXE": str(mute)},
+    )
+    assert_only_the_line(stopped, status)
+    assert stopped.seconds < 4, "nobody waited for what will never come"
+    assert sorted((tmp_path / "out").rglob("*")) == before
+    assert subprocess.run((HAND100M, "audit", video.stem), env=env, capture_output=True, check=False).returncode == 0
+
+
+@SIGNALS
+def test_mining_is_stopped_and_leaves_nothing_half_made(
+    how: int, status: int, env: dict[str, str], tmp_path: Path
+) -> None:
+    tables = tmp_path / "tables"
+    ingest_file(write(tmp_path / "set.json", sound_set(4)), tables)
+    count, rng = 60_000, np.random.default_rng(0)
+    points = rng.normal(0.5, 0.2, (count, 21, 3)).astype(np.float32)
+    few = hands_table(points[:1], ["a"])
+    many = few.sample(count, with_replacement=True).with_columns(
+        row_index=pl.int_range(count, dtype=pl.UInt32),
+        hand_id=pl.int_range(count, dtype=pl.Int64),
+        video_id=pl.Series([f"v{n % 9}" for n in range(count)]),
+        keypoints=pl.Series(points, dtype=few.schema["keypoints"]),
+    )
+    many.write_parquet(tables / "hands.parquet")
+    out = tmp_path / "mined" / "mined.parquet"
+    stopped = stop_when(
+        (HAND100M, "mine", str(tables), str(out), "--count", "100"),
+        tmp_path / "log",
+        lambda _: parts(tmp_path),
+        how,
+        env={**env, "HAND100M_WORKERS": "1", "HAND100M_EMBEDDING_COMPONENTS": "0"},
+        whole_group=how == signal.SIGINT,
+    )
+    assert stopped.status == status, stopped.printed
+    assert stopped.printed.endswith(f"\n{LINE}\n") and "Traceback" not in stopped.printed
+    assert list(out.parent.iterdir()) == []
+
+
+def test_a_training_set_that_is_stopped_keeps_what_is_finished_and_goes_on_with_the_rest(
+    env: dict[str, str], tmp_path: Path
+) -> None:
+    scene = Scene(tmp_path / "out" / "100doh")
+    ring(scene, [f"video_{n:03}" for n in range(50)], draw=False)
+    drawn = scene.add_frame("video_000", 0, (1920, 1440))
+    for n in range(50):
+        for frame in (0, 30):
+            path = scene.frames_dir / f"video_{n:03}" / drawn.name.replace("000000", f"{frame:06d}")
+            path.parent.mkdir(exist_ok=True)
+            path.exists() or os.link(drawn, path)
+    folder = tmp_path / "out" / "100doh" / "training_set" / KEY
+    command = (HAND100M, "training-set", KEY, "--source", "100doh", "--codec", "png")
+    stopped = stop_when(
+        command,
+        tmp_path / "log",
+        lambda _: len(list(folder.glob(".packs/*.pack"))) > 3,
+        signal.SIGINT,
+        env={**env, "HAND100M_WORKERS": "2"},
+        whole_group=True,
+    )
+    assert_only_the_line(stopped, 130)
+    assert parts(tmp_path) == [] and not (folder / "index.json").exists()
+    made = {path.name: path.stat().st_mtime_ns for path in folder.glob(".packs/*.pack")}
+    assert 3 < len(made) < 50
+    done = subprocess.run((*command, "--json"), env=env, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    (facts,) = json.loads(done.stdout)
+    assert (facts["samples"], facts["left_out"]) == (100, {})
+    assert not (folder / ".packs").exists()
+
+
+@pytest.mark.parametrize(
+    ("how", "status", "moment_s"),
+    [(signal.SIGINT, 130, 1.5), (signal.SIGTERM, 143, 0)],
+    ids=["in its middle", "before the run began"],
+)
+def test_checks_that_are_stopped_leave_no_run_that_seems_to_go_on(
+    how: int, status: int, moment_s: float, env: dict[str, str], tmp_path: Path
+) -> None:
+    """The sensors of the daemon would wait for its end, for ever."""
+    shutil.copy(INSTANCE_TEMPLATE, tmp_path)
+
+    seen_s: list[float] = []
+
+    def is_under_way(_: str) -> bool:
+        if any((tmp_path / "history" / "runs").glob("*-*.db")):
+            seen_s.append(time.monotonic())
+        return bool(seen_s) and time.monotonic() >= seen_s[0] + moment_s
+
+    stopped = stop_when(
+        (sys.executable, "-m", "hand100m_assets.defs.check_data"),
+        tmp_path / "log",
+        is_under_way,
+        how,
+        env=env,
+        whole_group=how == signal.SIGINT,
+    )
+    assert_only_the_line(stopped, status)
+    with dg.DagsterInstance.from_config(str(tmp_path)) as instance:
+        found = [run.status for run in instance.get_runs()]
+    assert found and not set(NOT_FINISHED_STATUSES).intersection(found)
+
+
+@pytest.mark.parametrize("what", ["file", "folder"])
+def test_what_deaf_work_has_half_made_is_removed_when_it_is_ended(what: str, tmp_path: Path) -> None:
+    (tmp_path / "made").mkdir()
+    begin = {
+        "file": "file_in_place_of(Path('made/it'))",
+        "folder": "folder_in_place_of(Path('made/it'), ())",
+    }[what]
+    work = f"""
+    from pathlib import Path
+    from hand100m_assets.outputfiles import file_in_place_of
+    from hand100m_assets.annotations.staging import folder_in_place_of
+    with {begin} as it:
+        it.write(b"half") if "{what}" == "file" else (it / "x").touch()
+        print("begun", flush=True)
+        time.sleep(100)
+"""
+    stopped = stop_when(
+        (sys.executable, "-c", f"import os; os.chdir({str(tmp_path)!r})\n{BUSY.replace('    WORK', work)}"),
+        tmp_path / "log",
+        lambda printed: "begun" in printed,
+        signal.SIGINT,
+        env={**os.environ, "PYTHONPATH": str(REPO)},
+    )
+    assert stopped.status == 130 and list((tmp_path / "made").iterdir()) == []

@@ -1,0 +1,36 @@
+"""Runs in this process, without a daemon. One that is stopped is recorded as canceled.
+
+Dagster does so itself only once a run has begun; else it would seem to go on for ever, and sensors would wait for it.
+"""
+
+from typing import Any
+
+import dagster as dg
+from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
+from dagster._core.utils import make_new_run_id
+
+
+def execute_here(
+    defs: dg.Definitions,
+    instance: dg.DagsterInstance,
+    job_name: str,
+    **how: Any,  # noqa: ANN401 - those of Dagster
+) -> dg.ExecuteInProcessResult:
+    """Execute a job; a step that fails is in the result.
+
+    Args:
+        defs: Where the job is.
+        instance: Where the run is recorded.
+        job_name: The job.
+        **how: Further arguments of `execute_in_process`.
+    """
+    run_id = make_new_run_id()
+    try:
+        return defs.resolve_job_def(job_name).execute_in_process(
+            instance=instance, run_id=run_id, raise_on_error=False, **how
+        )
+    except BaseException:
+        run = instance.get_run_by_id(run_id)
+        if run is not None and run.status in NOT_FINISHED_STATUSES:
+            instance.report_run_canceled(run, "The command that this run was part of was stopped.")
+        raise
