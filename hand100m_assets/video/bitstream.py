@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from typing import Final, NamedTuple, Protocol, TypeAlias, TypeVar
 
 from hand100m_assets.video.parametersets import ParameterSetError, avcc_sets, h264_sps_fault, hvcc_sets
@@ -126,8 +127,8 @@ def byte_stream_units(data: Data, within_bytes: int = 2**16) -> Iterator[bytes]:
     """Yield each unit behind a start code (Annex B) in the first bytes of a packet, without zeros behind it."""
     head = bytes(data[:within_bytes])
     starts = [code.end() for code in _START_CODE.finditer(head)]
-    for start, end in zip(starts, [*(at - 3 for at in starts[1:]), len(head)], strict=True):
-        unit = head[start:end].rstrip(b"\0")
+    for start, end in pairwise([*starts, len(head) + 3]):
+        unit = head[start : end - 3].rstrip(b"\0")  # the next start code has three bytes
         if unit:
             yield unit
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hand100m_assets.video.bitstream import H264Bitstream, HevcBitstream, UnsafeStreamError
+from hand100m_assets.video.bitstream import H264Bitstream, HevcBitstream, UnsafeStreamError, byte_stream_units
 from hand100m_assets.video.keyframes import Av1Bitstream, Vp9Bitstream
 from hand100m_assets.video.parametersets import ParameterSetError, avcc_sets, h264_sps_fault, hvcc_sets
 from hand100m_assets.video.probe import open_video
@@ -187,3 +187,16 @@ def test_av1_packets_that_are_not_understood_are_refused(packet: bytes, reason: 
 def test_an_av1_key_frame_is_a_restart_only_with_its_sequence_header() -> None:
     assert Av1Bitstream().nature(b"\x0a\x01\x00\x32\x01\x10").is_restart
     assert not Av1Bitstream().nature(b"\x32\x01\x10").is_restart
+
+
+@pytest.mark.parametrize(
+    ("data", "units"),
+    [
+        (b"", []),
+        (b"no start code", []),
+        (b"\0\0\0\x01", []),
+        (b"\0\0\0\x01ab\0\0\x01c\0\0\0\0\x01d", [b"ab", b"c", b"d"]),
+    ],
+)
+def test_units_are_found_behind_their_start_codes(data: bytes, units: list[bytes]) -> None:
+    assert list(byte_stream_units(data)) == units
