@@ -14,6 +14,7 @@ import av.packet
 import av.video.frame
 import av.video.stream
 
+from hand100m_assets.video import faultytimes
 from hand100m_assets.video.bitstream import HOLE
 from hand100m_assets.video.complaints import complaints_about, decode_packet
 from hand100m_assets.video.holes import HoleWatch
@@ -53,7 +54,8 @@ class FullDecode:
         self._selection, self._report, self._broken_from = selection, report, broken_from
         self._is_lossy = container.format.name in LOSSY_FORMATS
         is_one_frame_each = stream.codec_context.name in ONE_FRAME_EACH and not self._is_lossy
-        self._timeline = Timeline(is_one_frame_each=is_one_frame_each)
+        are_times_beside = container.format.name in faultytimes.FORMATS
+        self._timeline = Timeline(is_one_frame_each=is_one_frame_each, are_times_beside=are_times_beside)
         path = Path(container.name)
         self._is_watched = container.format.name in WATCHED_FORMATS
         self._losses = loss_watch(path, container.format.name, stream)

@@ -18,6 +18,7 @@ import heapq
 from collections import deque
 from dataclasses import dataclass
 
+from hand100m_assets.video.faultytimes import FaultyTimes
 from hand100m_assets.video.owed import OwedFrames
 
 _GROUPS_KEPT = 64
@@ -76,6 +77,7 @@ class Timeline:
 
     Args:
         is_one_frame_each: In a whole stream of this kind every packet gives a frame, but for leading pictures.
+        are_times_beside: A packet's time stands beside it in the file, so that one fault may break both.
 
     Attributes:
         suspected_count: Packets that are taken for lost, and may turn out to have no index of their own.
@@ -85,7 +87,8 @@ class Timeline:
         distrust: Why timestamps are not used to place frames, None while they are.
     """
 
-    def __init__(self, *, is_one_frame_each: bool = False) -> None:
+    def __init__(self, *, is_one_frame_each: bool = False, are_times_beside: bool = False) -> None:
+        self._faulty_times = FaultyTimes() if are_times_beside else None
         self.is_one_frame_each = is_one_frame_each
         self.suspected_count = 0
         self.packets_passed_over = 0
@@ -137,6 +140,8 @@ class Timeline:
         if pts is None:
             self._stop_trusting("a packet has no timestamp")
             return
+        if self._faulty_times is not None and self._faulty_times.add(pts):
+            self.lose_count()
         if is_key or self._group < 0:
             self._group += 1
             self._groups[self._group] = _Group(pts)
@@ -156,6 +161,8 @@ class Timeline:
     def packet_failed(self, *, reaches_back: bool = False) -> None:
         """The packet added last is broken; what broke it may have spoilt the end of the one before as well."""
         self._damage(self._group, self._position)
+        if self._faulty_times is not None and self._faulty_times.break_last():
+            self.lose_count()
         if reaches_back and self._position > 0:
             self._damage(self._group_before, self._position - 1)
 
@@ -190,6 +197,8 @@ class Timeline:
             packets_missing: So many were promised and never came.
             is_tail_numbered: Whether packets after the last frame are taken for lost ones, with an index each.
         """
+        if self._faulty_times is not None and self._faulty_times.is_wrong_at_end():
+            self.lose_count()
         while self._awaited and is_tail_numbered:
             self._give_up(heapq.heappop(self._awaited))
         self._notice_overdue(is_over=True)
@@ -249,6 +258,8 @@ class Timeline:
         """Of the first one that is undecided."""
         if placed.packet is None or self.distrust or placed.is_suspected:
             return len(self._undecided) > LOOK_BACK_FRAMES
+        if self._faulty_times is not None and self._faulty_times.is_behind(self._shown_pts):
+            return False
         if placed.packet.position == self._position:
             return False  # a fault in the next packet may reach back into this one
         if self._reached_dts is not None and placed.packet.pts > self._reached_dts:

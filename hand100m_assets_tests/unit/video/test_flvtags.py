@@ -135,3 +135,41 @@ def test_tags_that_are_gone_between_two_others_leave_no_frame_under_another_numb
     frames, report = pick_frames(path, StrideSelection(1))
     assert report.is_damaged
     assert all(np.array_equal(frame.image_bgr, truth[frame.frame_index]) for frame in frames)
+
+
+@pytest.mark.parametrize("keyint", [8, 15, 60])
+def test_a_broken_packet_with_a_wrong_time_leaves_no_frame_under_another_number(tmp_path: Path, keyint: int) -> None:
+    pictures = random_track(random.Random(keyint), "h264", Look(frame_count=60), keyint=keyint, bframes=2)
+    path = write(tmp_path / "whole.flv", pictures)
+    truth, data, rng = opencv_frames(path), path.read_bytes(), random.Random(5)
+    for at, _ in rng.sample(tags_of(data)[3:-1], 12):
+        time_ms = int.from_bytes(data[at + 4 : at + 7], "big") + rng.choice([-150, 110, 201, 340, 777, 2000, 60000])
+        spoilt = bytearray(data)
+        spoilt[at + 4 : at + 7] = max(0, time_ms).to_bytes(3, "big")
+        spoilt[at + 16 : at + 30] = rng.randbytes(14)
+        path.write_bytes(spoilt)
+        frames, report = pick_frames(path, StrideSelection(1))
+        assert report.is_damaged
+        assert all(np.array_equal(frame.image_bgr, truth[frame.frame_index]) for frame in frames), (at, time_ms)
+
+
+def test_a_broken_packet_with_its_own_time_costs_no_later_group(tmp_path: Path) -> None:
+    pictures = random_track(
+        random.Random(1),
+        "h264",
+        Look(frame_count=60),
+        keyint=10,
+        min_keyint=10,
+        scenecut=0,
+        open_gop=0,
+        intra_refresh=0,
+    )
+    path = write(tmp_path / "whole.flv", pictures)
+    truth, data = opencv_frames(path), bytearray(path.read_bytes())
+    at = tags_of(bytes(data))[25][0]
+    data[at + 16 : at + 30] = bytes(14)
+    path.write_bytes(data)
+    frames, report = pick_frames(path, StrideSelection(1))
+    assert report.is_damaged
+    assert len(frames) > 45
+    assert all(np.array_equal(frame.image_bgr, truth[frame.frame_index]) for frame in frames)
