@@ -1,4 +1,4 @@
-"""Annotation files to validated tables, and what can be asked of the tables."""
+"""Makes checked tables from annotation files, and answers questions about these tables."""
 
 import lazy_loader
 

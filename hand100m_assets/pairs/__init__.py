@@ -1,4 +1,4 @@
-"""Similar hands: the positives that came with a set, exact mining, temporal pairs, and their agreement."""
+"""Pairs of similar hands: positives of the annotation file, mined pairs, temporal pairs, and how well they agree."""
 
 import lazy_loader
 

@@ -78,9 +78,9 @@ def write_temporal_pairs(hands_file: Path, out_file: Path, *, max_gap_frames: in
 
     Returns:
         The table: one row per hand, in the order of the hands. Columns are `row_index`, `hand_id`, `video_id`,
-        `frame_index`, the same of the neighbour, `pose_distance` (Float32, the mean distance of joints in crop sides,
-        left hands mirrored; null where keypoints are not finite) and `reason` (text, why there is no neighbour; null
-        if there is one).
+        `frame_index`, `neighbour_row_index`, `neighbour_hand_id`, `neighbour_frame_index`, `pose_distance` (Float32,
+        the mean distance of joints in crop sides, left hands mirrored; null where keypoints are not finite) and
+        `reason` (text, why there is no neighbour; null if there is one).
 
     Raises:
         OutputUnwritableError: The output disk is full, read-only or not permitted.

@@ -1,4 +1,4 @@
-"""Tables to files for other tools: the original's JSON and COCO."""
+"""Writes the tables of a set as files for other tools: JSON in the original schema, and COCO."""
 
 import lazy_loader
 

@@ -1,4 +1,4 @@
-"""Trusted tables -> a file that the original loaders read unchanged."""
+"""Tables of a set -> an annotation file that the original loaders read unchanged."""
 
 from __future__ import annotations
 

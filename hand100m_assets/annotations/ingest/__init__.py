@@ -1,4 +1,4 @@
-"""Records to tables: every record validated, every rejected one named."""
+"""Makes tables from an annotation file: every record is checked, and every rejected one is listed."""
 
 import lazy_loader
 

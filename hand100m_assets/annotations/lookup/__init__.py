@@ -1,4 +1,4 @@
-"""One hand of a set by row or id in microseconds."""
+"""Finds one hand of a set by row or id in microseconds."""
 
 import lazy_loader
 

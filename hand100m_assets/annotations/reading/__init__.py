@@ -1,4 +1,4 @@
-"""Bytes of an annotation file to records, however broken the file is."""
+"""Reads the records of an annotation file, even if the file is broken."""
 
 import lazy_loader
 

@@ -14,7 +14,7 @@ from hand100m_assets.annotations.reading.pose_text import lift_poses
 from hand100m_assets.annotations.reading.window import ValueScan, Window
 
 Section = Literal["images", "annotations"]
-"""The two lists of an annotation file."""
+"""Name of one of the two arrays of an annotation file."""
 SECTIONS: Final[tuple[Section, Section]] = ("images", "annotations")
 
 

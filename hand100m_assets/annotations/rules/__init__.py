@@ -1,4 +1,4 @@
-"""Rules over the tables of a set, each with the rows at fault."""
+"""Rules over the tables of a set, each with the rows that break it."""
 
 import lazy_loader
 
