@@ -16,6 +16,7 @@ from hand100m_assets.defs.annotation_sets.training import build_training_assets
 from hand100m_assets.defs.annotation_sets.training_checks import build_training_checks
 from hand100m_assets.defs.automation.schedules import build_schedules
 from hand100m_assets.defs.automation.sensors import build_sensors
+from hand100m_assets.defs.descriptions.labels import with_labels
 from hand100m_assets.defs.jobs import build_jobs
 from hand100m_assets.defs.plain_log import plain
 from hand100m_assets.defs.resources import ParquetTables, Workspace
@@ -24,6 +25,7 @@ from hand100m_assets.defs.videos.frame_checks import build_frame_checks
 from hand100m_assets.defs.videos.frames import build_frame_assets
 from hand100m_assets.defs.videos.list_checks import build_video_checks
 from hand100m_assets.defs.videos.lists import build_video_assets
+from hand100m_assets.defs.videos.look_check import build_look_check
 from hand100m_assets.settings import Settings, load_settings
 from hand100m_assets.sources import SOURCES, Source
 
@@ -36,7 +38,7 @@ def build_defs(settings: Settings | None = None) -> dg.Definitions:
     """Both sources, wired to one set of settings; read from `.env` or the environment when none are given."""
     chosen = settings or load_settings()
     shared = dg.Definitions(
-        resources={"workspace": Workspace.of(chosen), "io_manager": ParquetTables(chosen.output_root)},
+        resources={"workspace": Workspace.of(chosen), "io_manager": _tables(chosen)},
         # A run's steps follow each other; what is worth several processes starts them itself. A process a step would
         # cost seconds of start-up each, and is not allowed below Celery.
         executor=dg.in_process_executor,
@@ -45,18 +47,17 @@ def build_defs(settings: Settings | None = None) -> dg.Definitions:
     return dg.Definitions.merge(shared, *(_of_source(source, chosen) for source in SOURCES))
 
 
+def _tables(settings: Settings) -> dg.IOManagerDefinition:
+    return dg.IOManagerDefinition.hardcoded_io_manager(
+        ParquetTables(settings.output_root),
+        description="Tables as Parquet files below the output folder: `<source>/<asset>[/<partition>].parquet`.",
+    )
+
+
 def _of_source(source: Source, settings: Settings) -> dg.Definitions:
     jobs = build_jobs(source)
     return dg.Definitions(
-        assets=[
-            *build_video_assets(source),
-            *build_annotation_assets(source),
-            *build_frame_assets(source, settings),
-            *build_pair_assets(source),
-            *build_picture_assets(source),
-            *build_mining_assets(source),
-            *build_training_assets(source),
-        ],
+        assets=with_labels(_assets(source, settings), source, settings),
         asset_checks=build_checks(source),
         jobs=jobs,
         sensors=build_sensors(source, settings, jobs),
@@ -64,10 +65,23 @@ def _of_source(source: Source, settings: Settings) -> dg.Definitions:
     )
 
 
+def _assets(source: Source, settings: Settings) -> list[dg.AssetsDefinition | dg.AssetSpec]:
+    return [
+        *build_video_assets(source),
+        *build_annotation_assets(source),
+        *build_frame_assets(source, settings),
+        *build_pair_assets(source),
+        *build_picture_assets(source),
+        *build_mining_assets(source),
+        *build_training_assets(source),
+    ]
+
+
 def build_checks(source: Source) -> list[dg.AssetChecksDefinition]:
     """Every check of one source, each on what is on disk: errors where training would go wrong, else warnings."""
     return [
         *build_video_checks(source),
+        build_look_check(source),
         *build_frame_checks(source),
         build_audit_check(source),
         *build_set_checks(source),

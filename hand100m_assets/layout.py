@@ -188,6 +188,11 @@ class OutputLayout:
         return self.base_dir / ".videos_away"
 
     @property
+    def videos_looked_at_file(self) -> Path:
+        """When a look at the folder of downloads last succeeded."""
+        return self.base_dir / ".videos_looked_at"
+
+    @property
     def frame_states_file(self) -> Path:
         """What was last found of each finished frame folder, so that none is read again unchanged."""
         return self.base_dir / "frame_states.parquet"

@@ -4,8 +4,8 @@
 that changes it fails there, by name, and not in a sensor at night.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Final
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
 
 import dagster as dg
 from dagster._core.definitions.data_version import (
@@ -57,6 +57,7 @@ __all__ = [
     "WorkerStatus",
     "database_id",
     "evaluate_tick",
+    "function_of",
     "get_input_data_version_tag",
     "get_input_event_pointer_tag",
     "latest_check_executions",
@@ -107,6 +108,11 @@ def evaluate_tick(
     for event in data.asset_events:
         instance.report_runless_asset_event(event)
     return data
+
+
+def function_of(asset: dg.AssetsDefinition) -> Callable[..., Any]:
+    """The function that was decorated, as it stood in front of the decorator of Dagster."""
+    return asset.op.compute_fn.decorated_fn  # type: ignore[union-attr]
 
 
 def set_data_version(context: dg.OutputContext, version: dg.DataVersion) -> None:

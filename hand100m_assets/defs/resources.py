@@ -6,6 +6,7 @@ from typing import Any
 
 import dagster as dg
 import polars as pl
+from pydantic import Field
 from upath import UPath
 
 from hand100m_assets.defs.descriptions.tables import table_metadata
@@ -22,7 +23,7 @@ from hand100m_assets.workspace import SourceWorkspace
 class Workspace(dg.ConfigurableResource):  # type: ignore[type-arg]
     """Every setting, as read from `.env` or the environment when the code location was loaded."""
 
-    settings: dict[str, Any]
+    settings: dict[str, Any] = Field(description="Every setting by its name, each folder with its whole path.")
 
     @classmethod
     def of(cls, settings: Settings) -> "Workspace":

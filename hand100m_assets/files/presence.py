@@ -100,3 +100,43 @@ def note_renewed(mark: Path) -> None:
     """
     with suppress(OSError):
         mark.unlink(missing_ok=True)
+
+
+def note_look(mark: Path) -> None:
+    """Record that a look at a folder has succeeded now.
+
+    Args:
+        mark: File that holds the time. Its folder is made where it does not exist; nothing happens where it cannot be
+            written.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from hand100m_assets.files import last_look_s, note_look
+        >>> note_look(Path("output/.looked_at"))
+        >>> last_look_s(Path("output/.looked_at")) is None
+        False
+    """
+    with suppress(OSError):  # the check that reads it fails then, as the time grows old
+        mark.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(mark, f"{time.time():.3f}\n".encode())
+
+
+def last_look_s(mark: Path) -> float | None:
+    """Return when a look at a folder last succeeded.
+
+    Args:
+        mark: The file that `note_look` writes.
+
+    Returns:
+        Seconds since 1970; None when no look has succeeded.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from hand100m_assets.files import last_look_s
+        >>> last_look_s(Path("never_looked_at")) is None
+        True
+    """
+    try:
+        return float(mark.read_text(encoding="ascii"))
+    except (OSError, ValueError):
+        return None

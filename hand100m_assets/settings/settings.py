@@ -25,6 +25,7 @@ from hand100m_assets.layout import EXPORT_FORMATS, ExportImages, OutputLayout
 from hand100m_assets.pairs import EmbeddingOptions
 from hand100m_assets.parallel import DaskCluster, DaskQueue
 from hand100m_assets.set_names import DEFAULT_NAME_PATTERN, name_pattern
+from hand100m_assets.settings.asset_labels import why_no_owner, why_no_tag
 from hand100m_assets.settings.faults import in_words, named, no_json
 from hand100m_assets.settings.file import ENCODING, insist_on_settings
 from hand100m_assets.settings.time_zones import why_no_zone
@@ -184,11 +185,28 @@ class Settings(BaseSettings):
     training_set_shard_samples: int = Field(2000, ge=1, description="Crops in one tar file, about.")
     training_set_audit: int = Field(50, ge=0, description="Crops of each set that the check cuts again; 0: none.")
 
+    max_look_age_hours: float = Field(
+        24, gt=0, description="A check fails when the last successful look at the downloads is older, in hours."
+    )
     grid_seed: int = Field(0, ge=0, description="Seed of the pairs shown where no published choice exists.")
     max_missing_share: float = Field(
         0.05, ge=0, le=1, description="Checks fail when more than this share of annotated images is missing."
     )
     output_url: str = Field("", description="Address at which a web server shows the output folder; empty: none does.")
+    asset_owners: list[str] = Field(
+        default=["team:hand100m"],
+        description="Owners that the UI shows of each asset: e-mail addresses, or `team:` and a name.",
+        examples=[["team:hands", "ada@example.org"]],
+    )
+    asset_tags: dict[str, str] = Field(
+        default={"dataset": "hand100m"},
+        description="Tags that each asset gets in the UI, which searches by them.",
+        examples=[{"dataset": "hand100m", "project": "pretraining"}],
+    )
+    code_url: str = Field(
+        "",
+        description="Address of the code on GitHub or GitLab, to which assets are linked; empty: to the local files.",
+    )
     expected_totals: dict[str, tuple[int, int]] = Field(
         default={"ego4d/simhand-50k": (49_930, 50_000)},
         description="`<source>/<set>` -> (images, hands) its file must hold.",
@@ -235,6 +253,27 @@ class Settings(BaseSettings):
         if fault is not None:
             raise ValueError(fault)
         return name
+
+    @field_validator("asset_owners")
+    @classmethod
+    def _are_owners(cls, owners: list[str]) -> list[str]:
+        for fault in filter(None, map(why_no_owner, owners)):
+            raise ValueError(fault)
+        return owners
+
+    @field_validator("asset_tags")
+    @classmethod
+    def _are_tags(cls, tags: dict[str, str]) -> dict[str, str]:
+        for fault in filter(None, (why_no_tag(name, value) for name, value in tags.items())):
+            raise ValueError(fault)
+        return tags
+
+    @field_validator("code_url")
+    @classmethod
+    def _is_an_address(cls, url: str) -> str:
+        if url and not url.startswith(("https://", "http://")):
+            raise ValueError(f"{url!r} is no address of a web page; it begins with https://")
+        return url.rstrip("/").removesuffix(".git")
 
     @field_validator("annotation_name_pattern")
     @classmethod

@@ -18,7 +18,7 @@ from hand100m_assets.errors import (
     SettingsError,
     VideoListError,
 )
-from hand100m_assets.files import FileStamp, note_away, refuse_emptied
+from hand100m_assets.files import FileStamp, note_away, note_look, refuse_emptied
 from hand100m_assets.layout import VIDEO_SUFFIX, OutputLayout
 from hand100m_assets.settings import Settings, SourceFolders
 from hand100m_assets.sources import Source
@@ -183,6 +183,7 @@ class Downloads:
         )
         if known_now != known:
             write_known_files(known_now, file)
+        note_look(self.output.videos_looked_at_file)
         return look
 
     def whole_videos(self) -> set[str]:

@@ -26,11 +26,12 @@ from hand100m_assets.defs.partitions import annotation_set_partitions, register
 from hand100m_assets.defs.resources import Workspace
 from hand100m_assets.defs.videos import audit_check
 from hand100m_assets.defs.videos import frame_checks as frames_check
+from hand100m_assets.files import last_look_s
 from hand100m_assets.pairs import resolve_pairs
 from hand100m_assets.sources import DOH
 from hand100m_assets.video.frames.job import extract_one
 from hand100m_assets.workspace import seed_of_today
-from hand100m_assets_tests.defs.conftest import TinyWorkspace, hand, image, tiny_workspace
+from hand100m_assets_tests.defs.conftest import Clock, TinyWorkspace, hand, image, tiny_workspace
 
 ERROR, WARN = dg.AssetCheckSeverity.ERROR, dg.AssetCheckSeverity.WARN
 ONE, TWO, THREE = "aaaaaaaaaaa", "-bbbbbbbbbb", "ccccccccccc"
@@ -582,6 +583,42 @@ def test_a_check_that_cannot_read_its_tables_says_which(sound: TinyWorkspace) ->
     with pytest.raises(dg.Failure, match="Ingest the annotation file first") as caught:
         evaluate(sound, "box_empty")
     assert str(summary.parent) in str(caught.value.description)
+
+
+def test_downloads_that_nobody_has_looked_at_for_longer_than_allowed_are_an_error(
+    sound: TinyWorkspace, shown: Clock
+) -> None:
+    found = evaluate(sound, "downloads_were_looked_at")
+    assert found.passed
+    assert found.metadata["hours_since"] < 1
+    shown.now_s += 23.5 * 3600
+    assert evaluate(sound, "downloads_were_looked_at").passed
+    assert not evaluate(sound.reconfigured(max_look_age_hours=12), "downloads_were_looked_at").passed
+    shown.now_s += 3600
+    found = evaluate(sound, "downloads_were_looked_at")
+    assert (found.passed, found.severity, found.metadata["hours_allowed"]) == (False, ERROR, 24)
+    assert (
+        "24.5 hours ago; more than 24 hours are an error. Switch the sensor 100doh_new_videos on" in found.description
+    )
+
+
+def test_a_look_at_a_folder_that_is_away_is_none(sound: TinyWorkspace, shown: Clock) -> None:
+    before_s = last_look_s(sound.place.output.videos_looked_at_file)
+    folder = sound.place.folders.videos_dir
+    folder.rename(folder.with_name("away"))
+    sound.tick("100doh_new_videos")
+    assert last_look_s(sound.place.output.videos_looked_at_file) == before_s
+    folder.with_name("away").rename(folder)
+    sound.tick("100doh_new_videos")
+    assert last_look_s(sound.place.output.videos_looked_at_file) > before_s
+
+
+def test_before_the_first_look_the_check_says_what_to_do(sound: TinyWorkspace) -> None:
+    sound.place.output.videos_looked_at_file.unlink()
+    found = evaluate(sound, "downloads_were_looked_at")
+    assert (found.passed, found.severity) == (False, ERROR)
+    assert found.description.startswith("There is no successful look at ")
+    assert "yet. Switch the sensor 100doh_new_videos on" in found.description
 
 
 def test_a_damaged_shard_is_an_error_until_it_is_deleted_and_made_anew(sound: TinyWorkspace) -> None:

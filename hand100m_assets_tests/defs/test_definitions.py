@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import pytest
@@ -11,6 +14,8 @@ import yaml
 from hand100m_assets.annotations.rules import RULES
 from hand100m_assets.definitions import build_defs
 from hand100m_assets.defs.automation.following import RULES as FOLLOWS
+from hand100m_assets.defs.descriptions import code
+from hand100m_assets.defs.descriptions.code import CODE_METADATA
 from hand100m_assets.defs.keys import GROUPS
 from hand100m_assets.settings import Settings
 from hand100m_assets.sources import DOH, EGO4D, SOURCES, Source
@@ -61,6 +66,7 @@ CHECKS = {
     "videos": {
         "downloads_are_whole",
         "downloads_can_be_taken",
+        "downloads_were_looked_at",
         "listed_videos_are_here",
         "output_has_one_owner",
         "sizes_and_lengths_match_the_list",
@@ -134,6 +140,117 @@ def test_the_checks_of_each_source_are_these(repository: dg.RepositoryDefinition
             found.setdefault(check.asset_key.path[1], set()).add(check.name)
             assert repository.asset_graph.get(check).description
     assert found == CHECKS
+
+
+def test_nothing_that_the_ui_lists_is_without_a_description(repository: dg.RepositoryDefinition) -> None:
+    graph = repository.asset_graph
+    listed = {
+        **{key.to_user_string(): graph.get(key) for key in graph.get_all_asset_keys()},
+        **{key.to_user_string(): graph.get(key) for key in graph.asset_check_keys},
+        **{job.name: job for job in repository.get_all_jobs() if not job.name.startswith("__")},
+        **{each.name: each for each in (*repository.sensor_defs, *repository.schedule_defs)},
+        **repository.get_top_level_resources(),
+    }
+    assert len(listed) > 100
+    assert [name for name, each in listed.items() if not each.description] == []
+
+
+def test_each_field_that_a_person_can_configure_is_described(repository: dg.RepositoryDefinition) -> None:
+    ours = {name: each for name, each in repository.get_top_level_resources().items() if name != "io_manager"}
+    fields = {f"{name}.{field}": told for name, each in ours.items() for field, told in fields_of(each).items()}
+    assert fields.keys() == {"workspace.settings"}
+    assert [name for name, field in fields.items() if not field.description] == []
+    bodies = [node for job in repository.get_all_jobs() for node in job.all_node_defs]
+    assert {node.name for node in bodies if fields_of(node)} == set()
+    assert [name for name, field in Settings.model_fields.items() if not field.description] == []
+
+
+def fields_of(definition: Any) -> dict[str, Any]:
+    return getattr(getattr(definition.config_schema, "config_type", None), "fields", {})
+
+
+def test_assets_have_the_owners_and_tags_of_the_settings_and_a_tag_of_their_source() -> None:
+    chosen = NOWHERE.model_copy(
+        update={"asset_owners": ["ada@example.org", "team:hands"], "asset_tags": {"project": "pretraining"}}
+    )
+    for settings, owners, tags in (
+        (NOWHERE, ["team:hand100m"], {"dataset": "hand100m"}),
+        (chosen, ["ada@example.org", "team:hands"], {"project": "pretraining"}),
+    ):
+        graph = build_defs(settings).get_repository_def().asset_graph
+        for key in graph.get_all_asset_keys():
+            asset = graph.get(key)
+            shown = {name: value for name, value in asset.tags.items() if not name.startswith("dagster/")}
+            assert (asset.owners, shown) == (owners, {**tags, "hand100m/source": key.path[0]})
+
+
+def links(settings: Settings) -> dict[str, Any]:
+    graph = build_defs(settings).get_repository_def().asset_graph
+    keys = [key for key in graph.get_all_asset_keys() if key.path[0] == EGO4D.name]
+    return {key.path[1]: graph.get(key).metadata[CODE_METADATA].code_references for key in keys}
+
+
+def test_each_asset_is_linked_with_the_line_of_the_function_that_makes_it() -> None:
+    found = links(NOWHERE)
+    assert len(found) == len(GRAPH.split("\n")) - 2
+    for asset, (reference,) in found.items():
+        lines = Path(reference.file_path).read_text().splitlines()[reference.line_number - 1 :]
+        head = next(line for line in lines if line.strip().startswith("def "))
+        assert f"def {asset}(" in head.replace("_spec", "").replace("def _", "def "), (asset, head)
+
+
+def test_links_lead_to_the_commit_on_the_web_where_an_address_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(code, "commit_checked_out", lambda: "abc123")
+    for url, tree in (
+        ("https://github.com/somebody/hands", "https://github.com/somebody/hands/tree/abc123"),
+        ("https://gitlab.example.org/hands", "https://gitlab.example.org/hands/-/tree/abc123"),
+    ):
+        found = links(NOWHERE.model_copy(update={"code_url": url}))
+        assert {len(references) for references in found.values()} == {1}
+        assert found["pairs"][0].url.startswith(f"{tree}/hand100m_assets/defs/annotation_sets/pairs.py#L")
+        assert found["videos"][0].url.startswith(f"{tree}/hand100m_assets/defs/videos/lists.py#L")
+
+
+def test_links_stay_local_where_the_code_is_no_clone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(code, "commit_checked_out", lambda: None)
+    assert links(NOWHERE.model_copy(update={"code_url": "https://github.com/somebody/hands"})) == links(NOWHERE)
+
+
+def test_the_commit_is_that_of_the_clone_that_knows_this_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def git(*arguments: str) -> str:
+        names = ("-c", "user.name=a", "-c", "user.email=a@example.org")
+        run = subprocess.run(["git", "-C", tmp_path, *names, *arguments], check=True, capture_output=True, text=True)
+        return run.stdout.strip()
+
+    file = tmp_path / "package" / "__init__.py"
+    file.parent.mkdir()
+    file.touch()
+    monkeypatch.setattr(code, "_PACKAGE", file)
+    read = code.commit_checked_out.__wrapped__
+    assert read() is None
+    git("init", "-q")
+    git("commit", "-q", "--allow-empty", "-m", "Begin")
+    assert read() is None  # a clone of something else, in which the package was installed
+    git("add", ".")
+    git("commit", "-q", "-m", "Add")
+    assert read() == git("rev-parse", "HEAD")
+
+
+def test_each_asset_that_is_made_has_a_version_of_its_code(repository: dg.RepositoryDefinition) -> None:
+    graph = repository.asset_graph
+    assert {key.path[1] for key in graph.get_all_asset_keys() if not graph.get(key).code_version} == {"videos"}
+
+
+def test_importing_the_definitions_draws_and_compiles_nothing() -> None:
+    told = subprocess.run(
+        [sys.executable, "-X", "importtime", "-c", "import hand100m_assets.definitions"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    imported = {line.rpartition("|")[2].strip().partition(".")[0] for line in told.stderr.splitlines()}
+    assert {"dagster", "hand100m_assets"} <= imported
+    assert not imported & {"matplotlib", "numba", "torch", "scipy", "sklearn", "PIL", "jinja2"}
 
 
 @EACH_SOURCE

@@ -39,8 +39,8 @@ FACES = {
         faults_table images_again keypoint_faults left_out_hands left_out_share pair_faults shard_faults
     """,
     "hand100m_assets.files": """
-        FileStamp NO_FILE PART_SUFFIX away_since file_in_place_of note_away note_renewed output_errors
-        refuse_emptied table_output_errors write_whole
+        FileStamp NO_FILE PART_SUFFIX away_since file_in_place_of last_look_s note_away note_look note_renewed
+        output_errors refuse_emptied table_output_errors write_whole
     """,
     "hand100m_assets.imaging": """
         Box CROP_SIZE_PX CropRegion FINGER_NAMES ImageBgr JointOrder Keypoints METADATA_MAX_BYTES

@@ -11,6 +11,7 @@ from hand100m_assets.annotations import FrameFiles, frames_on_disk
 from hand100m_assets.annotations import coverage as compute_coverage
 from hand100m_assets.defs.annotation_sets.by_set import CODE_VERSION, Made, Maker, make_of_sets
 from hand100m_assets.defs.automation.following import RULES
+from hand100m_assets.defs.descriptions.code import code_reference
 from hand100m_assets.defs.descriptions.tables import table_metadata
 from hand100m_assets.defs.failures import fails_clearly
 from hand100m_assets.defs.keys import asset_key, asset_keys, group_name
@@ -60,6 +61,7 @@ def _spec(source: Source, asset: str) -> dg.AssetSpec:
         kinds=_KINDS[asset],
         partitions_def=annotation_set_partitions(source),
         skippable=True,
+        metadata=code_reference(MAKERS[asset]),
         code_version=CODE_VERSION,
     )
 

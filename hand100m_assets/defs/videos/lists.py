@@ -3,6 +3,7 @@
 import dagster as dg
 import polars as pl
 
+from hand100m_assets.defs.descriptions.code import code_reference
 from hand100m_assets.defs.failures import fails_clearly
 from hand100m_assets.defs.keys import asset_inputs, asset_key, group_name
 from hand100m_assets.defs.partitions import video_partitions
@@ -22,6 +23,7 @@ def videos_spec(source: Source) -> dg.AssetSpec:
         group_name=group_name(source, "videos"),
         description=f"{source.title} mp4 files as downloaded. Recorded when complete; never written by us.",
         kinds={"file"},
+        metadata=code_reference(videos_spec),
     )
 
 

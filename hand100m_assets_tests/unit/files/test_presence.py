@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 
 from hand100m_assets.annotations.ingest import ingest_file
 from hand100m_assets.errors import FolderUnreadableError, SettingsError
-from hand100m_assets.files.presence import away_since, note_renewed
+from hand100m_assets.files.presence import away_since, last_look_s, note_look, note_renewed
 from hand100m_assets.layout import IN_PROGRESS_DIR
 from hand100m_assets.settings import Settings
 from hand100m_assets.sources import DOH
@@ -242,3 +243,16 @@ def test_a_whole_file_that_may_not_be_read_is_named_and_not_to_be_downloaded_aga
     assert not any("Download" in f.fix or "ownload" in f.what for f in found if f is named)
     assert not any("not whole videos" in f.what for f in found)
     assert missing_videos(inventory)["video_id"].to_list() == [ABSENT]
+
+
+def test_the_last_look_is_told_and_what_is_no_time_is_none(tmp_path: Path) -> None:
+    mark = tmp_path / "output" / ".looked_at"
+    assert last_look_s(mark) is None
+    before_s = time.time()
+    note_look(mark)
+    told_s = last_look_s(mark)
+    assert told_s is not None
+    assert before_s - 0.01 <= told_s <= time.time()
+    mark.write_text("yesterday")
+    assert last_look_s(mark) is None
+    note_look(mark / "below a file")  # nothing can be written there

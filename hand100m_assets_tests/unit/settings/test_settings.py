@@ -74,6 +74,12 @@ def test_a_settings_file_that_is_not_there_is_an_error_that_names_it(monkeypatch
         ("ANNOTATION_NAME_PATTERN", "(?P<name>"),
         ("ANNOTATION_NAME_PATTERN", "(?P<source>.*)"),
         ("EXPORT_FORMATS", '["yolo"]'),
+        ("ASSET_OWNERS", '["the lab"]'),
+        ("ASSET_TAGS", '{"a b": "c"}'),
+        ("ASSET_TAGS", '{"a": "b c"}'),
+        ("ASSET_TAGS", '{"dagster/priority": "1"}'),
+        ("CODE_URL", "git@github.com:somebody/hands.git"),
+        ("MAX_LOOK_AGE_HOURS", "0"),
         ("EXPECTED_TOTALS", '{"ego4d/simhand-50k": [1]}'),
     ],
 )
@@ -103,6 +109,7 @@ def test_a_malformed_value_is_one_error_that_names_the_variable(
         ("MINE_ANNOTATIONS", "maybe", 'MINE_ANNOTATIONS: must be true or false, not "maybe".'),
         ("EXECUTION", "cloud", "EXECUTION: must be 'local' or 'dask', not \"cloud\"."),
         ("EXECUTION", "dask", "EXECUTION: execution `dask` needs either dask_scheduler or dask_queue, and not both."),
+        ("ASSET_OWNERS", '["lab"]', "'lab' is no owner; write an e-mail address, or team: and the name of a team"),
         ("EXPORT_FORMATS", "coco", 'must be JSON, such as ["original", "coco"] (character 1 does not fit).'),
         ("EXPORT_FORMATS", '["coco", 1]', "EXPORT_FORMATS[1]: must be 'original' or 'coco', not 1."),
         ("EXPECTED_TOTALS", "[]", 'TOTALS: must be {...}, not [], such as {"ego4d/simhand-50k": [49930, 50000]}.'),
@@ -315,3 +322,7 @@ def test_the_settings_file_itself_may_lie_at_home(monkeypatch: pytest.MonkeyPatc
     (tmp_path / "settings.env").write_text("HAND100M_FRAME_STRIDE=7\n")
     monkeypatch.setenv(ENV_FILE_VARIABLE, "~/settings.env")
     assert load_settings().frame_stride == 7
+
+
+def test_the_address_of_the_code_is_that_of_a_page_not_of_a_clone() -> None:
+    assert Settings(_env_file=None, code_url="https://github.com/somebody/hands.git/").code_url.endswith("/hands")

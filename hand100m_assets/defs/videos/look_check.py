@@ -1,0 +1,54 @@
+"""The check that somebody looks at the downloads: tables that need not change say nothing about that."""
+
+import time
+
+import dagster as dg
+
+from hand100m_assets.defs.automation import clock
+from hand100m_assets.defs.check_results import ERROR
+from hand100m_assets.defs.failures import fails_clearly
+from hand100m_assets.defs.keys import asset_key
+from hand100m_assets.defs.resources import Workspace
+from hand100m_assets.files import last_look_s
+from hand100m_assets.sources import Source
+
+_HOUR_S = 3600.0
+
+
+def build_look_check(source: Source) -> dg.AssetChecksDefinition:
+    """The sensor of new videos has lately looked at the folder of downloads, and could read it."""
+
+    @dg.asset_check(
+        asset=asset_key(source, "videos"),
+        description="The folder of downloads was read lately: new, replaced and deleted files are noticed only by a "
+        "look, and a sensor that is off or a folder that is not mounted looks like a day without downloads.",
+    )
+    @fails_clearly
+    def downloads_were_looked_at(workspace: Workspace) -> dg.AssetCheckResult:
+        place = workspace.source(source)
+        limit_h, folder = place.settings.max_look_age_hours, place.folders.videos_dir
+        last_s = last_look_s(place.output.videos_looked_at_file)
+        fix = (
+            f"Switch the sensor {source.name}_new_videos on under Automation and see what its ticks say, or run "
+            "`python -m hand100m_assets.headless.catch_up`."
+        )
+        if last_s is None:
+            return dg.AssetCheckResult(
+                passed=False, severity=ERROR, description=f"There is no successful look at {folder} yet. {fix}"
+            )
+        age_h = max(clock.now_s() - last_s, 0.0) / _HOUR_S
+        when = time.strftime("%Y-%m-%d %H:%M", time.localtime(last_s))
+        said = f"The last successful look at {folder} was at {when}, {age_h:.1f} hours ago"
+        passed = age_h <= limit_h
+        return dg.AssetCheckResult(
+            passed=passed,
+            severity=ERROR,
+            description=f"{said}." if passed else f"{said}; more than {limit_h:g} hours are an error. {fix}",
+            metadata={
+                "last_look": dg.MetadataValue.timestamp(last_s),
+                "hours_since": round(age_h, 3),
+                "hours_allowed": limit_h,
+            },
+        )
+
+    return downloads_were_looked_at
