@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -58,3 +59,13 @@ def test_explore_that_is_stopped_does_not_begin_the_tests(tmp_path: Path) -> Non
             ["make", "explore", f"SHELL={shell}"], cwd=tmp_path, capture_output=True, text=True, check=False
         )
         assert done.returncode == 2 and done.stdout.count("begun") == 1
+
+
+def test_help_lists_each_target_once_under_a_heading() -> None:
+    command = ["make", "-C", str(REPO), "--no-print-directory", "help"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    groups = [group.splitlines() for group in done.stdout.strip().split("\n\n")]
+    assert [heading for heading, *_ in groups] == ["Use", "Develop", "Measure", "Maintain"]
+    listed = [line.split()[1] for _, *lines in groups for line in lines]
+    phony = re.search(r"^\.PHONY: (.*)$", (REPO / "Makefile").read_text(), re.MULTILINE)
+    assert phony and sorted(listed) == sorted(set(phony[1].split()) - {"settings"})
