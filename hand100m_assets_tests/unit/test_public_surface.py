@@ -95,13 +95,14 @@ FACES = {
         VideoAudit audit_video sampled
     """,
     "hand100m_assets.video.codec": """
-        Av1Bitstream Bitstream Data H264Bitstream HOLE HevcBitstream HoleWatch PacketNature Placed
-        PresentationOrder SpliceWatch TailWatch UnsafeStreamError Vp9Bitstream h264_kind hevc_kind
-        picture_is_the_same_without_notes picture_order_of
+        Av1Bitstream Bitstream ByteStreamOrder Data H264Bitstream HOLE HevcBitstream HoleWatch PacketNature
+        ParameterSetError Placed PresentationOrder SLICE_HEAD_BYTES SpliceWatch TailWatch UnsafeStreamError
+        Vp9Bitstream bits_of h264_kind hevc_kind length_bytes_of picture_is_the_same_without_notes
+        picture_order_of plain_units
     """,
     "hand100m_assets.video.container": """
         AviChunks FlvTags MAX_PIXELS Pace Start TransportPackets VideoInfo describe_video duration_shortfall
-        open_video packets_promised probe_video stamp_video
+        is_tag_of_key_frame open_video outline_of packets_promised probe_video stamp_video
     """,
     "hand100m_assets.video.container.mp4": """
         Mp4Outline read_outline refuse_impossible_tables
@@ -118,8 +119,8 @@ FACES = {
         write_missing_list
     """,
     "hand100m_assets.video.frames": """
-        DaskPool ExtractionJob ExtractionOptions ExtractionOutcome Limits MANIFEST_VERSION Manifest
-        ManifestError Progress UNLIMITED Watch WorkerPool catalogued_videos extract_many extract_video
+        DaskPool ExtractionJob ExtractionOptions ExtractionOutcome Limits MADE_BY_OLDER_RULES MANIFEST_VERSION
+        Manifest ManifestError Progress UNLIMITED Watch WorkerPool catalogued_videos extract_many extract_video
         frame_catalog frame_files_at_fault frame_states library_versions read_failures read_manifest
         remembered_videos stamp_of sweep_deleted
     """,

@@ -32,6 +32,7 @@ FRAME_STATES: Final = pl.Schema(
 MADE_BY_OLDER_RULES: Final = (
     "made by an older version of this program, whose frames may be other ones: to be made again"
 )
+"""The reason given for frames whose manifest an older version wrote."""
 
 StateRow: TypeAlias = tuple[str, str, int | None, int | None, str | None]
 
