@@ -173,7 +173,20 @@ def holds_idr(data: Data, length_bytes: int) -> bool:
 
 
 def plain_units(data: Data, length_bytes: int) -> Iterator[tuple[int, int]]:
-    """Yield where each unit of a packet with length prefixes begins and ends, even of a broken packet."""
+    """Yield where each unit of a packet with length prefixes begins and ends, even of a broken packet.
+
+    Args:
+        data: The packet's bytes.
+        length_bytes: Size of the prefix, 1 to 4 bytes.
+
+    Yields:
+        Positions in bytes of the unit's begin and end, without its prefix.
+
+    Example:
+        >>> from hand100m_assets.video.codec import plain_units
+        >>> list(plain_units(bytes([0, 2, 7, 7, 0, 1, 9]), length_bytes=2))
+        [(2, 4), (6, 7)]
+    """
     position, size = 0, len(data)
     while position < size:
         start = position + length_bytes

@@ -27,11 +27,21 @@ _HEVC_IDR: Final = frozenset({_HEVC_IDR_AND_LEADING, 20})
 
 
 class ByteStreamOrder:
-    """Shown every packet of one track, in decoding order.
+    """Tells where each picture of a track stands in the decoder's order. Show it every packet, in decoding order.
 
     Args:
-        codec: FFmpeg's name of it.
-        extradata: Parameter sets that the container tells beforehand, behind start codes.
+        codec: `h264` or `hevc`, as FFmpeg names them.
+        extradata: Parameter sets that the container holds, behind start codes; None when it holds none.
+
+    Example:
+        >>> import av
+        >>> from hand100m_assets.video.codec import ByteStreamOrder
+        >>> with av.open("video.ts") as container:
+        ...     stream = container.streams.video[0]
+        ...     order = ByteStreamOrder("h264", stream.codec_context.extradata)
+        ...     places = [order.place_of(bytes(packet)) for packet in container.demux(stream) if packet.size]
+        >>> len(places), len(set(places))
+        (90, 90)
     """
 
     def __init__(self, codec: str, extradata: bytes | None) -> None:
@@ -42,7 +52,15 @@ class ByteStreamOrder:
         self._learn([unit for unit in byte_stream_units(extradata or b"") if self._is_set(unit)])
 
     def place_of(self, data: Data) -> tuple[int, int] | None:
-        """Restarts so far and a number that rises from each shown picture to the next; None where that is not told."""
+        """Return where the picture of a packet stands among the pictures that are shown.
+
+        Args:
+            data: The packet's bytes.
+
+        Returns:
+            How often the order restarted so far, and a number that rises from each shown picture to the next; None
+            when the stream does not tell them.
+        """
         sets = []
         for unit in byte_stream_units(data):
             if self._is_set(unit):

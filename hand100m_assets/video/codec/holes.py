@@ -145,7 +145,21 @@ def _search(codec: str, length_bytes: int | None) -> Callable[[Data], bool] | No
 
 
 def length_bytes_of(stream: av.video.stream.VideoStream) -> int | None:
-    """Size of the length prefix of each unit of H.264 or HEVC; None for other codecs and for Annex B."""
+    """Return the size of the length prefix that each unit of H.264 or HEVC has.
+
+    Args:
+        stream: A video stream that PyAV opened.
+
+    Returns:
+        1 to 4 bytes; None for other codecs and for streams with start codes (Annex B).
+
+    Example:
+        >>> import av
+        >>> from hand100m_assets.video.codec import length_bytes_of
+        >>> with av.open("video.mp4") as container:
+        ...     print(length_bytes_of(container.streams.video[0]))
+        4
+    """
     place = {"h264": 4, "hevc": 21}.get(stream.codec_context.name)
     extradata = stream.codec_context.extradata or b""
     return None if place is None or len(extradata) <= place or extradata[0] != 1 else (extradata[place] & 3) + 1

@@ -14,7 +14,16 @@ _MAX_GOLOMB_ZEROS = 32
 
 
 class ParameterSetError(ValueError):
-    """Parameter sets that cannot be read."""
+    """Parameter sets cannot be read.
+
+    Example:
+        >>> from hand100m_assets.video.codec import ParameterSetError, bits_of
+        >>> try:
+        ...     bits_of(b"").take(1)
+        ... except ParameterSetError as error:
+        ...     print(error)
+        a cut parameter set
+    """
 
 
 def avcc_sets(extradata: bytes) -> frozenset[bytes]:
@@ -227,7 +236,19 @@ def _picture_order_bits(bits: Bits, kind: int) -> int:
 
 
 def bits_of(payload: bytes) -> Bits:
-    """Return a unit's payload, without the bytes that keep start codes out of it."""
+    """Return a reader of a unit's bits.
+
+    Args:
+        payload: The bytes of the unit. Bytes that only keep start codes out of it are left out here.
+
+    Returns:
+        A reader that begins at the first bit.
+
+    Example:
+        >>> from hand100m_assets.video.codec import bits_of
+        >>> bits_of(bytes([0b10100000])).take(3)
+        5
+    """
     return Bits(payload.replace(b"\0\0\3", b"\0\0"))
 
 

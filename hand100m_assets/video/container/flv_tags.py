@@ -141,7 +141,21 @@ def flv_missing_bytes(path: Path) -> int:
 
 
 def is_tag_of_key_frame(path: Path, at: int) -> bool:
-    """Whether the tag that begins at this byte says that its picture needs no other. Raises OSError as `open` does."""
+    """Tell whether an FLV tag says that its picture is a key frame.
+
+    Args:
+        path: The FLV file.
+        at: Position in bytes where the tag begins.
+
+    Raises:
+        OSError: The file cannot be read now. Try again later.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from hand100m_assets.video.container import is_tag_of_key_frame
+        >>> is_tag_of_key_frame(Path("video.flv"), at=0)
+        False
+    """
     with path.open("rb") as file:
         file.seek(at)
         tag = file.read(_TAG_HEADER_BYTES + 1)

@@ -156,7 +156,24 @@ def probe_video(path: Path) -> VideoInfo:
 
 
 def outline_of(path: Path, container: av.container.InputContainer) -> Mp4Outline:
-    """The boxes of an open file; of other containers none, though their first bytes may look like a box."""
+    """Read the boxes of an open mp4 file.
+
+    Args:
+        path: The file.
+        container: The same file, opened by PyAV. It tells whether the file is an mp4: the first bytes of other
+            containers may look like a box.
+
+    Returns:
+        The outline of an mp4 file, and an empty outline for every other container.
+
+    Example:
+        >>> from pathlib import Path
+        >>> import av
+        >>> from hand100m_assets.video.container import outline_of
+        >>> with av.open("video.mp4") as container:
+        ...     outline_of(Path("video.mp4"), container).missing_bytes
+        0
+    """
     return read_outline(path) if "mp4" in container.format.name.split(",") else Mp4Outline()
 
 
