@@ -8,10 +8,10 @@ from hand100m_assets.sources import Source
 
 GROUPS: Final[dict[str, tuple[str, ...]]] = {
     "videos": ("video_list", "videos", "inventory", "missing_videos", "frames", "frame_catalog"),
-    "annotations": ("annotations", "coverage", "export"),
+    "annotations": ("annotations", "coverage"),
     "pairs": ("pairs", "mined_pairs", "agreement"),
     "pictures": ("grid", "sheets", "report"),
-    "training": ("training_set",),
+    "training": ("training_set", "export"),
 }
 """Assets of each group. A group follows one kind of work and fits a screen of the UI."""
 

@@ -22,7 +22,7 @@ from hand100m_assets.defs.internals import (
 from hand100m_assets.video.frames import MANIFEST_VERSION, Manifest
 
 FRAMES_CODE_VERSION: Final = f"manifest-{MANIFEST_VERSION}"
-"""Frames of manifests of an older version are shown as stale, and made again."""
+"""Frames of manifests of another version are shown as stale."""
 
 _BLOCK_BYTES: Final = 1 << 20
 

@@ -56,8 +56,8 @@ COLUMNS: Final[Mapping[str, Mapping[str, Column]]] = {
     "inventory": {
         "video_id": _column(_VIDEO, "video_list.video_id"),
         "state": _column(
-            "Whether the file is complete, missing, still downloading, unreadable (not a whole video), refused (here, "
-            "but its name, its permission or its disk is at fault) or forgotten (absent on purpose)."
+            "Whether the file is whole; unreadable: it is no whole video; refused: it is here, but its name, its "
+            "permission or its disk is at fault; forgotten: it is absent on purpose."
         ),
         "reason": _column("Why the file is not complete; empty where it is."),
         "size_bytes": _column("Size of the file in bytes; empty where there is no file."),
@@ -95,7 +95,7 @@ COLUMNS: Final[Mapping[str, Mapping[str, Column]]] = {
     "missing_videos": {
         "video_id": _column(_VIDEO, "inventory.video_id"),
         "reason_kind": _column(
-            "Whether the video is absent, incomplete, unreadable or another version than the listed one (drifted).",
+            "Why to ask for the video; drifted: the file is another version than the listed one.",
             "inventory.state",
             "inventory.drift_severity",
         ),
@@ -108,7 +108,7 @@ COLUMNS: Final[Mapping[str, Mapping[str, Column]]] = {
         "time_s": _column("Time of the frame in seconds from the start of the video; empty where it has none."),
         "size_bytes": _column("Size of the JPEG file in bytes."),
         "path": _column("The JPEG file, relative to the folder of frames."),
-        "status": _column("Whether the video was decoded without errors (complete) or with some (damaged)."),
+        "status": _column("Whether the video was decoded without errors."),
         "manifest_mtime_ns": _column("When the video's frames were finished, in nanoseconds since 1970."),
     },
     "annotations": {

@@ -6,7 +6,7 @@ from typing import Any
 import dagster as dg
 import polars as pl
 
-from hand100m_assets.defs.descriptions.columns import COLUMNS
+from hand100m_assets.defs.descriptions.columns import COLUMNS, Column
 
 
 def table_metadata(key: dg.AssetKey, rows: int, schema: Mapping[str, Any]) -> dict[str, dg.MetadataValue]:
@@ -24,7 +24,7 @@ def column_metadata(key: dg.AssetKey, schema: Mapping[str, Any]) -> dict[str, dg
     """The same without a number of rows."""
     known = COLUMNS.get(key.path[-1], {})
     columns = [
-        dg.TableColumn(name, plain_type(kind), known[name].description if name in known else None)
+        dg.TableColumn(name, plain_type(kind), _description(known[name], kind) if name in known else None)
         for name, kind in schema.items()
     ]
     metadata: dict[str, dg.MetadataValue] = {
@@ -39,8 +39,6 @@ def column_metadata(key: dg.AssetKey, schema: Mapping[str, Any]) -> dict[str, dg
 
 def plain_type(kind: Any) -> str:  # noqa: ANN401 - a polars type or the class of one
     """A column's type as a person who knows no library says it."""
-    if isinstance(kind, pl.Enum):
-        return " | ".join(kind.categories)
     if isinstance(kind, pl.Array):
         numbers = kind
         while isinstance(numbers.inner, pl.Array):
@@ -53,6 +51,12 @@ def plain_type(kind: Any) -> str:  # noqa: ANN401 - a polars type or the class o
     if kind.is_integer():
         return "whole number"
     return "number" if kind.is_float() else "text"
+
+
+def _description(column: Column, kind: Any) -> str:  # noqa: ANN401 - as above
+    """The description, with the values that a column of few values may have: beside the type they take its room."""
+    values = f" One of: {', '.join(kind.categories)}." if isinstance(kind, pl.Enum) else ""
+    return f"{column.description}{values}"
 
 
 def _plural(what: str) -> str:
