@@ -34,7 +34,8 @@ def stop_when(
 ) -> Stopped:
     """Start a command in a session of its own, send the signal once its output is ready, and see that nobody is left.
 
-    A terminal sends Ctrl-C to the whole group, `kill` to one process.
+    A terminal sends Ctrl-C to the whole group, `kill` to one process. The signal is not sent before the command handles
+    signals: on a busy machine Python itself takes seconds to start.
     """
     with (
         log.open("wb") as out,
@@ -42,7 +43,7 @@ def stop_when(
     ):
         try:
             deadline_s = time.monotonic() + 240
-            while not ready(log.read_text()):
+            while not (ready(log.read_text()) and handles_signals(process.pid)):
                 if process.poll() is not None:
                     return Stopped(process.returncode, 0, log.read_text())
                 assert time.monotonic() < deadline_s, log.read_text()
@@ -58,6 +59,16 @@ def stop_when(
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
     return Stopped(status, seconds, log.read_text())
+
+
+def handles_signals(pid: int) -> bool:
+    """Whether a process handles SIGTERM, as our commands do from their first lines on; yes where nothing tells it."""
+    try:
+        status = Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return True
+    caught = next((int(line.split()[1], 16) for line in status.splitlines() if line.startswith("SigCgt:")), 0)
+    return bool(caught >> (signal.SIGTERM - 1) & 1)
 
 
 def assert_nobody_is_left(session: int, patience_s: float = 10) -> None:

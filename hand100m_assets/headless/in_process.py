@@ -4,10 +4,11 @@ Dagster does so itself only once a run has begun; else it would seem to go on fo
 """
 
 from typing import Any
+from uuid import uuid4
 
 import dagster as dg
-from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
-from dagster._core.utils import make_new_run_id
+
+from hand100m_assets.defs.internals import NOT_FINISHED_STATUSES
 
 
 def execute_here(
@@ -24,7 +25,7 @@ def execute_here(
         job_name: The job.
         **how: Further arguments of `execute_in_process`.
     """
-    run_id = make_new_run_id()
+    run_id = str(uuid4())
     try:
         return defs.resolve_job_def(job_name).execute_in_process(
             instance=instance, run_id=run_id, raise_on_error=False, **how

@@ -132,7 +132,7 @@ def test_a_source_that_is_not_here_is_a_failure_and_the_other_one_is_worked_on(
 @pytest.mark.parametrize(
     ("wrong", "line"),
     [
-        ({"HAND100M_FRAME_STRIDE": "often"}, "HAND100M_FRAME_STRIDE: Input should be a valid integer"),
+        ({"HAND100M_FRAME_STRIDE": "often"}, 'HAND100M_FRAME_STRIDE: must be a whole number, not "often"'),
         ({"HAND100M_ENV_FILE": "/nowhere/.env"}, "/nowhere/.env: no such settings file"),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else None,
@@ -141,7 +141,7 @@ def test_a_wrong_setting_is_one_line_and_status_2(
     module: str, wrong: dict[str, str], line: str, tmp_path: Path
 ) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", f"hand100m_assets.defs.{module}"],
+        [sys.executable, "-m", f"hand100m_assets.headless.{module}"],
         env={**os.environ, "DAGSTER_HOME": str(tmp_path), "PYTHONPATH": str(REPO), **wrong},
         cwd=tmp_path,
         capture_output=True,

@@ -194,11 +194,9 @@ KILLED = """
 import sys
 from pathlib import Path
 from hand100m_assets.errors import Hand100mError
-from hand100m_assets.video.batch import ExtractionJob, extract_many
-from hand100m_assets.video.daskcluster import DaskCluster, connected
-from hand100m_assets.video.daskpool import DaskPool
-from hand100m_assets.video.manifest import ExtractionOptions
-from hand100m_assets.video.selection import StrideSelection
+from hand100m_assets.parallel import DaskCluster, connected
+from hand100m_assets.video import ExtractionOptions, StrideSelection
+from hand100m_assets.video.frames import DaskPool, ExtractionJob, extract_many
 
 address, video, out = sys.argv[1:]
 job = ExtractionJob(video_path=Path(video), frames_dir=Path(out), video_id="long", selection=StrideSelection(1),

@@ -38,7 +38,9 @@ def test_both_halves_of_explore_run_and_the_worse_status_counts(explored: int, t
     )
     python.chmod(0o755)
     (tmp_path / ".venv" / ".installed").touch()
-    done = subprocess.run(["make", "explore"], cwd=tmp_path, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        ["make", "--no-print-directory", "explore"], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
     assert done.stdout.split() == ["streams", "tests"]
     # make itself exits 2 for any failure, and says which it was.
     assert done.returncode == (2 if explored or tested else 0)

@@ -12,6 +12,8 @@ from itertools import pairwise
 from typing import Final
 
 _KEPT_PACKETS: Final = 64
+_ENOUGH_PACKETS: Final = 17
+"""Among so many packets two are shown one after the other: no codec shows a picture after more than 16 later ones."""
 _MOST_REORDERED: Final = 32
 """More steps than any codec shows a picture after one that is decoded later (16)."""
 
@@ -34,7 +36,7 @@ class FaultyTimes:
         self._count += 1
         while self._broken and self._broken[0][0] <= self._count - _KEPT_PACKETS:
             self._broken.popleft()
-        return any(self._is_upon(pts, time) for _, time in self._broken)
+        return any(self._is_upon_another(number, time) for number, time in self._broken)
 
     def break_last(self) -> bool:
         """Whether the packet added last, which is broken, has a time that cannot be its own."""
@@ -45,7 +47,7 @@ class FaultyTimes:
         step = self._step()
         if step is None or not others:
             return False
-        return any(self._is_upon(other, pts) for other in others) or pts > max(others) + _MOST_REORDERED * step
+        return self._is_upon_another(self._count, pts) or pts > max(others) + _MOST_REORDERED * step
 
     def is_behind(self, pts: int | None) -> bool:
         """Whether a broken packet is still to be missed when this time has been shown: its time may yet prove wrong."""
@@ -59,9 +61,14 @@ class FaultyTimes:
             return False
         return any(time > max(whole) and abs(time - max(whole) - step) * 2 > step for time in broken)
 
-    def _is_upon(self, pts: int, broken: int) -> bool:
+    def _is_upon_another(self, number: int, broken: int) -> bool:
+        """Whether a broken packet's time is that of another. Only equal times count while the step is not sure."""
         step = self._step()
-        return step is not None and 2 * abs(pts - broken) < step
+        first = self._count - len(self._times) + 1
+        others = [time for i, time in enumerate(self._times, first) if i != number]
+        if step is None or len(others) < _ENOUGH_PACKETS:
+            return broken in others
+        return any(2 * abs(other - broken) < step for other in others)
 
     def _step(self) -> int | None:
         """The least distance between packets that are whole; None for too few."""

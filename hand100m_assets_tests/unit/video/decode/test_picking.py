@@ -204,7 +204,8 @@ def test_a_file_of_fragments_cut_between_two_is_known_by_its_segment_list(tmp_pa
     data = path.read_bytes()
     path.write_bytes(data[: boxes_of(data, b"moof")[4][0]])
     frames, report = pick_frames(path, ALL)
-    assert (len(frames), report.is_damaged) == (60, True)
+    # Pictures that were cut off may be shown before the last four.
+    assert (len(frames), report.is_damaged) == (56, True)
     assert "too short: the download was cut" in report.errors[0].words
 
 

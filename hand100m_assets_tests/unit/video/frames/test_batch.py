@@ -159,9 +159,8 @@ def test_closing_the_iterator_kills_the_workers_within_two_seconds(clip, long_cl
 SCRIPT = """
 import sys
 from pathlib import Path
-from hand100m_assets.video.batch import ExtractionJob, extract_many
-from hand100m_assets.video.extract import ExtractionOptions
-from hand100m_assets.video.selection import StrideSelection
+from hand100m_assets.video import ExtractionOptions, StrideSelection
+from hand100m_assets.video.frames import ExtractionJob, extract_many
 
 if __name__ == "__main__":
     path, out = map(Path, sys.argv[1:3])
