@@ -5,7 +5,7 @@ import time
 import dagster as dg
 
 from hand100m_assets.defs.automation import clock
-from hand100m_assets.defs.check_results import ERROR
+from hand100m_assets.defs.check_results import WARN
 from hand100m_assets.defs.failures import fails_clearly
 from hand100m_assets.defs.keys import asset_key
 from hand100m_assets.defs.resources import Workspace
@@ -34,7 +34,7 @@ def build_look_check(source: Source) -> dg.AssetChecksDefinition:
         )
         if last_s is None:
             return dg.AssetCheckResult(
-                passed=False, severity=ERROR, description=f"There is no successful look at {folder} yet. {fix}"
+                passed=False, severity=WARN, description=f"There is no successful look at {folder} yet. {fix}"
             )
         age_h = max(clock.now_s() - last_s, 0.0) / _HOUR_S
         when = time.strftime("%Y-%m-%d %H:%M", time.localtime(last_s))
@@ -42,8 +42,8 @@ def build_look_check(source: Source) -> dg.AssetChecksDefinition:
         passed = age_h <= limit_h
         return dg.AssetCheckResult(
             passed=passed,
-            severity=ERROR,
-            description=f"{said}." if passed else f"{said}; more than {limit_h:g} hours are an error. {fix}",
+            severity=WARN,
+            description=f"{said}." if passed else f"{said}; more than {limit_h:g} hours are too many. {fix}",
             metadata={
                 "last_look": dg.MetadataValue.timestamp(last_s),
                 "hours_since": round(age_h, 3),
