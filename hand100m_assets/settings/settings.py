@@ -186,7 +186,7 @@ class Settings(BaseSettings):
     training_set_audit: int = Field(50, ge=0, description="Crops of each set that the check cuts again; 0: none.")
 
     max_look_age_hours: float = Field(
-        24, gt=0, description="A check fails when the last successful look at the downloads is older, in hours."
+        24, gt=0, description="A check warns when the last successful look at the downloads is older, in hours."
     )
     grid_seed: int = Field(0, ge=0, description="Seed of the pairs shown where no published choice exists.")
     max_missing_share: float = Field(

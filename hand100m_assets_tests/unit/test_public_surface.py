@@ -11,9 +11,9 @@ import hand100m_assets
 
 FACES = {
     "hand100m_assets.annotations": """
-        AnnotationListing FrameFiles HandTable IngestSummary build_lookup coverage export_coco export_json
-        find_annotation_file frames_named frames_on_disk image_path ingest_file list_annotation_files
-        pairable_hands read_summary
+        AnnotationListing Exported FrameFiles HandRow HandTable IngestSummary build_lookup coverage
+        export_coco export_json find_annotation_file frames_named frames_on_disk image_path ingest_file
+        list_annotation_files pairable_hands read_summary
     """,
     "hand100m_assets.annotations.export": """
         Exported export_coco export_json
@@ -25,13 +25,14 @@ FACES = {
         HandRow HandTable build_lookup stamp_of_tables
     """,
     "hand100m_assets.annotations.reading": """
-        Batch CHUNK_BYTES FileFault KeyCount LoneRecord MAX_RECORD_BYTES RecordReader Section may_repeat_keys
+        Batch CHUNK_BYTES FileFault KeyCount LoneRecord MAX_RECORD_BYTES RecordReader Section
+        may_repeat_keys
     """,
     "hand100m_assets.annotations.rules": """
         RULES Rule RuleResult RuleTables apply_rules
     """,
     "hand100m_assets.dataset": """
-        CODECS Codec CropOptions CutFrom HandPairs INDEX_FILE TrainingSetJob build_training_set
+        BuildReport CODECS Codec CropOptions CutFrom HandPairs INDEX_FILE TrainingSetJob build_training_set
         samples_per_second
     """,
     "hand100m_assets.dataset.building": """
@@ -39,8 +40,8 @@ FACES = {
         faults_table images_again keypoint_faults left_out_hands left_out_share pair_faults shard_faults
     """,
     "hand100m_assets.files": """
-        FileStamp NO_FILE PART_SUFFIX away_since file_in_place_of last_look_s note_away note_look note_renewed
-        output_errors refuse_emptied table_output_errors write_whole
+        FileStamp NO_FILE PART_SUFFIX away_since file_in_place_of last_look_s note_away note_look
+        note_renewed output_errors refuse_emptied table_output_errors write_whole
     """,
     "hand100m_assets.imaging": """
         Box CROP_SIZE_PX CropRegion FINGER_NAMES ImageBgr JointOrder Keypoints METADATA_MAX_BYTES
@@ -49,15 +50,16 @@ FACES = {
         thumbnail_markdown write_jpeg
     """,
     "hand100m_assets.pairs": """
-        COUNTED_HANDS EmbeddingOptions Engine ExactSearch MINED_SCHEMA MOST_NEIGHBOURS MiningReport
-        Progress SURE_RANKS embed_hands export_mined_json export_temporal_json
-        measure_agreement mine_pairs reasons_against resolve_pairs summarise_agreement write_temporal_pairs
+        COUNTED_HANDS EmbeddingOptions Engine ExactSearch MINED_SCHEMA MOST_NEIGHBOURS MiningReport Progress
+        SURE_RANKS embed_hands export_mined_json export_temporal_json measure_agreement mine_pairs
+        reasons_against resolve_pairs summarise_agreement write_temporal_pairs
     """,
     "hand100m_assets.parallel": """
         DaskCluster DaskQueue connected kill_pool start_pool
     """,
     "hand100m_assets.render": """
-        draw_grids draw_ladder draw_skeleton keypoint_chart pose_map
+        GridPictures choose_anchor_rows distance_chart draw_grids draw_ladder draw_skeleton keypoint_chart
+        pose_map
     """,
     "hand100m_assets.render.charts": """
         GOOD_STATES WAITING_STATES agreement_chart coverage_chart distance_chart hands_per_video_chart
@@ -88,8 +90,8 @@ FACES = {
         DEFAULT_EXPORT_PREFIX Settings SourceFolders installation load_settings
     """,
     "hand100m_assets.video": """
-        ExtractionOptions FrameSetSelection StrideSelection VideoInfo extract_video frame_catalog
-        list_videos pick_frames probe_video read_manifest
+        DecodeReport ExtractionJob ExtractionOptions FrameSetSelection Manifest PickedFrame StrideSelection
+        VideoInfo extract_many extract_video frame_catalog list_videos pick_frames probe_video read_manifest
     """,
     "hand100m_assets.video.audit": """
         VideoAudit audit_video sampled
@@ -119,10 +121,10 @@ FACES = {
         write_missing_list
     """,
     "hand100m_assets.video.frames": """
-        DaskPool ExtractionJob ExtractionOptions ExtractionOutcome Limits MADE_BY_OLDER_RULES MANIFEST_VERSION
-        Manifest ManifestError Progress UNLIMITED Watch WorkerPool catalogued_videos extract_many extract_video
-        frame_catalog frame_files_at_fault frame_states library_versions read_failures read_manifest
-        remembered_videos stamp_of sweep_deleted
+        DaskPool ExtractionJob ExtractionOptions ExtractionOutcome Limits MADE_BY_OLDER_RULES
+        MANIFEST_VERSION Manifest ManifestError Progress UNLIMITED Watch WorkerPool catalogued_videos
+        extract_many extract_video frame_catalog frame_files_at_fault frame_states library_versions
+        read_failures read_manifest remembered_videos stamp_of sweep_deleted
     """,
     "hand100m_assets.video.pictures": """
         ColourRule PickedFrame PictureConverter PictureLook PictureSize encode_jpeg frame_time_s
@@ -144,7 +146,6 @@ def test_a_room_offers_these_names_and_each_can_be_imported(face: str) -> None:
 
 def test_each_room_with_a_face_is_listed() -> None:
     package = Path(hand100m_assets.__file__).parent
-    found = {
-        ".".join((package.name, *path.parent.relative_to(package).parts)) for path in package.rglob("__init__.pyi")
-    }
+    folders = [path.parent.relative_to(package) for path in package.rglob("__init__.pyi")]
+    found = {".".join((package.name, *folder.parts)) for folder in folders}
     assert found == set(FACES)
