@@ -1,11 +1,11 @@
 """Hands to the nearest hands from other videos, and what the shipped positives are worth beside them."""
 
-import time
 from typing import Any
 
 import dagster as dg
 import polars as pl
 
+from hand100m_assets.defs.annotation_sets.progress_log import ProgressLog
 from hand100m_assets.defs.descriptions.tables import table_metadata
 from hand100m_assets.defs.failures import fails_clearly
 from hand100m_assets.defs.keys import asset_inputs, asset_key, group_name
@@ -24,7 +24,6 @@ from hand100m_assets.pairs import (
 from hand100m_assets.render import charts
 from hand100m_assets.sources import Source
 
-_LOG_EVERY_S = 30.0
 _REJECTED_SHOWN = 20
 
 
@@ -52,7 +51,7 @@ def build_mining_assets(source: Source) -> list[dg.AssetsDefinition]:
             options=settings.embedding,
             engine=settings.mine_engine,
             workers=max(1, settings.worker_count),
-            progress=_Told(context),
+            progress=ProgressLog(context, "mined"),
         )
         metadata: dict[str, Any] = {
             "engine": settings.mine_engine,
@@ -100,18 +99,6 @@ def build_mining_assets(source: Source) -> list[dg.AssetsDefinition]:
         return table
 
     return [mined_pairs, agreement]
-
-
-class _Told:
-    """Progress as a log line every half minute: one costs 10 ms of database."""
-
-    def __init__(self, context: dg.AssetExecutionContext) -> None:
-        self._context, self._last_s = context, time.monotonic()
-
-    def __call__(self, done: int, total: int) -> None:
-        if time.monotonic() - self._last_s >= _LOG_EVERY_S:
-            self._last_s = time.monotonic()
-            self._context.log.info(f"{self._context.partition_key}: {done:,} of {total:,} hands mined")
 
 
 def _metadata(key: dg.AssetKey, report: MiningReport) -> dict[str, dg.MetadataValue]:

@@ -1,20 +1,18 @@
 """Tables and frames, or videos, to what a training job opens."""
 
-import time
 from typing import Any
 
 import dagster as dg
 
 from hand100m_assets.dataset import INDEX_FILE
 from hand100m_assets.dataset.building import BuildReport, build_training_set
+from hand100m_assets.defs.annotation_sets.progress_log import ProgressLog
 from hand100m_assets.defs.failures import fails_clearly
 from hand100m_assets.defs.keys import asset_key, asset_keys, group_name
 from hand100m_assets.defs.partitions import annotation_set_partitions
 from hand100m_assets.defs.provenance import version_of
 from hand100m_assets.defs.resources import Workspace
 from hand100m_assets.sources import Source
-
-_LOG_EVERY_S = 30.0
 
 
 def build_training_assets(source: Source) -> list[dg.AssetsDefinition]:
@@ -33,7 +31,7 @@ def build_training_assets(source: Source) -> list[dg.AssetsDefinition]:
         """Crops of one set in shards, with keypoints, pair index and distances: `HandPairs` opens it."""
         key = context.partition_key
         job = workspace.source(source).training_set_job(key)
-        report = build_training_set(job, _Told(context))
+        report = build_training_set(job, ProgressLog(context, "looked for"))
         context.log.info(f"{key}: {report.index.samples:,} samples, {report.cut:,} crops cut now")
         return dg.MaterializeResult(
             metadata={**_metadata(report), "folder": dg.MetadataValue.path(job.folder)},
@@ -41,18 +39,6 @@ def build_training_assets(source: Source) -> list[dg.AssetsDefinition]:
         )
 
     return [training_set]
-
-
-class _Told:
-    """Progress as a log line every half minute: one costs 10 ms of database."""
-
-    def __init__(self, context: dg.AssetExecutionContext) -> None:
-        self._context, self._last_s = context, time.monotonic()
-
-    def __call__(self, done: int, total: int) -> None:
-        if time.monotonic() - self._last_s >= _LOG_EVERY_S:
-            self._last_s = time.monotonic()
-            self._context.log.info(f"{self._context.partition_key}: {done:,} of {total:,} hands looked for")
 
 
 def _metadata(report: BuildReport) -> dict[str, Any]:
