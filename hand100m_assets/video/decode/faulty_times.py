@@ -36,7 +36,10 @@ class FaultyTimes:
         self._count += 1
         while self._broken and self._broken[0][0] <= self._count - _KEPT_PACKETS:
             self._broken.popleft()
-        return any(self._is_upon_another(number, time) for number, time in self._broken)
+        if not self._broken:
+            return False
+        tolerance = self._tolerance()
+        return any(self._is_upon_another(number, time, tolerance) for number, time in self._broken)
 
     def break_last(self) -> bool:
         """Whether the packet added last, which is broken, has a time that cannot be its own."""
@@ -47,7 +50,7 @@ class FaultyTimes:
         step = self._step()
         if step is None or not others:
             return False
-        return self._is_upon_another(self._count, pts) or pts > max(others) + _MOST_REORDERED * step
+        return self._is_upon_another(self._count, pts, self._tolerance()) or pts > max(others) + _MOST_REORDERED * step
 
     def is_behind(self, pts: int | None) -> bool:
         """Whether a broken packet is still to be missed when this time has been shown: its time may yet prove wrong."""
@@ -55,23 +58,30 @@ class FaultyTimes:
 
     def is_wrong_at_end(self) -> bool:
         """Whether a broken packet's time lies behind the end, and not one step."""
-        step, broken = self._step(), [time for _, time in self._broken]
-        whole = [time for time in self._times if time not in broken]
+        step, whole = self._step(), self._whole()
         if step is None or not whole:
             return False
-        return any(time > max(whole) and abs(time - max(whole) - step) * 2 > step for time in broken)
+        return any(time > max(whole) and abs(time - max(whole) - step) * 2 > step for _, time in self._broken)
 
-    def _is_upon_another(self, number: int, broken: int) -> bool:
-        """Whether a broken packet's time is that of another. Only equal times count while the step is not sure."""
-        step = self._step()
+    def _is_upon_another(self, number: int, broken: int, tolerance: float) -> bool:
+        """Whether a broken packet's time is that of another packet, or closer to it than the tolerance."""
         first = self._count - len(self._times) + 1
-        others = [time for i, time in enumerate(self._times, first) if i != number]
-        if step is None or len(others) < _ENOUGH_PACKETS:
-            return broken in others
-        return any(2 * abs(other - broken) < step for other in others)
+        return any(
+            number != other and (time == broken or abs(time - broken) < tolerance)
+            for other, time in enumerate(self._times, first)
+        )
+
+    def _tolerance(self) -> float:
+        """Half a step; 0 while too few whole packets are known to be sure of the step."""
+        step = self._step()
+        return 0.0 if step is None or len(self._whole()) < _ENOUGH_PACKETS else step / 2
 
     def _step(self) -> int | None:
         """The least distance between packets that are whole; None for too few."""
-        broken = {time for _, time in self._broken}
-        whole = sorted(time for time in self._times if time not in broken)
+        whole = sorted(self._whole())
         return min((later - earlier for earlier, later in pairwise(whole) if later > earlier), default=None)
+
+    def _whole(self) -> list[int]:
+        """Times of the packets that are not broken, in decoding order."""
+        broken = {time for _, time in self._broken}
+        return [time for time in self._times if time not in broken]
