@@ -6,6 +6,8 @@ import random
 from dataclasses import dataclass
 from pathlib import Path
 
+import av
+import av.error
 import numpy as np
 
 from hand100m_assets.errors import Hand100mError
@@ -20,6 +22,8 @@ from hand100m_assets_tests.explore.ordinary import plain
 from hand100m_assets_tests.unit.video.oracle import opencv_frames
 
 TRIES = 10
+OWN_TIMES = frozenset({"h264", "hevc"})
+"""Codecs whose decoders give each frame the time of the packet that it was read from."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +37,7 @@ class Spoilt:
         small: Small grey copies of these, to know them by.
         shown: What a plain decode of the spoilt file gives at each time.
         opencv: What OpenCV's loop gives of the spoilt file.
+        has_true_times: Whether a frame's time tells which frame of the whole file it is.
     """
 
     kind: DamageKind
@@ -41,6 +46,7 @@ class Spoilt:
     small: list[np.ndarray]
     shown: dict[int | None, bytes]
     opencv: list[np.ndarray]
+    has_true_times: bool
 
     def is_whole_elsewhere(self, frame: PickedFrame) -> bool:
         """Whether another decoder gives this frame of the spoilt file as the whole file has it."""
@@ -73,7 +79,29 @@ def _spoil(kind: DamageKind, rng: random.Random, folder: Path) -> Spoilt:
     spoilt_path = path.with_stem("spoilt")
     spoilt_path.write_bytes(data)
     shown = {frame.pts: digest_of(frame) for frame in plain_frames(spoilt_path)}
-    return Spoilt(kind, spoilt_path, truth, small, shown, opencv_frames(spoilt_path))
+    has_true_times = _has_true_times(path, spoilt_path, truth)
+    return Spoilt(kind, spoilt_path, truth, small, shown, opencv_frames(spoilt_path), has_true_times)
+
+
+def _has_true_times(whole: Path, spoilt: Path, truth: Truth) -> bool:
+    """Whether the frames of a spoilt file have the times of the whole one's.
+
+    Some containers count packets instead of keeping times. Their times are right as long as every packet stands in its
+    place, if the decoder gives each frame the time of its own packet.
+    """
+    if spoilt.suffix not in WITHOUT_TIMES:
+        return True
+    if len(set(truth.pts)) < len(truth.pts) or _codec_of(whole) not in OWN_TIMES:
+        return False
+    try:
+        return spoiling.target(whole, b"").packets == spoiling.target(spoilt, b"").packets
+    except (spoiling.NothingToSpoilError, av.error.FFmpegError, IndexError):
+        return False
+
+
+def _codec_of(path: Path) -> str:
+    with av.open(str(path)) as container:
+        return container.streams.video[0].codec_context.name
 
 
 def small_grey(frame: object) -> np.ndarray:
@@ -161,7 +189,7 @@ def _check_frame(outcome: Outcome, spoilt: Spoilt, frame: PickedFrame, where: st
 def _true_number(spoilt: Spoilt, frame: PickedFrame, digest: bytes) -> int:
     """Which frame of the whole file it is: by its time where there are times, else by its looks."""
     truth, index = spoilt.truth, frame.frame_index
-    if spoilt.path.suffix not in WITHOUT_TIMES and frame.pts in truth.pts:
+    if spoilt.has_true_times and frame.pts in truth.pts:
         return truth.pts.index(frame.pts)
     if digest in truth.digests:
         return truth.digests.index(digest)

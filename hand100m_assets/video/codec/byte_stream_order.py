@@ -33,6 +33,9 @@ class ByteStreamOrder:
         codec: `h264` or `hevc`, as FFmpeg names them.
         extradata: Parameter sets that the container holds, behind start codes; None when it holds none.
 
+    Attributes:
+        encoding_count: How many different parameter sets came so far. Each may number its pictures in other steps.
+
     Example:
         >>> import av
         >>> from hand100m_assets.video.codec import ByteStreamOrder
@@ -49,6 +52,7 @@ class ByteStreamOrder:
         self._sets: frozenset[bytes] = frozenset()
         self._order: PictureOrder | None = None
         self._restarts = 0
+        self.encoding_count = 0
         self._learn([unit for unit in byte_stream_units(extradata or b"") if self._is_set(unit)])
 
     def place_of(self, data: Data) -> tuple[int, int] | None:
@@ -100,6 +104,7 @@ class ByteStreamOrder:
         if not sets or sets == self._sets:
             return
         self._sets = sets
+        self.encoding_count += 1
         try:
             layouts = hevc_slice_layouts(sets) if self._is_hevc else h264_slice_layouts(sets)
         except ParameterSetError:

@@ -109,9 +109,9 @@ class TransportWatch(_NoWatch):
         codec = stream.codec_context.name
         self._is_one_packet_each = codec in _ONE_PACKET_EACH
         self._order = ByteStreamOrder(codec, stream.codec_context.extradata) if codec in _ONE_PACKET_EACH else None
-        self._places: OrderedDict[int, tuple[int, int]] = OrderedDict()
-        """By timestamp, where the latest pictures stand in the decoder's order."""
-        self._place: tuple[int, int] | None = None
+        self._places: OrderedDict[int, tuple[int, int, int]] = OrderedDict()
+        """By timestamp, where the latest pictures stand in the decoder's order, after the number of the encoding."""
+        self._place: tuple[int, int, int] | None = None
         self._usual_step: int | None = None
         self._taken: Start | None = None
         """Where the last packet begins."""
@@ -124,8 +124,8 @@ class TransportWatch(_NoWatch):
     def loss_before(self, packet: _Packet) -> str | None:
         """As `LossWatch.loss_before`; only the first loss is told."""
         place = None if self._order is None else self._order.place_of(memoryview(packet))
-        if place is not None and packet.pts is not None:
-            self._places[packet.pts] = place
+        if self._order is not None and place is not None and packet.pts is not None:
+            self._places[packet.pts] = self._order.encoding_count, *place
             if len(self._places) > _PLACES_KEPT:
                 self._places.popitem(last=False)
         return None if packet.pos is None else self._loss_until(packet.pos)
@@ -152,9 +152,11 @@ class TransportWatch(_NoWatch):
         last, self._place = self._place, None if pts is None else self._places.get(pts)
         if last is None or self._place is None:
             return None
-        if self._place[0] > last[0]:
+        if self._place[0] != last[0]:
+            self._usual_step = None
+        if self._place[:2] > last[:2]:
             return False  # what is decoded behind a restart is shown behind it
-        step, usual = self._place[1] - last[1], self._usual_step
+        step, usual = self._place[2] - last[2], self._usual_step
         if step <= 0:
             return None
         self._usual_step = step if usual is None else min(step, usual)

@@ -123,6 +123,17 @@ def test_a_decoder_that_says_nothing_of_holes_is_found_out(monkeypatch) -> None:
     assert table.missed(found)
 
 
+def test_a_spoilt_picture_that_looks_like_another_one_has_its_own_number() -> None:
+    outcome = run_task(Task(1002, "flipped bits, avi", 20))
+    assert list(outcome.findings) == [compare.CHANGED]
+
+
+def test_a_decoder_that_misnumbers_spoilt_pictures_is_found_out_where_there_are_no_times(monkeypatch) -> None:
+    monkeypatch.setattr(damage, "pick_frames", wrong(one_off))
+    outcome = run_task(Task(1002, "flipped bits, avi", 20))
+    assert compare.WRONG_NUMBER in outcome.findings
+
+
 def test_a_process_that_ends_or_hangs_is_counted_and_replaced(monkeypatch) -> None:
     todo = [Task(SEED, "no such kind", 0), *(Task(SEED, "h264 mp4", number) for number in range(2))]
     found = list(pool.run_all(todo, processes=1, limit_s=60))

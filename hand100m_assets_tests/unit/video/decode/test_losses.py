@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -271,7 +272,11 @@ def test_two_transport_streams_one_behind_the_other_are_one_whole_file(
 
 
 REORDERED = {"keyint": 25, "bframes": 3, "b_adapt": 0, "scenecut": 0, "repeat_headers": 1}
-SORTS = {"h264": REORDERED, "hevc": REORDERED, "h264 in decoding order": {"bframes": 0, "repeat_headers": 1}}
+SORTS = {
+    "h264": REORDERED,
+    "hevc": REORDERED,
+    "h264 in decoding order": {"keyint": 25, "bframes": 0, "scenecut": 0, "repeat_headers": 1},
+}
 
 
 @pytest.mark.parametrize("sort", SORTS)
@@ -280,6 +285,24 @@ def test_a_transport_stream_whose_pace_changes_near_its_end_is_whole(tmp_path: P
     times = [20 * number + 100 * (number >= leap_at) for number in range(40)]
     track = random_track(random.Random(2), sort.split(maxsplit=1)[0], Look(frame_count=40), times, **SORTS[sort])
     path = write(tmp_path / "whole.ts", track)
+    frames, report = pick_frames(path, ALL)
+    assert not report.is_damaged, report.errors
+    assert len(frames) == len(opencv_frames(path)) == 40
+
+
+@pytest.mark.parametrize(
+    ("first", "second"), [("hevc", "hevc"), *product(["h264", "h264 in decoding order"], repeat=2)]
+)
+def test_a_transport_stream_whose_second_half_is_coded_in_another_way_is_whole(
+    tmp_path: Path, first: str, second: str
+) -> None:
+    looks = [Look(160, 120, 20), Look(192, 144, 20)]
+    parts = [
+        random_track(random.Random(2), first.split(maxsplit=1)[0], look, **SORTS[sort])
+        for look, sort in zip(looks, (first, second), strict=True)
+    ]
+    later = parts[1].shifted(parts[0].end - min(unit.dts or 0 for unit in parts[1].units))
+    path = write(tmp_path / "whole.ts", parts[0].with_units([*parts[0].units, *later.units]))
     frames, report = pick_frames(path, ALL)
     assert not report.is_damaged, report.errors
     assert len(frames) == len(opencv_frames(path)) == 40
