@@ -6,22 +6,19 @@ such a file must be known, and the length that the file promises is compared wit
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import takewhile
 from pathlib import Path
-from typing import BinaryIO, Final, NamedTuple
+from typing import BinaryIO, Final
 
+from hand100m_assets.video.container.mp4.box_walker import FIRST_BOXES, HEADER_BYTES, Box, boxes_between
 from hand100m_assets.video.container.mp4.fragment_chain import FragmentChain, last_fragment_listed
 from hand100m_assets.video.container.mp4.fragments import is_whole_fragment
 
-_FIRST_BOXES: Final = {"ftyp", "moov", "mdat", "free", "skip", "wide", "styp", "sidx", "uuid"}
-_KNOWN_BOXES: Final = _FIRST_BOXES | {"moof", "mfra", "ssix", "meta", "emsg", "prft", "pdin", "udta"}
-_ENDLESS_BOXES: Final = {"mdat", "moov"}
-"""Only these may have the length 0, which means up to the end of the file. Elsewhere it is a hole."""
-_MAX_BOXES: Final = 1_000_000
-_BOX_HEADER_BYTES: Final = 8
-"""Fewer bytes at the end of a list are ignored: old writers end it with four zeros."""
+_KNOWN_BOXES: Final = FIRST_BOXES | {b"moof", b"mfra", b"ssix", b"meta", b"emsg", b"prft", b"pdin", b"udta"}
+_ENDLESS_BOXES: Final = frozenset({b"mdat", b"moov"})
+"""Only these may have no length. Elsewhere it is a hole."""
 _MAX_FRAGMENT_BYTES: Final = 2**20
 """Larger tables, of more than a quarter of a million samples each, are not examined."""
 
@@ -77,21 +74,14 @@ class Mp4Outline:
         return None
 
 
-class _Box(NamedTuple):
-    kind: str
-    start: int
-    body: int
-    end: int
-
-
 @dataclass
 class _Findings:
     """What the boxes so far have told."""
 
-    kinds: dict[str, None] = field(default_factory=dict)
+    kinds: dict[bytes, None] = field(default_factory=dict)
     end: int = 0
     known_end: int = 0
-    last_kind: str = ""
+    last_kind: bytes = b""
     promised_end: int = 0
     segment_lists: int = 0
     is_fragmented: bool = False
@@ -102,27 +92,29 @@ class _Findings:
     is_gap: bool = False
     last_fragment: int = -1
 
-    def follows(self, file: BinaryIO, box: _Box, size_bytes: int) -> bool:
+    def follows(self, file: BinaryIO, box: Box, size_bytes: int) -> bool:
         """Whether a fragment follows the one before, and the index of all fragments lists no later one than that."""
-        if box.kind == "moov":
+        if box.kind == b"moov":
             self.chain.begin()
-        body = _body(file, box, _MAX_FRAGMENT_BYTES) if box.kind in ("moof", "mfra") and box.end <= size_bytes else b""
+        body = box.read(file, _MAX_FRAGMENT_BYTES) if box.kind in (b"moof", b"mfra") and box.end <= size_bytes else b""
         if body and len(body) < _MAX_FRAGMENT_BYTES:
-            is_next = self.chain.takes(body) if box.kind == "moof" else last_fragment_listed(body) <= self.last_fragment
+            is_next = (
+                self.chain.takes(body) if box.kind == b"moof" else last_fragment_listed(body) <= self.last_fragment
+            )
             self.is_gap = not is_next
-        self.last_fragment = box.start if box.kind == "moof" else self.last_fragment
+        self.last_fragment = box.start if box.kind == b"moof" else self.last_fragment
         return not self.is_gap
 
-    def note(self, file: BinaryIO, box: _Box) -> None:
+    def note(self, file: BinaryIO, box: Box) -> None:
         self.kinds[box.kind] = None
         self.end, self.last_kind = box.end, box.kind
         if box.kind in _KNOWN_BOXES:
             self.known_end = box.end
-        if box.kind == "moof":
+        if box.kind == b"moof":
             self.is_fragmented = True
-        elif box.kind == "moov":
+        elif box.kind == b"moov":
             self._note_movie(file, box)
-        elif box.kind == "sidx":
+        elif box.kind == b"sidx":
             self.segment_lists += 1
             self.promised_end = max(self.promised_end, _segments_end(file, box))
 
@@ -130,23 +122,24 @@ class _Findings:
     def is_at_its_end(self) -> bool:
         """Whether a fragmented file says that nothing follows the last box: the index of all fragments comes last."""
         return self.is_fragmented and (
-            self.last_kind == "mfra" or (self.segment_lists == 1 and self.end == self.promised_end)
+            self.last_kind == b"mfra" or (self.segment_lists == 1 and self.end == self.promised_end)
         )
 
-    def _note_movie(self, file: BinaryIO, movie: _Box) -> None:
+    def _note_movie(self, file: BinaryIO, movie: Box) -> None:
         """Source: ISO/IEC 14496-12, sections 8.2.2, 8.8.1, 8.8.2."""
         ticks_per_s, end = 0, movie.body
         for box in _boxes(file, movie.body, movie.end):
             end = box.end
-            if box.kind == "mvhd":
-                ticks_per_s = _number(_body(file, box, 32), 20 if _version(file, box) else 12, 4)
-            elif box.kind == "mvex":
+            if box.kind == b"mvhd":
+                ticks_per_s = _number(box.read(file, 32), 20 if _version(file, box) else 12, 4)
+            elif box.kind == b"mvex":
                 self.is_fragmented = True
                 for inner in _boxes(file, box.body, box.end):
-                    if inner.kind == "mehd" and ticks_per_s:
+                    if inner.kind == b"mehd" and ticks_per_s:
                         length = 8 if _version(file, inner) else 4
-                        self.promised_s = _number(_body(file, inner, 12), 4, length) / ticks_per_s or None
-        self.is_movie_broken = self.is_movie_broken or movie.end - end >= _BOX_HEADER_BYTES
+                        self.promised_s = _number(inner.read(file, 12), 4, length) / ticks_per_s or None
+        # Fewer bytes at the end of a list are ignored: old writers end it with four zeros.
+        self.is_movie_broken = self.is_movie_broken or movie.end - end >= HEADER_BYTES
 
 
 def read_outline(path: Path) -> Mp4Outline:
@@ -173,7 +166,7 @@ def read_outline(path: Path) -> Mp4Outline:
     """
     size_bytes, found = path.stat().st_size, _Findings()
     with path.open("rb") as file:
-        if file.read(8)[4:8] not in {kind.encode() for kind in _FIRST_BOXES}:
+        if file.read(HEADER_BYTES)[4:] not in FIRST_BOXES:
             return Mp4Outline()
         for box in _boxes(file, 0, size_bytes):
             if found.is_fragmented and not _is_sound(file, box, size_bytes):
@@ -184,7 +177,7 @@ def read_outline(path: Path) -> Mp4Outline:
         if found.is_at_its_end or _are_foreign_boxes(file, found.end, size_bytes):
             size_bytes = min(size_bytes, max(found.end, 0))  # bytes after the end do not matter
         found.is_fragmented = found.is_fragmented or (found.is_movie_broken and found.end < size_bytes)
-    kinds = tuple(found.kinds)
+    kinds = tuple(kind.decode("ascii") for kind in found.kinds)
     if not found.is_fragmented:
         # The table of such a file counts its frames, so bytes after the last box do not matter.
         missing_bytes = max(0, found.known_end - size_bytes)
@@ -214,52 +207,36 @@ def _are_foreign_boxes(file: BinaryIO, start: int, size_bytes: int) -> bool:
     return end == size_bytes
 
 
-def _is_sound(file: BinaryIO, box: _Box, size_bytes: int) -> bool:
-    if box.kind != "moof" or box.end > size_bytes:
+def _is_sound(file: BinaryIO, box: Box, size_bytes: int) -> bool:
+    if box.kind != b"moof" or box.end > size_bytes:
         return box.kind in _KNOWN_BOXES
-    body = _body(file, box, _MAX_FRAGMENT_BYTES)
+    body = box.read(file, _MAX_FRAGMENT_BYTES)
     return len(body) == _MAX_FRAGMENT_BYTES or is_whole_fragment(body)
 
 
-def _boxes(file: BinaryIO, start: int, end: int) -> Iterator[_Box]:
+def _boxes(file: BinaryIO, start: int, end: int) -> Iterator[Box]:
     """Yield one box after the other up to something that is not a box. The last one may extend beyond the end."""
-    for _ in range(_MAX_BOXES):
-        if start >= end:
-            return
-        file.seek(start)
-        header = file.read(16)
-        if len(header) < 8:
-            return
-        length, kind, body = *struct.unpack(">I4s", header[:8]), start + 8
-        kind = kind.decode("latin-1")
-        if length == 1 and len(header) == 16:
-            length, body = struct.unpack(">Q", header[8:])[0], start + 16
-        elif length == 0 and kind in _ENDLESS_BOXES:
-            length = end - start
-        if start + length < body or not (kind.isascii() and kind.isprintable()):
-            return
-        yield _Box(kind, start, body, start + length)
-        start += length
+    return takewhile(_is_likely, boxes_between(file, start, end))
 
 
-def _segments_end(file: BinaryIO, box: _Box) -> int:
+def _is_likely(box: Box) -> bool:
+    is_word = box.kind.isascii() and box.kind.decode("ascii").isprintable()
+    return is_word and (not box.is_endless or box.kind in _ENDLESS_BOXES)
+
+
+def _segments_end(file: BinaryIO, box: Box) -> int:
     """Where the last of the segments that a `sidx` box lists must end. Source: ISO/IEC 14496-12, section 8.16.3."""
-    head = _body(file, box, 32)
+    head = box.read(file, 32)
     at = 28 if _version(file, box) else 20  # reserved, then the number of references
     first_offset = _number(head, at - 8, 8) if _version(file, box) else _number(head, at - 4, 4)
     count = _number(head, at + 2, 2)
-    references = _body(file, box, at + 4 + 12 * count)[at + 4 :]
+    references = box.read(file, at + 4 + 12 * count)[at + 4 :]
     sizes = (_number(references, 12 * i, 4) & 0x7FFFFFFF for i in range(count))
     return box.end + first_offset + sum(sizes)
 
 
-def _version(file: BinaryIO, box: _Box) -> int:
-    return _number(_body(file, box, 1), 0, 1)
-
-
-def _body(file: BinaryIO, box: _Box, length: int) -> bytes:
-    file.seek(box.body)
-    return file.read(min(length, box.end - box.body))
+def _version(file: BinaryIO, box: Box) -> int:
+    return _number(box.read(file, 1), 0, 1)
 
 
 def _number(data: bytes, start: int, length: int) -> int:

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass, field
+from io import BytesIO
+from typing import Final
 
+from hand100m_assets.video.container.mp4.box_walker import boxes_between
 from hand100m_assets.video.container.mp4.fragments import boxes_of_fragment
 
+_TFRA_HEAD_BYTES: Final = 16
 _DURATION, _SIZE, _FLAGS, _OFFSET = 0x100, 0x200, 0x400, 0x800
 
 
@@ -78,15 +82,13 @@ def last_fragment_listed(body: bytes) -> int:
 
     Source: ISO/IEC 14496-12, sections 8.8.9 to 8.8.11.
     """
-    last, at = -1, 0
-    while at + 24 <= len(body):
-        length, kind, version, _, sizes, count = struct.unpack_from(">I4sIIII", body, at)
-        if length < 8:
-            break
-        if kind == b"tfra" and count:
+    last, file = -1, BytesIO(body)
+    for box in boxes_between(file, 0, len(body)):
+        table = box.read(file, len(body))
+        if box.kind == b"tfra" and len(table) >= _TFRA_HEAD_BYTES:
+            version, _, sizes, count = struct.unpack_from(">IIII", table)
             width = 8 if version >> 24 else 4
             step = 2 * width + sum((sizes >> shift & 3) + 1 for shift in (4, 2, 0))
-            entry = at + 24 + step * (count - 1) + width
-            last = max(last, int.from_bytes(body[entry : entry + width], "big"))
-        at += length
+            entry = _TFRA_HEAD_BYTES + step * (count - 1) + width
+            last = max(last, int.from_bytes(table[entry : entry + width], "big") if count else -1)
     return last

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import struct
+from io import BytesIO
 from typing import Final
 
 import numpy as np
+
+from hand100m_assets.video.container.mp4.box_walker import boxes_between
 
 _FRAGMENT_BOXES: Final = frozenset({b"mfhd", b"traf", b"pssh", b"meta", b"uuid", b"free", b"skip"})
 _TRACK_BOXES: Final = frozenset(
@@ -38,14 +41,11 @@ def boxes_of_fragment(body: bytes) -> list[tuple[bytes, bytes, list[tuple[bytes,
 
 def _children(body: bytes, known: frozenset[bytes]) -> list[tuple[bytes, bytes]] | None:
     """Kind and body of every box; None when a kind is not known or the boxes do not fill the place exactly."""
-    found, start = [], 0
-    while start + 8 <= len(body):
-        length, kind = struct.unpack_from(">I4s", body, start)
-        if length < 8 or kind not in known:
-            return None
-        found.append((kind, body[start + 8 : start + length]))
-        start += length
-    return found if start == len(body) else None
+    file = BytesIO(body)
+    boxes = list(boxes_between(file, 0, len(body)))
+    if (boxes[-1].end if boxes else 0) != len(body) or any(b.is_endless or b.kind not in known for b in boxes):
+        return None
+    return [(box.kind, box.read(file, len(body))) for box in boxes]
 
 
 def _is_whole_run(body: bytes) -> bool:

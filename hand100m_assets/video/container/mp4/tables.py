@@ -16,16 +16,18 @@ from typing import BinaryIO, Final
 import numpy as np
 
 from hand100m_assets.errors import VideoUnreadableError
+from hand100m_assets.video.container.mp4.box_walker import FIRST_BOXES, HEADER_BYTES, MAX_BOXES, boxes_between
 
 MAX_TABLE_SAMPLES: Final = 50_000_000
 """Nine days at 60 frames per second; their index in memory takes more than a gigabyte."""
 
-_MAX_BOXES: Final = 1_000_000
 _MAX_TIMES_BYTES: Final = 64 * 2**20
 """At most so many bytes of a table of durations are read: eight million changes of the frame rate."""
 _CONTAINERS: Final = frozenset({b"moov", b"trak", b"mdia", b"minf", b"stbl", b"moof", b"traf"})
 _LEAVES: Final = frozenset({b"hdlr", b"stsz", b"stz2", b"stts", b"trun"})
-_FIRST_BOXES: Final = frozenset({b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"styp", b"sidx", b"uuid"})
+_LEAF_BYTES: Final = 16
+_MAX_DEPTH: Final = 10
+"""As in FFmpeg's reader. Deeper boxes are not read."""
 
 
 @dataclass
@@ -74,7 +76,7 @@ def _claimed_samples(path: Path, size_bytes: int) -> int:
     tracks: list[_Track] = []
     in_fragments = 0
     with path.open("rb") as file:
-        if file.read(8)[4:8] not in _FIRST_BOXES:
+        if file.read(HEADER_BYTES)[4:] not in FIRST_BOXES:
             return 0
         for kind, body in _tree(file, size_bytes):
             if kind == b"trak":
@@ -105,31 +107,18 @@ def _note(track: _Track, kind: bytes, body: bytes) -> None:
 
 def _tree(file: BinaryIO, size_bytes: int) -> Iterator[tuple[bytes, bytes]]:
     """Yield (kind, first bytes) of the containers and leaves that matter, in the order of the file."""
-    ends, start = [size_bytes], 0
-    for _ in range(_MAX_BOXES):
-        while start >= ends[-1]:
-            if len(ends) == 1:
+    levels = [(boxes_between(file, 0, size_bytes), size_bytes)]
+    for _ in range(MAX_BOXES):
+        boxes, end = levels[-1]
+        box = next(boxes, None)
+        if box is None:
+            levels.pop()
+            if not levels:
                 return
-            start = ends.pop()
-        file.seek(start)
-        header = file.read(16)
-        if len(header) < 8:
-            return
-        length, kind = struct.unpack(">I4s", header[:8])
-        header_bytes = 8
-        if length == 1 and len(header) == 16:
-            length, header_bytes = struct.unpack(">Q", header[8:])[0], 16
-        elif length == 0:
-            length = ends[-1] - start
-        if length < header_bytes:
-            start = ends[-1]  # no box: the rest of this container is not understood
-            continue
-        if kind in _CONTAINERS:
-            yield kind, b""
-            ends.append(min(start + length, ends[-1]))
-            start += header_bytes
-            continue
-        if kind in _LEAVES:
-            file.seek(start + header_bytes)
-            yield kind, file.read(min(length - header_bytes, _MAX_TIMES_BYTES) if kind == b"stts" else 16)
-        start += length
+        elif box.kind in _CONTAINERS:
+            yield box.kind, b""
+            if len(levels) < _MAX_DEPTH:
+                end = min(box.end, end)
+                levels.append((boxes_between(file, box.body, end), end))
+        elif box.kind in _LEAVES:
+            yield box.kind, box.read(file, _MAX_TIMES_BYTES if box.kind == b"stts" else _LEAF_BYTES)
