@@ -97,9 +97,9 @@ FACES = {
         VideoAudit audit_video sampled
     """,
     "hand100m_assets.video.codec": """
-        Av1Bitstream Bitstream ByteStreamOrder Data H264Bitstream HOLE HevcBitstream HoleWatch PacketNature
-        ParameterSetError Placed PresentationOrder SLICE_HEAD_BYTES SpliceWatch TailWatch UnsafeStreamError
-        Vp9Bitstream bits_of h264_kind hevc_kind length_bytes_of picture_is_the_same_without_notes
+        Av1Bitstream Bitstream ByteStreamOrder Data H264Bitstream HOLE HevcBitstream HoleWatch Mpeg4Frames
+        OrderGaps PacketNature ParameterSetError Placed PresentationOrder SLICE_HEAD_BYTES SpliceWatch TailWatch
+        UnsafeStreamError Vp9Bitstream bits_of h264_kind hevc_kind length_bytes_of picture_is_the_same_without_notes
         picture_order_of plain_units
     """,
     "hand100m_assets.video.container": """

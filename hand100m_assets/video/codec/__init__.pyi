@@ -15,6 +15,8 @@ from .byte_stream_order import ByteStreamOrder
 from .holes import HoleWatch, TailWatch, length_bytes_of
 from .key_frames import Av1Bitstream, Vp9Bitstream
 from .mjpeg_segments import picture_is_the_same_without_notes
+from .mpeg4_frames import Mpeg4Frames
+from .order_gaps import OrderGaps
 from .parameter_sets import ParameterSetError, bits_of
 from .picture_order import picture_order_of
 from .presentation import Placed, PresentationOrder
@@ -30,6 +32,8 @@ __all__ = [
     "H264Bitstream",
     "HevcBitstream",
     "HoleWatch",
+    "Mpeg4Frames",
+    "OrderGaps",
     "PacketNature",
     "ParameterSetError",
     "Placed",

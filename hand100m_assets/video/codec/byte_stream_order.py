@@ -16,8 +16,13 @@ from hand100m_assets.video.codec.bitstream import (
     h264_kind,
     hevc_kind,
 )
-from hand100m_assets.video.codec.parameter_sets import ParameterSetError, h264_slice_layouts, hevc_slice_layouts
-from hand100m_assets.video.codec.picture_order import CountedOrder, DecodingOrder, PictureOrder
+from hand100m_assets.video.codec.parameter_sets import (
+    ParameterSetError,
+    SliceLayout,
+    h264_slice_layouts,
+    hevc_slice_layouts,
+)
+from hand100m_assets.video.codec.picture_order import CountedOrder, FrameNumberOrder, PictureOrder, frame_number_of
 
 _H264_SETS: Final = frozenset({7, 8})
 _HEVC_SETS: Final = frozenset({33, 34})
@@ -34,6 +39,8 @@ class ByteStreamOrder:
         extradata: Parameter sets that the container holds, behind start codes; None when it holds none.
 
     Attributes:
+        skips_references: Whether the last packet's picture follows on one that was not there, as the encoder numbered
+            them. Known of H.264 only.
         encoding_count: How many different parameter sets came so far. Each may number its pictures in other steps.
 
     Example:
@@ -53,7 +60,15 @@ class ByteStreamOrder:
         self._order: PictureOrder | None = None
         self._restarts = 0
         self.encoding_count = 0
+        self.skips_references = False
+        self._layouts: dict[int, SliceLayout] = {}
+        self._last_reference: int | None = None
         self._learn([unit for unit in byte_stream_units(extradata or b"") if self._is_set(unit)])
+
+    @property
+    def step(self) -> int | None:
+        """The largest distance between two pictures shown one after the other; None where each encoder has its own."""
+        return FrameNumberOrder.STEP if isinstance(self._order, FrameNumberOrder) else None
 
     def place_of(self, data: Data) -> tuple[int, int] | None:
         """Return where the picture of a packet stands among the pictures that are shown.
@@ -73,8 +88,21 @@ class ByteStreamOrder:
             nature = self._nature(unit)
             if nature is not None:
                 self._learn(sets)
+                self.skips_references = not self._is_hevc and self._skips_references(nature)
                 return self._place(nature)
         return None
+
+    def _skips_references(self, nature: PacketNature) -> bool:
+        """Source: ITU-T H.264, 7.4.3, `frame_num`."""
+        try:
+            number, period = frame_number_of(nature, self._layouts)
+        except UnsafeStreamError:
+            self._last_reference = None
+            return False
+        last = number if self._last_reference is None or nature.is_restart else self._last_reference
+        if not nature.is_disposable:
+            self._last_reference = number
+        return number not in (last, (last + 1) % period)
 
     def _place(self, nature: PacketNature) -> tuple[int, int] | None:
         self._restarts += nature.is_restart
@@ -109,7 +137,9 @@ class ByteStreamOrder:
             layouts = hevc_slice_layouts(sets) if self._is_hevc else h264_slice_layouts(sets)
         except ParameterSetError:
             layouts = {}
+        may_skip = any(layout.sequence.fault for layout in layouts.values())
+        self._layouts = {} if self._is_hevc or may_skip else layouts
         kinds = {layout.sequence.order_kind for layout in layouts.values()}
         self._order = CountedOrder(layouts, is_hevc=self._is_hevc) if kinds == {0} else None
-        if kinds == {2}:
-            self._order = DecodingOrder()
+        if kinds == {2} and not may_skip:
+            self._order = FrameNumberOrder(layouts)

@@ -124,6 +124,53 @@ class CountedOrder:
         return number
 
 
+class FrameNumberOrder:
+    """Pictures of H.264 that are shown as they are decoded, numbered by the encoder. Source: ITU-T H.264, 8.2.1.3.
+
+    A picture that is left out leaves a gap.
+
+    Args:
+        layouts: Layout of a slice's header, by the number of its picture parameter set.
+    """
+
+    STEP: Final = 2
+    """From one reference picture to the next. A picture between them that nothing refers to has a step of 1."""
+
+    def __init__(self, layouts: dict[int, SliceLayout]) -> None:
+        self._layouts = layouts
+        self._last = self._offset = 0
+
+    def shown_as(self, nature: PacketNature) -> tuple[int, ...]:
+        """As `PictureOrder.shown_as`."""
+        number, period = frame_number_of(nature, self._layouts)
+        if nature.is_restart:
+            self._offset = 0
+        elif number < self._last:
+            self._offset += period
+        self._last = number
+        return (self.STEP * (self._offset + number) - nature.is_disposable,)
+
+
+def frame_number_of(nature: PacketNature, layouts: dict[int, SliceLayout]) -> tuple[int, int]:
+    """Return H.264's `frame_num` of a picture, and after how many it begins anew. Source: ITU-T H.264, 7.3.3.
+
+    Raises:
+        UnsafeStreamError: The slice header cannot be read.
+    """
+    bits = bits_of(nature.picture_head[1:])
+    try:
+        bits.golomb()  # first_mb_in_slice
+        bits.golomb()  # slice_type
+        layout = layouts.get(bits.golomb())
+        if layout is None:
+            raise UnsafeStreamError("a picture without its parameter set")
+        bits.take(2 * layout.sequence.has_colour_planes)
+        width = layout.sequence.frame_number_bits
+        return bits.take(width), 1 << width
+    except ParameterSetError as error:
+        raise UnsafeStreamError("a malformed slice header") from error
+
+
 def picture_order_of(stream: av.video.stream.VideoStream) -> PictureOrder:
     """Return what tells the order in which a stream's pictures are shown.
 

@@ -28,6 +28,8 @@ _H264_SETS: Final = frozenset({7, 8})
 _HEVC_SETS: Final = frozenset({32, 33, 34})
 _HEVC_MEMORY_SETS: Final = frozenset({32, 33})
 """Those of them that tell how many pictures there are to be kept, and of what size."""
+_HEVC_ENDS: Final = tuple(begin + end for begin in (b"\0\0\0\x02", b"\0\0\x01") for end in (b"\x48\x01", b"\x4a\x01"))
+"""The last bytes of a packet that ends a sequence, or the stream: a unit of two bytes."""
 _HEVC_KEYS: Final = range(16, 24)
 _HEVC_LOOKS_BACK: Final = frozenset({8, 9})
 """RASL: it may refer to pictures before the key frame that it follows."""
@@ -37,7 +39,7 @@ class SpliceWatch:
     """Tells whether a track was joined from several encodings. Show it every packet of the track.
 
     Attributes:
-        is_spliced: Whether other parameter sets came than those that the file began with.
+        is_spliced: Whether other parameter sets came than those that the file began with, or HEVC's mark of an end.
 
     Example:
         >>> from pathlib import Path
@@ -58,7 +60,7 @@ class SpliceWatch:
         self._is_hevc = stream.codec_context.name == "hevc"
         self._known: frozenset[bytes] = frozenset()
         self._last_sets: dict[int, bytes] = {}
-        self._is_memory_cleared = False
+        self._is_memory_cleared = self._is_ended = False
         if self._length_bytes is not None:
             try:
                 self._known = (hvcc_sets if self._is_hevc else avcc_sets)(stream.codec_context.extradata or b"")
@@ -76,12 +78,19 @@ class SpliceWatch:
             self._look_at_sets(data)
         if self.is_spliced:
             return
-        self.is_spliced = packet.has_sidedata("new_extradata") or (
-            self._length_bytes is not None
-            and any(
-                self._is_set(data[start]) and bytes(data[start:end]) not in self._known
-                for start, end in plain_units(data, self._length_bytes)
-                if end > start
+        if self._is_hevc and bytes(data[-6:]).endswith(_HEVC_ENDS):
+            self._is_ended = True
+            return
+        self.is_spliced = (
+            self._is_ended
+            or packet.has_sidedata("new_extradata")
+            or (
+                self._length_bytes is not None
+                and any(
+                    self._is_set(data[start]) and bytes(data[start:end]) not in self._known
+                    for start, end in plain_units(data, self._length_bytes)
+                    if end > start
+                )
             )
         )
 

@@ -14,7 +14,15 @@ import av.packet
 import av.video.frame
 import av.video.stream
 
-from hand100m_assets.video.codec import HOLE, HoleWatch, SpliceWatch
+from hand100m_assets.video.codec import (
+    HOLE,
+    HoleWatch,
+    Mpeg4Frames,
+    OrderGaps,
+    SpliceWatch,
+    UnsafeStreamError,
+    picture_order_of,
+)
 from hand100m_assets.video.container import duration_shortfall
 from hand100m_assets.video.decode import faulty_times
 from hand100m_assets.video.decode.complaints import complaints_about, decode_packet
@@ -22,6 +30,7 @@ from hand100m_assets.video.decode.lead_in import FIRST_IS_BROKEN, LeadIn
 from hand100m_assets.video.decode.losses import LOSSY_FORMATS, WATCHED_FORMATS, loss_watch
 from hand100m_assets.video.decode.report import DecodeReport
 from hand100m_assets.video.decode.selection import Selection
+from hand100m_assets.video.decode.selective import bitstream_of
 from hand100m_assets.video.decode.timeline import LOOK_BACK_FRAMES, Timeline
 from hand100m_assets.video.pictures import PickedFrame, frame_time_s
 
@@ -63,6 +72,8 @@ class FullDecode:
         self._end_s = 0.0
         self._passed_over = 0
         self._splices = SpliceWatch(stream)
+        self._mpeg4_frames = Mpeg4Frames(stream)
+        self._gaps = None if self._is_lossy else _order_gaps_of(stream)
         self._silent_packets = 0
         """Packets that were read whole since the last frame."""
         self._lead_in = LeadIn(container.format.name, stream)
@@ -83,6 +94,7 @@ class FullDecode:
         self._is_over = True
         self._note_loss(self._losses.loss_at_end())
         self._decode(None)
+        self._compare_order()
         if self._broken_from is not None or self._is_cut_uncounted():
             self._timeline.lose_count()
         self._timeline.finish(self._packets_missing(), is_tail_numbered=not self._is_tail_foreign())
@@ -127,12 +139,15 @@ class FullDecode:
 
     def _decode(self, packet: _VideoPacket | None) -> None:
         """Decode one packet, or with None what the decoder still holds."""
+        is_leading_in = False
         if packet is not None:
-            self._announce(packet)
             self._splices.look_at(packet)
             self._note_loss(FIRST_IS_BROKEN if self._lead_in.begins_broken(packet) else None)
+            is_leading_in = self._leads_in(packet)
+            self._announce(packet, may_be_dropped=is_leading_in or self._splices.is_spliced)
+        owes_frame = packet is not None and self._owes_frame(packet)
         has_hole = packet is not None and self._holes.finds(packet)
-        is_leading_in = packet is not None and self._leads_in(packet) and not has_hole
+        is_leading_in = is_leading_in and not has_hole
         decoded = decode_packet(self._stream, packet)
         # H.264's decoder adds what it has read of a broken block to a block of the next picture.
         self._has_leftovers = decoded.fault is not None
@@ -142,11 +157,26 @@ class FullDecode:
             self._note_fault(f"decoding: {decoded.fault}", packet)
         elif has_hole:
             self._note_fault(f"reading: {HOLE}", packet)
+        elif owes_frame and not decoded.frames:
+            self._note_fault("decoding: a packet gave no picture", packet)
         if packet is not None:
             is_silent = not (has_hole or decoded.frames or packet.is_corrupt or packet.is_discard)
             self._silent_packets = self._silent_packets + 1 if is_silent else 0
         for frame in decoded.frames:
             self._take(frame)
+        if packet is not None and self._gaps is not None:
+            self._gaps.look_at(memoryview(packet))
+            self._compare_order()
+
+    def _compare_order(self) -> None:
+        """Where the timestamps contradict the decoder, the pictures' own numbers tell which of the two is broken."""
+        if self._gaps is not None and self._timeline.distrust and self._gaps.has_any(is_over=self._is_over):
+            self._gaps = None
+            self._note_loss("the pictures' numbers do not follow each other, and the timestamps contradict them")
+
+    def _owes_frame(self, packet: _VideoPacket) -> bool:
+        owes = self._mpeg4_frames.owes(memoryview(packet))
+        return owes and not packet.is_discard and self._report.frame_count_decoded > 0
 
     def _leads_in(self, packet: _VideoPacket) -> bool:
         holds = self._lead_in.holds(packet, any_frame=self._report.frame_count_decoded > 0)
@@ -163,13 +193,18 @@ class FullDecode:
         self._report.add_error(self._timeline.frame_count, words)
         return True
 
-    def _announce(self, packet: _VideoPacket) -> None:
+    def _announce(self, packet: _VideoPacket, *, may_be_dropped: bool) -> None:
         self._report.packet_count += 1
         self._report.packet_count_decoded += 1
         self._report.discarded_count += packet.is_discard
         is_restart = packet.is_keyframe and self._holes.is_restart(packet, has_leftovers=self._has_leftovers)
         self._timeline.add_packet(
-            packet.pts, packet.dts, is_key=packet.is_keyframe, is_discard=packet.is_discard, is_restart=is_restart
+            packet.pts,
+            packet.dts,
+            is_key=packet.is_keyframe,
+            is_discard=packet.is_discard,
+            is_restart=is_restart,
+            may_be_dropped=may_be_dropped,
         )
         if packet.is_corrupt:
             self._note_fault("reading: packet cut or marked corrupt", packet)
@@ -228,3 +263,13 @@ class FullDecode:
     def _packets_missing(self) -> int:
         promised = self._report.expected_from_header
         return 0 if promised is None else max(0, promised - self._report.packet_count)
+
+
+def _order_gaps_of(stream: av.video.stream.VideoStream) -> OrderGaps | None:
+    """None where the pictures of the codec have no numbers that can be read."""
+    if stream.codec_context.name not in ("h264", "hevc"):
+        return None
+    try:
+        return OrderGaps(bitstream_of(stream), picture_order_of(stream))
+    except UnsafeStreamError:
+        return None

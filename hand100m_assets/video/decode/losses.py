@@ -7,6 +7,7 @@ missing, and later frames would be numbered too low.
 from __future__ import annotations
 
 from collections import OrderedDict
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol, TypeAlias, cast
 
@@ -30,6 +31,7 @@ _SWALLOWED: Final = "packets are missing: a picture begins here within another o
 _ONE_PACKET_EACH: Final = frozenset({"h264", "hevc"})
 """Codecs for which the reader makes one packet per picture, or per each of two fields."""
 _PLACES_KEPT: Final = 64
+_GAP: Final = "packets are missing: the pictures do not follow each other here, and the timestamps leap"
 _LAST_GAP: Final = "packets may be missing: the last frames do not follow each other"
 
 
@@ -113,21 +115,29 @@ class TransportWatch(_NoWatch):
         """By timestamp, where the latest pictures stand in the decoder's order, after the number of the encoding."""
         self._place: tuple[int, int, int] | None = None
         self._usual_step: int | None = None
+        self._steps: dict[int, int | None] = {}
+        """By the number of the encoding, the step between its pictures where that is known."""
         self._taken: Start | None = None
         """Where the last packet begins."""
         self._starts = self._packets.starts()
         self._ahead = next(self._starts, None)
         self._here: Start | None = None
-        self._pace = Pace()
+        self._pace, self._packet_pace = Pace(), Pace()
         self._is_steady = True
 
     def loss_before(self, packet: _Packet) -> str | None:
         """As `LossWatch.loss_before`; only the first loss is told."""
         place = None if self._order is None else self._order.place_of(memoryview(packet))
         if self._order is not None and place is not None and packet.pts is not None:
+            self._steps[self._order.encoding_count] = self._order.step
             self._places[packet.pts] = self._order.encoding_count, *place
             if len(self._places) > _PLACES_KEPT:
                 self._places.popitem(last=False)
+        is_pace_known = self._packet_pace.is_known
+        _, is_leap = self._packet_pace.step_to(packet.dts)
+        may_leap = is_leap or not is_pace_known
+        if may_leap and self._order is not None and self._order.skips_references and not packet.is_keyframe:
+            return _GAP
         return None if packet.pos is None else self._loss_until(packet.pos)
 
     def loss_at_end(self) -> str | None:
@@ -140,15 +150,23 @@ class TransportWatch(_NoWatch):
         Nothing says where such a file ends. The order of the pictures in the decoder tells whether one can be missing
         between two others. Where that order is not known, a leap among the last frames is a doubt if there was none
         before, or if the last picture does not seem to be whole.
+
+        Elsewhere a gap in that order where the timestamps leap shows what the counters may not: they begin anew after
+        16 packets.
         """
         _, is_leap = self._pace.step_to(pts)
         is_gap = self._is_gap(pts)
         is_doubt = is_leap and (self._is_steady or not self._packets.is_ended)
         self._is_steady = self._is_steady and (is_over or not is_leap)
-        return _LAST_GAP if is_over and (is_doubt if is_gap is None else is_gap) else None
+        if is_over and (is_doubt if is_gap is None else is_gap):
+            return _LAST_GAP
+        return _GAP if is_gap and is_leap else None
 
     def _is_gap(self, pts: int | None) -> bool | None:
-        """Whether a picture is missing between this frame and the last one; None where that is not known."""
+        """Whether a picture is missing between this frame and the last one; None where that is not known.
+
+        A packet from which no frame came, for instance behind a joint, is not missing.
+        """
         last, self._place = self._place, None if pts is None else self._places.get(pts)
         if last is None or self._place is None:
             return None
@@ -156,11 +174,13 @@ class TransportWatch(_NoWatch):
             self._usual_step = None
         if self._place[:2] > last[:2]:
             return False  # what is decoded behind a restart is shown behind it
-        step, usual = self._place[2] - last[2], self._usual_step
-        if step <= 0:
+        between = sorted(place for place in self._places.values() if last <= place <= self._place)
+        steps = [after[2] - before[2] for before, after in pairwise(between)]
+        if not steps or min(steps) <= 0:
             return None
-        self._usual_step = step if usual is None else min(step, usual)
-        return None if usual is None else step > usual
+        usual = self._steps[last[0]] or self._usual_step
+        self._usual_step = min(steps) if usual is None else min(*steps, usual)
+        return None if usual is None else max(steps) > usual
 
     def _loss_until(self, position: int | None) -> str | None:
         while self._ahead is not None and (position is None or self._ahead.position <= position):

@@ -47,6 +47,7 @@ class _Packet:
     latest_pts: int
     """Largest timestamp up to here in decoding order. Once it is shown, no earlier packet is awaited."""
     is_restart: bool = True
+    may_be_dropped: bool = False
 
 
 @dataclass
@@ -125,7 +126,14 @@ class Timeline:
         return self.decided_count + len(self._undecided)
 
     def add_packet(
-        self, pts: int | None, dts: int | None = None, *, is_key: bool, is_discard: bool, is_restart: bool = True
+        self,
+        pts: int | None,
+        dts: int | None = None,
+        *,
+        is_key: bool,
+        is_discard: bool,
+        is_restart: bool = True,
+        may_be_dropped: bool = False,
     ) -> None:
         """Add a packet that is about to be decoded.
 
@@ -135,6 +143,8 @@ class Timeline:
             is_key: Whether it is marked as a key frame.
             is_discard: Whether it is decoded but not shown (edit lists).
             is_restart: Whether it clears, as a key frame, the decoder's memory of earlier pictures.
+            may_be_dropped: Whether what it depends on may not be in the file, because a recording began or was joined
+                here. If it is a leading picture, the decoder then drops it.
         """
         self._position += 1
         self._group_before = self._group
@@ -157,7 +167,7 @@ class Timeline:
             self._owe([(pts, self._group)])
             return
         self._latest_pts = pts if self._latest_pts is None else max(pts, self._latest_pts)
-        packet = _Packet(pts, self._position, self._group, self._latest_pts, is_restart)
+        packet = _Packet(pts, self._position, self._group, self._latest_pts, is_restart, may_be_dropped)
         heapq.heappush(self._awaited, packet)
 
     def packet_failed(self, *, reaches_back: bool = False) -> None:
@@ -240,7 +250,7 @@ class Timeline:
         """No frame came out for this packet."""
         is_suspected = not self._is_broken(_Placed(packet, is_damaged=False))
         if is_suspected:
-            if self._shown_pts is None or self._is_leading(packet):
+            if self._shown_pts is None or (packet.may_be_dropped and self._is_leading(packet)):
                 # This is as it should be at a start that was cut. After damage, the reason cannot be known.
                 self.packets_without_frame += 1
                 self._is_lost = self._is_lost or self._any_damage
