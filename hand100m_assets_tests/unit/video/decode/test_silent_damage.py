@@ -43,7 +43,7 @@ def check(path: Path, truth: Truth) -> DecodeReport:
 @pytest.mark.parametrize(
     ("codec", "fixed", "suffix"), [("h264", H264, ".mp4"), ("h264", H264, ".mkv"), ("hevc", HEVC, ".mkv")]
 )
-@pytest.mark.parametrize("number", [13, 14, 15, 18])
+@pytest.mark.parametrize("number", [5, 11, 12, 24])
 def test_any_bit_of_a_picture_s_head_may_flip(
     tmp_path: Path, codec: str, fixed: dict, suffix: str, number: int
 ) -> None:
@@ -51,7 +51,7 @@ def test_any_bit_of_a_picture_s_head_may_flip(
     data, truth = path.read_bytes(), truth_of(path, has_opencv=False)
     place, _ = target(path, b"").packets[number]
     reports = []
-    for bit in range(8 * (place + 4), 8 * (place + 10)):
+    for bit in range(8 * (place + 4), 8 * (place + 12)):
         path.write_bytes(flipped(data, bit))
         reports.append(check(path, truth))
     assert any(report.is_damaged for report in reports)
