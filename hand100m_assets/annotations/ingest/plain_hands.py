@@ -39,7 +39,7 @@ _BOX: Final = rf"^ *\[{_NUMBER},{_NUMBER},{_NUMBER},{_NUMBER}\] *$"
 
 _POSE_NUMBERS: Final = 3 * KEYPOINT_COUNT
 _PACK_POSE: Final = struct.Struct(f"{_POSE_NUMBERS}d").pack
-Numbers: TypeAlias = NDArray[np.floating[Any]]
+Numbers: TypeAlias = NDArray[np.float64]
 
 _NO_BOX: Final = "[0,0,0,0]"
 _BLOCK_RECORDS: Final = 16
@@ -47,8 +47,7 @@ _SIDES: Final = {side: side for side in ("Left", "Right")}
 """The contract takes other spellings, and warns about them."""
 
 
-Keypoints: TypeAlias = Literal["array", "flat", "nested"]
-"""An array is what the reader made of a plain pose (`pose_text.py`)."""
+Keypoints: TypeAlias = Literal["flat", "nested"]
 
 
 class Form(NamedTuple):
@@ -172,10 +171,7 @@ def _form_of_boxes(boxes: Sequence[Any]) -> Literal["text", "list"] | None:
 
 def _poses(keypoints: Sequence[Any]) -> tuple[Keypoints, Numbers] | None:
     """How poses are written, and all their numbers, 63 per hand."""
-    types = types_of(keypoints)
-    if types == {np.ndarray}:
-        return "array", np.concatenate(keypoints).reshape(len(keypoints), _POSE_NUMBERS)
-    if types != {list}:
+    if types_of(keypoints) != {list}:
         return None
     lengths = set(map(len, keypoints))
     if lengths == {_POSE_NUMBERS}:
@@ -210,7 +206,7 @@ def _rows(c: _Columns, form: Form, poses: Numbers, places: NDArray[np.intp]) -> 
     boxes, is_box = _boxes(c.boxes, form)
     is_pose = all_within(poses, MAX_KEYPOINT)
     with np.errstate(over="ignore"):  # Only values that are not taken overflow.
-        keypoints = poses.astype(np.float32, copy=False).reshape(-1, KEYPOINT_COUNT, 3)
+        keypoints = poses.astype(np.float32).reshape(-1, KEYPOINT_COUNT, 3)
     handedness = [_SIDES.get(side) for side in c.handedness]
     positives, are_ids = _positives(c.positives)
     distances, are_distances = _distances(c.distances)

@@ -10,7 +10,6 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from hand100m_assets.annotations.reading.pose_text import lift_poses
 from hand100m_assets.annotations.reading.window import ValueScan, Window
 
 Section = Literal["images", "annotations"]
@@ -54,8 +53,6 @@ class Batch(NamedTuple):
         offset: Position of the first byte of `text` in the unpacked file.
         text: The bytes of the records, with the commas and spaces between them.
         values: The parsed records. If a record has a key twice, the last value counts, as in Python's own reader.
-            `keypoint_25d` may be a (63,) float32 array.
-        lean: `text` without the poses that became arrays; the same as `text` if none did.
 
     Example:
         >>> from pathlib import Path
@@ -72,7 +69,6 @@ class Batch(NamedTuple):
     offset: int
     text: bytes
     values: list[Any]
-    lean: bytes
 
     def spans(self) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
         """Position in `text` of the first byte of each record, and of the byte after its last: two arrays of intp."""
@@ -102,15 +98,13 @@ class Parsed(NamedTuple):
     Attributes:
         values: The parsed records.
         length: Number of bytes that they take.
-        lean: As in `Batch`.
     """
 
     values: list[Any]
     length: int
-    lean: bytes
 
 
-_NOTHING: Final = Parsed([], 0, b"")
+_NOTHING: Final = Parsed([], 0)
 
 
 def parse_together(text: bytes) -> Parsed:
@@ -123,24 +117,13 @@ def parse_together(text: bytes) -> Parsed:
     place = _place_of_no_number(text)
     if place is None:
         try:
-            return Parsed(_parsed(text), len(text), text)
+            return Parsed(_parsed(text), len(text))
         except orjson.JSONDecodeError as error:
             place = _place_in_bytes(text, error)
     for end in _possible_ends(text, place):
         with suppress(orjson.JSONDecodeError):
-            return Parsed(_parsed(text[:end]), end, text[:end])
+            return Parsed(_parsed(text[:end]), end)
     return _NOTHING
-
-
-def parse_hands_together(text: bytes) -> Parsed:
-    """Parse hands in the same way; their poses become arrays if all of the text is plain JSON."""
-    lifted = lift_poses(text)
-    if lifted is not None and _place_of_no_number(lifted.text) is None:
-        with suppress(orjson.JSONDecodeError):
-            values = lifted.values()
-            if values is not None:
-                return Parsed(values, len(text), lifted.text)
-    return parse_together(text)
 
 
 def _place_of_no_number(text: bytes) -> int | None:

@@ -13,14 +13,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
-from hand100m_assets.annotations.reading.batches import (
-    SECTIONS,
-    Batch,
-    LoneRecord,
-    Section,
-    parse_hands_together,
-    parse_together,
-)
+from hand100m_assets.annotations.reading.batches import SECTIONS, Batch, LoneRecord, Section, parse_together
 from hand100m_assets.annotations.reading.keys import KeyCount
 from hand100m_assets.annotations.reading.window import (
     MAX_RECORD_BYTES,
@@ -92,18 +85,14 @@ class WrongTopLevelError(Exception):
 class Document:
     """Reads one document from a window.
 
-    The poses of a long document are read by compiled code, which takes less than half the time, but half a second to
-    start.
-
     Attributes:
         faults: What is wrong with the arrays themselves, and with the text outside of them.
         seen: The sections that were found as arrays.
         other_keys: Other keys of the top level, and how often each was found.
     """
 
-    def __init__(self, window: Window, chunk_bytes: int, *, is_long: bool = False) -> None:
+    def __init__(self, window: Window, chunk_bytes: int) -> None:
         self.window = window
-        self._parse_hands = parse_hands_together if is_long else parse_together
         self.faults: list[FileFault] = []
         self.seen: set[Section] = set()
         self.other_keys = KeyCount()
@@ -252,7 +241,7 @@ class Document:
         window = self.window
         window.fill(self._reach_bytes + _BEYOND_BYTES)
         text = self._seeming_records()
-        values, length, lean = (parse_together if section == "images" else self._parse_hands)(text)
+        values, length = parse_together(text)
         if length == len(text) and values:
             self._reach_bytes = min(2 * self._reach_bytes, self._chunk_bytes)
         else:
@@ -260,7 +249,7 @@ class Document:
             self._reach_bytes = min(max(length, _LEAST_REACH_BYTES), self._chunk_bytes)
         if not values:
             return None
-        batch = Batch(section, record, window.offset, text[:length], values, lean)
+        batch = Batch(section, record, window.offset, text[:length], values)
         window.pass_over(length)
         return batch
 

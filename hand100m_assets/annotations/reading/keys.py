@@ -93,7 +93,7 @@ def may_repeat_keys(batch: Batch) -> set[int]:
         ({1}, [{'id': 1}, {'id': 3}])
     """
     members = [len(value) if type(value) is dict else 0 for value in batch.values]
-    if batch.lean.count(b":") == sum(members):
+    if batch.text.count(b":") == sum(members):
         return set()
     starts, ends = batch.spans()
     colons = np.flatnonzero(np.frombuffer(batch.text, np.uint8) == ord(":"))

@@ -21,9 +21,6 @@ __all__ = ["CHUNK_BYTES", "SECTIONS", "Batch", "FileFault", "LoneRecord", "Recor
 CHUNK_BYTES: Final = 4 << 20
 """Bytes of text that are read at one time. Measured: chunks of 16 MB took 100 MB more memory and were no faster."""
 
-LONG_FILE_BYTES: Final = 128 << 20
-"""Files from this size on are read with the compiled loop: in smaller ones, loading it takes as long as it saves."""
-
 _NO_SUCH_FILE: Final = "not a Hand100M annotation file"
 _WRONG_FILE: Final = "Put the original annotation file here, or move this one elsewhere."
 _DICTIONARY: Final = (
@@ -76,7 +73,7 @@ class RecordReader:
             RetryableError: The disk or the network share fails. Try again later.
         """
         window = Window(read_chunks(self.path, self.chunk_bytes))
-        document = Document(window, self.chunk_bytes, is_long=self._is_long())
+        document = Document(window, self.chunk_bytes)
         self.faults, self._sections_seen, self.other_keys = document.faults, document.seen, document.other_keys
         window.fill(HEAD_BYTES)
         head = window.data[window.pos : window.pos + HEAD_BYTES]
@@ -115,12 +112,6 @@ class RecordReader:
         if not window.offset:
             return "the packed data is whole, and empty"
         return "the file is empty: it holds nothing but white space or a byte order mark"
-
-    def _is_long(self) -> bool:
-        try:
-            return self.path.stat().st_size >= LONG_FILE_BYTES
-        except OSError:
-            return False  # Opening it will say what is wrong.
 
     def _heed_broken_archive(self, window: Window) -> None:
         if window.broken is None:

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
-import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
@@ -17,9 +16,7 @@ from pydantic import BaseModel
 from hand100m_assets.annotations.contract import HandRecord, ImageRecord, Note
 from hand100m_assets.annotations.ingest.ingest import ingest_file
 from hand100m_assets.annotations.ingest.sections import known_keys
-from hand100m_assets.annotations.reading import reader
 from hand100m_assets.annotations.reading.batches import Section
-from hand100m_assets.annotations.reading.reader import LONG_FILE_BYTES
 from hand100m_assets.annotations.tables import SET_FILES, IngestSummary, hands_frame, images_frame
 from hand100m_assets_tests.unit.annotations.odd_records import judged
 from hand100m_assets_tests.unit.annotations.random_files import RandomFile, random_file
@@ -37,10 +34,8 @@ def test_a_random_file_gives_what_json_load_and_the_contract_give(tmp_path: Path
     path, out = tmp_path / "set.json", tmp_path / "out"
     path.write_bytes(made.content)
     contents = []
-    for long_from_bytes, chunk_bytes in zip((LONG_FILE_BYTES, 0), made.chunk_sizes, strict=True):
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(reader, "LONG_FILE_BYTES", long_from_bytes)
-            summary = ingest_file(path, out, chunk_bytes=chunk_bytes)
+    for chunk_bytes in made.chunk_sizes:
+        summary = ingest_file(path, out, chunk_bytes=chunk_bytes)
         contents.append([(out / name).read_bytes() for name in SET_FILES])
     assert contents[0] == contents[1], made.what
     assert_tables(made, out, summary)

@@ -5,8 +5,6 @@ from __future__ import annotations
 import gzip
 import json
 import random
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,22 +17,13 @@ from pydantic import BaseModel, ValidationError
 
 from hand100m_assets.annotations.contract import HandRecord, ImageRecord
 from hand100m_assets.annotations.ingest.ingest import ingest_file
-from hand100m_assets.annotations.reading import reader
 from hand100m_assets.annotations.reading.keys import MAX_NAMES, OTHERS
-from hand100m_assets.annotations.reading.reader import CHUNK_BYTES, LONG_FILE_BYTES
+from hand100m_assets.annotations.reading.reader import CHUNK_BYTES
 from hand100m_assets.annotations.tables import SET_FILES, hands_frame, images_frame, read_summary
 from hand100m_assets.errors import AnnotationFileError
 from hand100m_assets_tests.unit.annotations.records import Raw, documents, hand, image, sound_set, write
 
 same_folder = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60)
-
-
-@contextmanager
-def long_from(least_bytes: int) -> Iterator[None]:
-    """Read files of this size as long ones are read, their poses lifted out of the text."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(reader, "LONG_FILE_BYTES", least_bytes)
-        yield
 
 
 class OddWriter:
@@ -112,19 +101,17 @@ def accepted(value: Any, model: type[BaseModel]) -> BaseModel | None:
     oddness=st.sampled_from([0.0, 0.3]),
     packing=st.sampled_from(["none", "gzip", "zstd"]),
     chunk_bytes=st.sampled_from([1, 60, 1500, CHUNK_BYTES]),
-    long_bytes=st.sampled_from([0, LONG_FILE_BYTES]),
 )
 @same_folder
 def test_tables_are_what_json_load_and_the_contract_give(
-    tmp_path: Path, document: Raw, seed: int, oddness: float, packing: str, chunk_bytes: int, long_bytes: int
+    tmp_path: Path, document: Raw, seed: int, oddness: float, packing: str, chunk_bytes: int
 ) -> None:
     writer = OddWriter(seed, oddness=oddness)
     text = writer.document(document)
     pack = {"none": bytes, "gzip": gzip.compress, "zstd": zstandard.compress}[packing]
     path = tmp_path / "set.json"
     path.write_bytes(pack(text))
-    with long_from(long_bytes):
-        summary = ingest_file(path, tmp_path / "out", chunk_bytes=chunk_bytes)
+    summary = ingest_file(path, tmp_path / "out", chunk_bytes=chunk_bytes)
 
     read = json.loads(text.decode("utf-8-sig"))
     images, bad_images = expected(read["images"], ImageRecord)
@@ -151,16 +138,8 @@ def test_every_byte_of_the_output_is_the_same_whatever_the_chunks(
     path = tmp_path / "set.json"
     path.write_bytes(OddWriter(seed, oddness=oddness).document(document))
     contents = []
-    for chunk_bytes, long_bytes in (
-        (1, 0),
-        (333, 0),
-        (333, LONG_FILE_BYTES),
-        (4000, 0),
-        (CHUNK_BYTES, 0),
-        (CHUNK_BYTES, LONG_FILE_BYTES),
-    ):
-        with long_from(long_bytes):
-            ingest_file(path, tmp_path / "out", chunk_bytes=chunk_bytes)
+    for chunk_bytes in (1, 333, 4000, CHUNK_BYTES):
+        ingest_file(path, tmp_path / "out", chunk_bytes=chunk_bytes)
         contents.append([(tmp_path / "out" / name).read_bytes() for name in SET_FILES])
     assert all(content == contents[0] for content in contents)
 
@@ -188,12 +167,9 @@ def test_a_small_file_cut_at_every_byte_is_an_error_or_an_incomplete_set(tmp_pat
 @given(
     damage=st.lists(st.tuples(st.floats(0, 1), st.integers(0, 255)), min_size=1, max_size=4),
     packed=st.booleans(),
-    long_bytes=st.sampled_from([0, LONG_FILE_BYTES]),
 )
 @same_folder
-def test_damaged_bytes_never_crash(
-    tmp_path: Path, damage: list[tuple[float, int]], packed: bool, long_bytes: int
-) -> None:
+def test_damaged_bytes_never_crash(tmp_path: Path, damage: list[tuple[float, int]], packed: bool) -> None:
     whole = json.dumps(sound_set(12)).encode()
     spoiled = bytearray(gzip.compress(whole, mtime=0) if packed else whole)
     for place, byte in damage:
@@ -201,8 +177,7 @@ def test_damaged_bytes_never_crash(
     path = tmp_path / "set.json"
     path.write_bytes(bytes(spoiled))
     try:
-        with long_from(long_bytes):
-            summary = ingest_file(path, tmp_path / "out", chunk_bytes=3000)
+        summary = ingest_file(path, tmp_path / "out", chunk_bytes=3000)
     except AnnotationFileError:
         return
     assert summary.hands_read <= 13
