@@ -103,8 +103,8 @@ FACES = {
         picture_order_of plain_units
     """,
     "hand100m_assets.video.container": """
-        AviChunks FlvTags MAX_PIXELS Pace Start TransportPackets VideoInfo describe_video duration_shortfall
-        is_tag_of_key_frame open_video outline_of packets_promised probe_video stamp_video
+        AviChunks FlvTags MAX_PIXELS MatroskaBlocks Pace Start TransportPackets VideoInfo describe_video
+        duration_shortfall is_tag_of_key_frame open_video outline_of packets_promised probe_video stamp_video
     """,
     "hand100m_assets.video.container.mp4": """
         Mp4Outline read_outline refuse_impossible_tables

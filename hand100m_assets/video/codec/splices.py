@@ -25,9 +25,12 @@ if TYPE_CHECKING:
     _VideoPacket: TypeAlias = "av.packet.Packet[av.video.stream.VideoStream]"
 
 _H264_SETS: Final = frozenset({7, 8})
-_HEVC_SETS: Final = frozenset({32, 33, 34})
-_HEVC_MEMORY_SETS: Final = frozenset({32, 33})
-"""Those of them that tell how many pictures there are to be kept, and of what size."""
+_HEVC_SETS: Final = frozenset({33, 34})
+"""Not the video parameter set: what it says of a stream with one layer stands in these, too, so that it never changes
+alone. Where it does, it is broken.
+"""
+_HEVC_MEMORY_SET: Final = 33
+"""That of them that tells how many pictures there are to be kept, and of what size."""
 _HEVC_ENDS: Final = tuple(begin + end for begin in (b"\0\0\0\x02", b"\0\0\x01") for end in (b"\x48\x01", b"\x4a\x01"))
 """The last bytes of a packet that ends a sequence, or the stream: a unit of two bytes."""
 _HEVC_KEYS: Final = range(16, 24)
@@ -59,7 +62,7 @@ class SpliceWatch:
         self._length_bytes = length_bytes_of(stream)
         self._is_hevc = stream.codec_context.name == "hevc"
         self._known: frozenset[bytes] = frozenset()
-        self._last_sets: dict[int, bytes] = {}
+        self._last_set = b""
         self._is_memory_cleared = self._is_ended = False
         if self._length_bytes is not None:
             try:
@@ -84,14 +87,14 @@ class SpliceWatch:
         self.is_spliced = (
             self._is_ended
             or packet.has_sidedata("new_extradata")
-            or (
-                self._length_bytes is not None
-                and any(
-                    self._is_set(data[start]) and bytes(data[start:end]) not in self._known
-                    for start, end in plain_units(data, self._length_bytes)
-                    if end > start
-                )
-            )
+            or (self._length_bytes is not None and self._has_other_sets(data, self._length_bytes))
+        )
+
+    def _has_other_sets(self, data: Data, length_bytes: int) -> bool:
+        return any(
+            self._is_set(data[start]) and bytes(data[start:end]) not in self._known
+            for start, end in plain_units(data, length_bytes)
+            if end > start
         )
 
     def is_orphan(self, packet: _VideoPacket) -> bool:
@@ -106,9 +109,9 @@ class SpliceWatch:
         is_changed = False
         for unit in self._units(data):
             kind = hevc_kind(unit[0]) if len(unit) else 0
-            if kind in _HEVC_MEMORY_SETS:
-                is_changed |= self._last_sets.get(kind, unit) != unit
-                self._last_sets[kind] = unit
+            if kind == _HEVC_MEMORY_SET:
+                is_changed |= (self._last_set or unit) != unit
+                self._last_set = unit
             elif kind in _HEVC_KEYS:
                 break
         self._is_memory_cleared = is_changed

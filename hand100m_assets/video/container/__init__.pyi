@@ -1,5 +1,6 @@
 from .avi_chunks import AviChunks
 from .flv_tags import FlvTags, is_tag_of_key_frame
+from .matroska_blocks import MatroskaBlocks
 from .probe import (
     MAX_PIXELS,
     VideoInfo,
@@ -17,6 +18,7 @@ __all__ = [
     "MAX_PIXELS",
     "AviChunks",
     "FlvTags",
+    "MatroskaBlocks",
     "Pace",
     "Start",
     "TransportPackets",

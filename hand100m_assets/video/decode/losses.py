@@ -15,7 +15,7 @@ import av.packet
 import av.video.stream
 
 from hand100m_assets.video.codec import ByteStreamOrder
-from hand100m_assets.video.container import AviChunks, FlvTags, Pace, Start, TransportPackets
+from hand100m_assets.video.container import AviChunks, FlvTags, MatroskaBlocks, Pace, Start, TransportPackets
 
 if TYPE_CHECKING:
     _Packet: TypeAlias = "av.packet.Packet[av.video.stream.VideoStream]"
@@ -101,6 +101,21 @@ class FlvWatch(_NoWatch):
     def loss_at_end(self) -> str | None:
         """As `LossWatch.loss_at_end`."""
         return self._tags.loss_at_end()
+
+
+class MatroskaWatch(_NoWatch):
+    """Matroska: every element must be known, and each block of the track must give a packet."""
+
+    def __init__(self, path: Path) -> None:
+        self._blocks = MatroskaBlocks(path)
+
+    def loss_before(self, packet: _Packet) -> str | None:
+        """As `LossWatch.loss_before`; only the first loss is told."""
+        return self._blocks.loss_before(packet.pos)
+
+    def loss_at_end(self) -> str | None:
+        """As `LossWatch.loss_at_end`."""
+        return self._blocks.loss_at_end()
 
 
 class TransportWatch(_NoWatch):
@@ -223,6 +238,8 @@ def loss_watch(path: Path, format_name: str, stream: av.video.stream.VideoStream
         return AviWatch(path, stream.index)
     if format_name == "flv":
         return FlvWatch(path)
+    if format_name == "matroska,webm":
+        return MatroskaWatch(path)
     if format_name == "mpegts":
         return TransportWatch(path, stream)
     return _NoWatch()
