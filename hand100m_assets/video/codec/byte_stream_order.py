@@ -37,6 +37,7 @@ class ByteStreamOrder:
     Args:
         codec: `h264` or `hevc`, as FFmpeg names them.
         extradata: Parameter sets that the container holds, behind start codes; None when it holds none.
+        only_whole_frames: Whether fields, which may share a number, and streams that leave out numbers have no places.
 
     Attributes:
         skips_references: Whether the last packet's picture follows on one that was not there, as the encoder numbered
@@ -54,7 +55,8 @@ class ByteStreamOrder:
         (90, 90)
     """
 
-    def __init__(self, codec: str, extradata: bytes | None) -> None:
+    def __init__(self, codec: str, extradata: bytes | None, *, only_whole_frames: bool = False) -> None:
+        self._only_whole_frames = only_whole_frames
         self._is_hevc = codec == "hevc"
         self._sets: frozenset[bytes] = frozenset()
         self._order: PictureOrder | None = None
@@ -141,5 +143,7 @@ class ByteStreamOrder:
         self._layouts = {} if self._is_hevc or may_skip else layouts
         kinds = {layout.sequence.order_kind for layout in layouts.values()}
         self._order = CountedOrder(layouts, is_hevc=self._is_hevc) if kinds == {0} else None
-        if kinds == {2} and not may_skip:
+        if may_skip and self._only_whole_frames:
+            self._order = None
+        elif kinds == {2} and not may_skip:
             self._order = FrameNumberOrder(layouts)

@@ -22,6 +22,9 @@ _MAX_HEADERS_BYTES: Final = 2**22
 _SUPER_INDEX_ENTRY_BYTES: Final = 16
 _SUPER_INDEX: Final = re.compile(rb"indx.{4}\x04\0\0\0(.{4})\d\d[ -~]{2}\0{12}", re.DOTALL)
 _MAX_PARTS: Final = 1024
+_STREAM_KIND: Final = re.compile(rb"strh.{4}(vids|auds|mids|txts|iavs)", re.DOTALL)
+_SUFFIXES: Final = {b"dc": b"vids", b"db": b"vids", b"wb": b"auds"}
+"""What the last two letters of a chunk's kind say of its track."""
 _KNOWN_KINDS: Final = re.compile(rb"\d\d[ -~]{2}|ix\d\d|JUNK|LIST|RIFF|idx1")
 _INDEX_ENTRY_BYTES: Final = 16
 _UNKNOWN_SIZES: Final = frozenset({0, 0xFFFFFFFF})
@@ -73,6 +76,7 @@ class AviChunks:
         """Where the last chunk ends that is needed; an index is not."""
         self._list_end = 0
         self._loss_at: float = inf
+        self._track_kinds: list[bytes] = []
         self._is_over = False
 
     def promises_end(self) -> bool:
@@ -168,8 +172,18 @@ class AviChunks:
             return None
         if chunk.kind in (b"RIFF", b"LIST"):
             return self._open_list(chunk)
+        if self._is_of_no_track(chunk.kind):
+            return None
         self._go_past(chunk)
         return chunk
+
+    def _is_of_no_track(self, kind: bytes) -> bool:
+        """Whether a chunk looks like a packet of a track that is not there: its first letters are damaged."""
+        wanted = _SUFFIXES.get(kind[2:])
+        if wanted is None or not self._track_kinds:
+            return False
+        track = int(kind[:2]) if kind[:2].isdigit() else len(self._track_kinds)
+        return track >= len(self._track_kinds) or self._track_kinds[track] not in (wanted, b"iavs")
 
     def _go_past(self, chunk: _Chunk) -> None:
         """Some writers leave out the padding byte after a chunk of odd length."""
@@ -198,7 +212,9 @@ class AviChunks:
         else:
             self._go_past(chunk)
         if kind == b"hdrl":
-            self._note_indexes(self._file.read(min(chunk.size_bytes, _MAX_HEADERS_BYTES)))
+            headers = self._file.read(min(chunk.size_bytes, _MAX_HEADERS_BYTES))
+            self._track_kinds = [found[1] for found in _STREAM_KIND.finditer(headers)]
+            self._note_indexes(headers)
         return chunk._replace(size_bytes=0)
 
     def _note_indexes(self, headers: bytes) -> None:

@@ -19,6 +19,7 @@ _BACK_POINTER_BYTES: Final = 4
 """After the header and after each tag stands the length of the tag before."""
 _TAG_KINDS: Final = frozenset({8, 9, 15, 18})
 """Sound, picture, and two kinds of script. Two higher bits are reserved, one says that the tag is encrypted."""
+_SOUND: Final = 8
 _PICTURE: Final = 9
 _HEAD_BYTES: Final = 6
 """So many bytes of a picture's tag tell what it holds."""
@@ -172,6 +173,8 @@ def _tags(path: Path) -> Iterator[_Tag]:
         if len(header) < _HEADER_BYTES or header[:3] != b"FLV":
             return
         at = int.from_bytes(header[5:9], "big") + _BACK_POINTER_BYTES
+        sound_heads: set[int] = set()
+        picture_heads: set[int] = set()
         while True:
             file.seek(at)
             head = file.read(_TAG_HEADER_BYTES + _HEAD_BYTES)
@@ -182,5 +185,9 @@ def _tags(path: Path) -> Iterator[_Tag]:
             kind = head[0] & 0x1F
             if kind not in _TAG_KINDS:
                 return
+            if kind == _SOUND and size and head[_TAG_HEADER_BYTES] in picture_heads - sound_heads:
+                return  # a picture under a wrong name: all sound of a file has one format
+            if size:
+                ({_SOUND: sound_heads, _PICTURE: picture_heads}.get(kind, set())).add(head[_TAG_HEADER_BYTES])
             yield _Tag(kind, at, end, head[_TAG_HEADER_BYTES : _TAG_HEADER_BYTES + size])
             at = end

@@ -16,11 +16,14 @@ import av.video.stream
 
 from hand100m_assets.video.codec import (
     HOLE,
+    ByteStreamOrder,
+    Data,
     HoleWatch,
     Mpeg4Frames,
     OrderGaps,
     SpliceWatch,
     UnsafeStreamError,
+    length_bytes_of,
     picture_order_of,
 )
 from hand100m_assets.video.container import duration_shortfall
@@ -31,7 +34,7 @@ from hand100m_assets.video.decode.losses import LOSSY_FORMATS, WATCHED_FORMATS, 
 from hand100m_assets.video.decode.report import DecodeReport
 from hand100m_assets.video.decode.selection import Selection
 from hand100m_assets.video.decode.selective import bitstream_of
-from hand100m_assets.video.decode.timeline import LOOK_BACK_FRAMES, Timeline
+from hand100m_assets.video.decode.timeline import LOOK_BACK_FRAMES, NO_TIMES, Timeline
 from hand100m_assets.video.pictures import PickedFrame, frame_time_s
 
 if TYPE_CHECKING:
@@ -73,7 +76,7 @@ class FullDecode:
         self._passed_over = 0
         self._splices = SpliceWatch(stream)
         self._mpeg4_frames = Mpeg4Frames(stream)
-        self._gaps = None if self._is_lossy else _order_gaps_of(stream)
+        self._gaps = _order_gaps_of(stream)
         self._silent_packets = 0
         """Packets that were read whole since the last frame."""
         self._lead_in = LeadIn(container.format.name, stream)
@@ -169,10 +172,16 @@ class FullDecode:
             self._compare_order()
 
     def _compare_order(self) -> None:
-        """Where the timestamps contradict the decoder, the pictures' own numbers tell which of the two is broken."""
-        if self._gaps is not None and self._timeline.distrust and self._gaps.has_any(is_over=self._is_over):
+        """Where the timestamps contradict the decoder, the pictures' own numbers tell which of the two is broken.
+
+        Without timestamps a single gap may be a cut. A broken number leaves a gap and stands in a wrong place.
+        """
+        distrust = self._timeline.distrust
+        if self._gaps is None or distrust is None:
+            return
+        if self._gaps.count(is_over=self._is_over) >= (2 if distrust == NO_TIMES else 1):
             self._gaps = None
-            self._note_loss("the pictures' numbers do not follow each other, and the timestamps contradict them")
+            self._note_loss("the numbers of the pictures do not follow each other")
 
     def _owes_frame(self, packet: _VideoPacket) -> bool:
         owes = self._mpeg4_frames.owes(memoryview(packet))
@@ -267,9 +276,20 @@ class FullDecode:
 
 def _order_gaps_of(stream: av.video.stream.VideoStream) -> OrderGaps | None:
     """None where the pictures of the codec have no numbers that can be read."""
-    if stream.codec_context.name not in ("h264", "hevc"):
+    codec, extradata = stream.codec_context.name, stream.codec_context.extradata
+    if codec not in ("h264", "hevc"):
         return None
+    if length_bytes_of(stream) is None:
+        return OrderGaps(ByteStreamOrder(codec, extradata, only_whole_frames=True).place_of)
     try:
-        return OrderGaps(bitstream_of(stream), picture_order_of(stream))
+        reader, order = bitstream_of(stream), picture_order_of(stream)
     except UnsafeStreamError:
         return None
+
+    def place_of(data: Data) -> tuple[int, ...] | None:
+        try:
+            return order.shown_as(reader.nature(data))
+        except UnsafeStreamError:
+            return None
+
+    return OrderGaps(place_of)

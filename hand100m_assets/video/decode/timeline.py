@@ -17,10 +17,12 @@ from __future__ import annotations
 import heapq
 from collections import deque
 from dataclasses import dataclass
+from typing import Final
 
 from hand100m_assets.video.decode.faulty_times import FaultyTimes
 from hand100m_assets.video.decode.owed import OwedFrames
 
+NO_TIMES: Final = "a packet has no timestamp"
 _GROUPS_KEPT = 64
 LOOK_BACK_FRAMES = 32
 """Without timestamps a fault may lie this many frames back, and a frame may come this late. No codec reorders more
@@ -150,7 +152,7 @@ class Timeline:
         self._group_before = self._group
         self._reached_dts = dts if pts is not None and dts is not None and dts <= pts else None
         if pts is None:
-            self._stop_trusting("a packet has no timestamp")
+            self._stop_trusting(NO_TIMES)
             return
         if self._faulty_times is not None and self._faulty_times.add(pts):
             self.lose_count()
