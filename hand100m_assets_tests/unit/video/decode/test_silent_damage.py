@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import random
+import subprocess
 from pathlib import Path
 
 import pytest
 
+from hand100m_assets.errors import VideoUnreadableError
 from hand100m_assets.video.decode.picking import pick_frames
 from hand100m_assets.video.decode.report import DecodeReport
 from hand100m_assets.video.decode.selection import StrideSelection
@@ -106,3 +108,56 @@ def test_a_second_recording_may_drop_the_pictures_that_look_back(tmp_path: Path)
     frames, report = pick_frames(path, ALL)
     assert not report.is_damaged, report.errors
     assert len(frames) == len(opencv_frames(path))
+
+
+FRAMING_BYTES = 10
+"""So many bytes before a packet hold its name, its length, its track and its time."""
+CONTAINERS = [
+    ("h264", ".mkv"),
+    ("vp9", ".webm"),
+    ("h264", ".flv"),
+    ("h264", ".avi"),
+    ("mjpeg", ".avi"),
+    ("h264", ".mp4"),
+]
+
+
+@pytest.mark.parametrize(("codec", "suffix"), CONTAINERS)
+@pytest.mark.parametrize("number", [3, 14, 27])
+def test_any_bit_before_a_packet_may_flip(tmp_path: Path, codec: str, suffix: str, number: int) -> None:
+    look = Look(64, 48, 30, "yuvj420p" if codec == "mjpeg" else "yuv420p")
+    fixed = {**H264, "repeat_headers": 1} if codec == "h264" else {}
+    path = write(tmp_path / f"whole{suffix}", random_track(random.Random(3), codec, look, **fixed))
+    data, truth = path.read_bytes(), truth_of(path, has_opencv=False).digests
+    place, _ = target(path, b"").packets[number]
+    for bit in range(8 * (place - FRAMING_BYTES), 8 * (place + (4 if suffix == ".avi" else 0))):
+        path.write_bytes(flipped(data, bit))
+        try:
+            frames, report = pick_frames(path, ALL, why_full="to see all")
+        except VideoUnreadableError:
+            continue
+        digests = {frame.frame_index: digest_of(frame) for frame in frames}
+        misplaced = [index for index, digest in digests.items() if digest != truth[index] and digest in truth]
+        assert not misplaced, (bit - 8 * place, misplaced[:3])
+        assert report.is_damaged or len(frames) == len(truth), bit - 8 * place
+
+
+@pytest.mark.parametrize("codec", ["libx264", "libvpx-vp9"])
+def test_a_matroska_file_is_whole_however_it_was_written(tmp_path: Path, codec: str) -> None:
+    sources = ["-f", "lavfi", "-i", "testsrc2=s=96x72:d=2:r=25", "-f", "lavfi", "-i", "sine=d=2"]
+    made = subprocess.run(
+        ["ffmpeg", "-v", "error", *sources, "-c:v", codec, "-c:a", "libopus", "-f", "matroska", "-"],
+        check=True,
+        capture_output=True,
+    ).stdout
+    piped = tmp_path / "piped.mkv"
+    piped.write_bytes(made)
+    for name, options in {"front": ["-cues_to_front", "1"], "live": ["-live", "1"]}.items():
+        other = tmp_path / f"{name}.mkv"
+        command = ["ffmpeg", "-v", "error", "-i", piped, "-c", "copy", "-f", "matroska", *options, other]
+        subprocess.run(command, check=True)
+    (tmp_path / "tail.mkv").write_bytes((tmp_path / "front.mkv").read_bytes() + bytes(range(1, 200)))
+    for path in sorted(tmp_path.glob("*.mkv")):
+        frames, report = pick_frames(path, ALL)
+        assert not report.is_damaged, (path.name, report.errors)
+        assert len(frames) == len(opencv_frames(path)) == 50
