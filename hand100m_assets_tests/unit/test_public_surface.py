@@ -123,7 +123,7 @@ FACES = {
     """,
     "hand100m_assets.video.frames": """
         DaskPool ExtractionJob ExtractionOptions ExtractionOutcome Limits MADE_BY_OLDER_RULES
-        MANIFEST_VERSION Manifest ManifestError Progress UNLIMITED Watch WorkerPool catalogued_videos
+        MANIFEST_VERSION Manifest ManifestError Progress UNLIMITED Watch catalogued_videos
         extract_many extract_video frame_catalog frame_files_at_fault frame_states library_versions
         read_failures read_manifest remembered_videos stamp_of sweep_deleted
     """,
