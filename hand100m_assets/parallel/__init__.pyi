@@ -2,7 +2,6 @@ from .batch import work_through
 from .dask_cluster import DaskCluster, DaskQueue, connected
 from .dask_pool import DaskPool
 from .task import Outcome, Task, TimeLimitError, WorkerDiedError
-from .worker_processes import kill_pool, start_pool
 
 __all__ = [
     "DaskCluster",
@@ -13,7 +12,5 @@ __all__ = [
     "TimeLimitError",
     "WorkerDiedError",
     "connected",
-    "kill_pool",
-    "start_pool",
     "work_through",
 ]

@@ -55,8 +55,7 @@ FACES = {
         reasons_against resolve_pairs summarise_agreement write_temporal_pairs
     """,
     "hand100m_assets.parallel": """
-        DaskCluster DaskPool DaskQueue Outcome Task TimeLimitError WorkerDiedError connected
-        kill_pool start_pool work_through
+        DaskCluster DaskPool DaskQueue Outcome Task TimeLimitError WorkerDiedError connected work_through
     """,
     "hand100m_assets.render": """
         GridPictures choose_anchor_rows distance_chart draw_grids draw_ladder draw_skeleton keypoint_chart
