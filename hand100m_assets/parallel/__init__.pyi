@@ -1,10 +1,16 @@
+from .batch import work_through
 from .dask_cluster import DaskCluster, DaskQueue, connected
-from .worker_processes import kill_pool, start_pool
+from .dask_pool import DaskPool
+from .task import Outcome, Task, TimeLimitError, WorkerDiedError
 
 __all__ = [
     "DaskCluster",
+    "DaskPool",
     "DaskQueue",
+    "Outcome",
+    "Task",
+    "TimeLimitError",
+    "WorkerDiedError",
     "connected",
-    "kill_pool",
-    "start_pool",
+    "work_through",
 ]

@@ -19,14 +19,6 @@ DaskQueue = Literal["slurm", "pbs", "sge", "lsf", "oar", "local"]
 """Batch systems that dask-jobqueue supports; `local` starts its jobs as processes of this machine."""
 
 _CONNECT_S: Final = 30
-_CLUSTERS: Final[dict[DaskQueue, tuple[str, str]]] = {
-    "slurm": ("dask_jobqueue", "SLURMCluster"),
-    "pbs": ("dask_jobqueue", "PBSCluster"),
-    "sge": ("dask_jobqueue", "SGECluster"),
-    "lsf": ("dask_jobqueue", "LSFCluster"),
-    "oar": ("dask_jobqueue", "OARCluster"),
-    "local": ("dask_jobqueue.local", "LocalCluster"),
-}
 _ONE_JOB: Final[dict[str, Any]] = {"cores": 1, "processes": 1, "memory": "2GB"}
 """One worker per job, one video at a time. Source: at most 400 MB are used at 2560 x 1920 px, imports included."""
 
@@ -107,11 +99,9 @@ def _without_tracebacks() -> Iterator[None]:
 
 
 def _reached(kind: type[Client], target: Any) -> Client:  # noqa: ANN401 - an address, or one of many cluster classes
-    is_file = isinstance(target, str) and target.endswith(".json")
+    place = "scheduler_file" if isinstance(target, str) and target.endswith(".json") else "address"
     try:
-        if is_file:
-            return kind(scheduler_file=target, timeout=_CONNECT_S, set_as_default=False)
-        return kind(target, timeout=_CONNECT_S, set_as_default=False)
+        return kind(**{place: target}, timeout=_CONNECT_S, set_as_default=False)
     except (OSError, ValueError) as error:
         raise RetryableError(
             f"the Dask scheduler does not answer ({error})",
@@ -124,7 +114,10 @@ def _reached(kind: type[Client], target: Any) -> Client:  # noqa: ANN401 - an ad
 def _queued(cluster: DaskCluster) -> Iterator[Any]:
     """Start a scheduler in this process, and jobs with workers in the batch system."""
     assert cluster.queue is not None
-    module, name = _CLUSTERS[cluster.queue]
+    module, prefix = (
+        ("dask_jobqueue.local", "Local") if cluster.queue == "local" else ("dask_jobqueue", cluster.queue.upper())
+    )
+    name = f"{prefix}Cluster"
     try:
         kind = getattr(import_module(module), name)
     except ImportError as error:

@@ -24,10 +24,10 @@ from hand100m_assets.defs.jobs import frames_job_name
 from hand100m_assets.defs.partitions import RANGE_END_TAG, RANGE_START_TAG, register, video_partitions
 from hand100m_assets.errors import RetryableError
 from hand100m_assets.layout import IN_PROGRESS_DIR
-from hand100m_assets.parallel import DaskCluster, connected
+from hand100m_assets.parallel import DaskCluster, DaskPool, connected
 from hand100m_assets.sources import SOURCES, Source
 from hand100m_assets.video.decode import StrideSelection
-from hand100m_assets.video.frames import DaskPool, ExtractionJob, ExtractionOptions, extract_many
+from hand100m_assets.video.frames import ExtractionJob, ExtractionOptions, extract_many
 from hand100m_assets.workspace import SourceWorkspace
 from hand100m_assets_tests import media
 from hand100m_assets_tests.conftest import REPO, SampleWorkspace
@@ -194,9 +194,9 @@ KILLED = """
 import sys
 from pathlib import Path
 from hand100m_assets.errors import Hand100mError
-from hand100m_assets.parallel import DaskCluster, connected
+from hand100m_assets.parallel import DaskCluster, DaskPool, connected
 from hand100m_assets.video import ExtractionOptions, StrideSelection
-from hand100m_assets.video.frames import DaskPool, ExtractionJob, extract_many
+from hand100m_assets.video.frames import ExtractionJob, extract_many
 
 address, video, out = sys.argv[1:]
 job = ExtractionJob(video_path=Path(video), frames_dir=Path(out), video_id="long", selection=StrideSelection(1),

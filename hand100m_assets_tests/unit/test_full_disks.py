@@ -22,9 +22,9 @@ from hand100m_assets.errors import DiskFullError
 from hand100m_assets.files import PART_SUFFIX
 from hand100m_assets.layout import IN_PROGRESS_DIR
 from hand100m_assets.pairs import export_mined_json, export_temporal_json, mine_pairs, write_temporal_pairs
+from hand100m_assets.parallel import DaskPool
 from hand100m_assets.video.decode import StrideSelection
 from hand100m_assets.video.frames import (
-    DaskPool,
     ExtractionJob,
     ExtractionOptions,
     ExtractionOutcome,

@@ -55,7 +55,7 @@ FACES = {
         reasons_against resolve_pairs summarise_agreement write_temporal_pairs
     """,
     "hand100m_assets.parallel": """
-        DaskCluster DaskQueue connected kill_pool start_pool
+        DaskCluster DaskPool DaskQueue Outcome Task TimeLimitError WorkerDiedError connected work_through
     """,
     "hand100m_assets.render": """
         GridPictures choose_anchor_rows distance_chart draw_grids draw_ladder draw_skeleton keypoint_chart
@@ -122,7 +122,7 @@ FACES = {
     """,
     "hand100m_assets.video.frames": """
         DaskPool ExtractionJob ExtractionOptions ExtractionOutcome Limits MADE_BY_OLDER_RULES
-        MANIFEST_VERSION Manifest ManifestError Progress UNLIMITED Watch WorkerPool catalogued_videos
+        MANIFEST_VERSION Manifest ManifestError Progress UNLIMITED Watch catalogued_videos
         extract_many extract_video frame_catalog frame_files_at_fault frame_states library_versions
         read_failures read_manifest remembered_videos stamp_of sweep_deleted
     """,

@@ -3,13 +3,12 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from hand100m_assets.parallel import connected
+from hand100m_assets.parallel import DaskPool, connected
 from hand100m_assets.settings import Settings
-from hand100m_assets.video.frames import DaskPool, WorkerPool
 
 
 @contextmanager
-def chosen_workers(settings: Settings, say: Callable[[str], None]) -> Iterator[int | WorkerPool]:
+def chosen_workers(settings: Settings, say: Callable[[str], None]) -> Iterator[int | DaskPool]:
     """What `extract_many` is to work with.
 
     Args:

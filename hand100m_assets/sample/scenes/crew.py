@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from concurrent.futures import as_completed
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 
-from hand100m_assets.errors import RetryableError
-from hand100m_assets.parallel import kill_pool, start_pool
+from hand100m_assets.parallel import Task, work_through
 from hand100m_assets.sample.scenes.cast import VideoPlan
 from hand100m_assets.sample.scenes.filming import FilmedVideo, film
 
@@ -41,28 +39,16 @@ def film_all(plans: Sequence[VideoPlan], data: Path, workers: int) -> Iterator[t
     jobs = [(plan, data / plan.source.videos_dir) for plan in wanted]
     for _, videos_dir in jobs:
         videos_dir.mkdir(parents=True, exist_ok=True)
-    if workers == 1:
-        for plan, videos_dir in jobs:
-            yield plan, film(plan, videos_dir)
-    else:
-        yield from _film_in_processes(jobs, workers)
+    task = Task(work=_film, name=lambda job: job[1])
+    # An encoder of a worker that is ended ends when its pipe closes.
+    with closing(work_through(jobs, task, 0 if workers == 1 else workers)) as outcomes:
+        for outcome in outcomes:
+            yield outcome.item[0], outcome.result()
+
+
+def _film(job: tuple[VideoPlan, Path], _: Callable[[], bool]) -> FilmedVideo:
+    return film(*job)
 
 
 def _effort(plan: VideoPlan) -> float:
     return plan.frame_count * (plan.width_px * plan.height_px / 3e5 + 2 * len(plan.tracks))
-
-
-def _film_in_processes(jobs: Sequence[tuple[VideoPlan, Path]], workers: int) -> Iterator[tuple[VideoPlan, FilmedVideo]]:
-    pool = start_pool(min(workers, len(jobs)))
-    try:
-        running = {pool.submit(film, plan, videos_dir): plan for plan, videos_dir in jobs}
-        for future in as_completed(running):
-            yield running[future], future.result()
-    except BrokenProcessPool as error:
-        raise RetryableError(
-            "a worker process died (killed by the system, perhaps for memory)",
-            where=jobs[0][1],
-            fix="Check free memory; run again with fewer workers.",
-        ) from error
-    finally:
-        kill_pool(pool)  # an encoder ends when its worker's pipe closes

@@ -1,4 +1,4 @@
-from .batch import WorkerPool, extract_many
+from .batch import extract_many
 from .catalog import catalogued_videos, frame_catalog, frame_files_at_fault
 from .completeness import MADE_BY_OLDER_RULES, frame_states, remembered_videos
 from .dask_pool import DaskPool
@@ -23,7 +23,6 @@ __all__ = [
     "ManifestError",
     "Progress",
     "Watch",
-    "WorkerPool",
     "catalogued_videos",
     "extract_many",
     "extract_video",

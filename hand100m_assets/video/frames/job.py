@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import time
-import traceback
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from hand100m_assets.errors import DiskFullError, Hand100mError, OutputUnwritableError, RetryableError
+from hand100m_assets.errors import DiskFullError, Hand100mError, OutputUnwritableError
 from hand100m_assets.files import FileStamp
 from hand100m_assets.video.decode import Selection
 from hand100m_assets.video.frames.extract import ExtractionStoppedError, extract_video
@@ -90,11 +89,14 @@ class ExtractionOutcome:
 
 
 def extract_one(job: ExtractionJob, should_stop: Callable[[], bool] | None = None) -> ExtractionOutcome:
-    """Do one job in this process. A failure becomes an outcome and is recorded beside the frames."""
+    """Do one job in this process. A failure that may be the video's becomes an outcome and is recorded.
+
+    Raises:
+        DiskFullError: The output disk is full, which is no fault of the video's.
+    """
     started_s = time.monotonic()
-    error: Hand100mError
-    details: str | None = None
     stamp = stamp_of(job.video_path)
+    manifest, error, done = None, None, None
     try:
         done = is_done(job.frames_dir, job.video_path, job.selection, job.options, video_id=job.video_id)
         manifest = extract_video(
@@ -106,21 +108,16 @@ def extract_one(job: ExtractionJob, should_stop: Callable[[], bool] | None = Non
             should_stop=should_stop,
             limits=job.limits,
         )
-    except (ExtractionStoppedError, DiskFullError) as stopped:  # no fault of the video's: nothing to remember
-        return ExtractionOutcome(video_id=job.video_id, error=stopped, seconds=time.monotonic() - started_s)
+    except DiskFullError:
+        raise
     except Hand100mError as known:
         error = known
-    except Exception as unknown:  # noqa: BLE001 - one video's surprise must not stop the others
-        details = traceback.format_exc()
-        error = RetryableError(
-            f"unexpected {type(unknown).__name__}: {unknown}", where=job.video_path, fix="Please report this."
-        )
-    else:
-        return ExtractionOutcome(
-            video_id=job.video_id, manifest=manifest, reused=done is not None, seconds=time.monotonic() - started_s
-        )
-    remember(job, error, stamp)
-    return ExtractionOutcome(video_id=job.video_id, error=error, seconds=time.monotonic() - started_s, details=details)
+        if not isinstance(error, ExtractionStoppedError):
+            remember(job, error, stamp)
+    seconds = time.monotonic() - started_s
+    return ExtractionOutcome(
+        video_id=job.video_id, manifest=manifest, error=error, reused=done is not None, seconds=seconds
+    )
 
 
 def remember(job: ExtractionJob, error: Hand100mError, stamp: FileStamp | None = None) -> None:

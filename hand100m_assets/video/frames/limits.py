@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from hand100m_assets.errors import RetryableError, VideoUnreadableError
+from hand100m_assets.errors import VideoUnreadableError
+from hand100m_assets.parallel import TimeLimitError
 
 if TYPE_CHECKING:
     from hand100m_assets.video.decode import DecodeReport
@@ -15,11 +16,10 @@ if TYPE_CHECKING:
 MAX_RATE_FPS: Final = 120
 """The limit in hours also limits the number of frames, as if a video had at most this average frame rate."""
 
+GRACE_S: Final = 30.0
+"""Seconds by which a worker may exceed its limit. Normally it ends its video itself, unless a library call hangs."""
+
 _SHORTEN: Final = "Cut it into parts, leave it out, or raise HAND100M_MAX_VIDEO_HOURS."
-
-
-class TimeLimitError(RetryableError):
-    """The work on one video took longer than allowed. The frames made so far stay for the next run."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +44,11 @@ class Limits:
     def max_frames(self) -> int | None:
         """Number of frames of the longest allowed video, at 120 frames per second; None for no limit."""
         return None if self.max_video_hours is None else int(self.max_video_hours * 3600 * MAX_RATE_FPS)
+
+    @property
+    def patience_s(self) -> float | None:
+        """After how many seconds of work a video is ended from outside, with its worker process; None for no limit."""
+        return None if self.max_seconds is None else self.max_seconds + GRACE_S
 
     def too_slow(self, path: Path) -> TimeLimitError:
         """Make the error for a video that took too long."""

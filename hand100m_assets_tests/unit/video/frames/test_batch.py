@@ -171,7 +171,8 @@ if __name__ == "__main__":
 
 
 def workers_of(pid: int) -> set[int]:
-    listed = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    """Whichever of its threads started them."""
+    listed = " ".join(path.read_text() for path in Path(f"/proc/{pid}/task").glob("*/children")).split()
     return {int(child) for child in listed if "spawn_main" in command(Path(f"/proc/{child}"))}
 
 

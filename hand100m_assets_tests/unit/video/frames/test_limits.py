@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import resource
+import signal
 import struct
 import subprocess
 import sys
@@ -20,13 +22,12 @@ from hand100m_assets.video.container.mp4 import box_walker, tables
 from hand100m_assets.video.container.mp4.tables import refuse_impossible_tables
 from hand100m_assets.video.container.probe import open_video, probe_video
 from hand100m_assets.video.decode.selection import StrideSelection
-from hand100m_assets.video.frames import batch, limits, local_pool
+from hand100m_assets.video.frames import limits
 from hand100m_assets.video.frames.batch import extract_many
 from hand100m_assets.video.frames.extract import extract_video
 from hand100m_assets.video.frames.failures import read_failures
 from hand100m_assets.video.frames.job import ExtractionJob
 from hand100m_assets.video.frames.limits import Limits, TimeLimitError
-from hand100m_assets.video.frames.local_pool import LocalPool
 from hand100m_assets.video.frames.manifest import ExtractionOptions
 from hand100m_assets_tests import media
 
@@ -228,6 +229,19 @@ class Slow(StrideSelection):
         return super().wants(frame_index)
 
 
+@dataclass(frozen=True)
+class DiesThenHangs(Slow):
+    """Kills its process, as the system does when memory runs out, unless there is a marker."""
+
+    marker: Path = Path()
+
+    def wants(self, frame_index: int) -> bool:
+        if not self.marker.exists():
+            self.marker.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().wants(frame_index)
+
+
 def job(path: Path, out: Path, selection: StrideSelection, allowed: Limits) -> ExtractionJob:
     return ExtractionJob(
         video_path=path, frames_dir=out, video_id=path.stem, selection=selection, options=OPTIONS, limits=allowed
@@ -258,8 +272,7 @@ def test_a_video_that_takes_too_long_ends_and_its_jpegs_wait_for_the_next_run(
 def test_a_worker_that_hangs_in_one_call_is_ended_and_the_others_go_on_where_they_were(
     clip, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(local_pool, "GRACE_S", 0.2)
-    monkeypatch.setattr(local_pool, "POLL_S", 0.1)
+    monkeypatch.setattr(limits, "GRACE_S", 0.2)
     allowed = Limits(max_seconds=1.5)
     jobs = [
         job(clip("keyint30_no_b"), tmp_path, Slow(10, 0.0, hangs=True), allowed),
@@ -282,14 +295,11 @@ def test_a_worker_that_hangs_in_one_call_is_ended_and_the_others_go_on_where_the
 def test_a_video_that_hangs_when_alone_after_a_crash_is_ended_too(
     clip, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(local_pool, "GRACE_S", 0.3)
-    monkeypatch.setattr(local_pool, "POLL_S", 0.1)
-    pool = LocalPool(1)
-    hanging = job(clip("keyint30_no_b"), tmp_path, Slow(10, 0.0, hangs=True), Limits(max_seconds=1.5))
-    try:
-        (outcome,) = batch._alone(pool, hanging, lambda: False)
-    finally:
-        pool.kill()
+    monkeypatch.setattr(limits, "GRACE_S", 0.3)
+    deadly = DiesThenHangs(10, 0.0, hangs=True, marker=tmp_path / "died")
+    hanging = job(clip("keyint30_no_b"), tmp_path, deadly, Limits(max_seconds=10))
+    (outcome,) = extract_many([hanging], workers=1)
+    assert deadly.marker.exists()
     assert isinstance(outcome.error, TimeLimitError)
 
 

@@ -12,13 +12,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from hand100m_assets.errors import RetryableError, SettingsError
-from hand100m_assets.parallel import DaskCluster, connected
-from hand100m_assets.video.decode.selection import StrideSelection
-from hand100m_assets.video.frames import dask_pool
-from hand100m_assets.video.frames.dask_pool import DaskPool, NotSharedError, SignOfLife
-from hand100m_assets.video.frames.job import ExtractionJob, ExtractionOutcome
-from hand100m_assets.video.frames.limits import UNLIMITED, Limits, TimeLimitError
-from hand100m_assets.video.frames.manifest import ExtractionOptions
+from hand100m_assets.parallel import DaskCluster, Outcome, TimeLimitError, connected, dask_pool
+from hand100m_assets.parallel.dask_pool import DaskPool, NotSharedError, SignOfLife
+from hand100m_assets.parallel.task import Order
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -73,52 +69,50 @@ def one_worker() -> Iterator[Client]:
         yield client
 
 
-def test_the_time_of_a_video_begins_with_its_work_not_while_it_waits_behind_another(
-    one_worker: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+RELEASED = {"long": threading.Event(), "short": threading.Event()}
+
+
+def work(item: str, _: Callable[[], bool]) -> str:
+    RELEASED[item].wait(60)
+    return item
+
+
+def test_the_time_of_an_item_begins_with_its_work_not_while_it_waits_behind_another(
+    one_worker: Client, tmp_path: Path
 ) -> None:
-    released = {"long": threading.Event(), "short": threading.Event()}
-
-    def work(job: ExtractionJob, **_: object) -> ExtractionOutcome:
-        released[job.video_id].wait(60)
-        return ExtractionOutcome(video_id=job.video_id)
-
-    def job_of(video_id: str, limits: Limits) -> ExtractionJob:
-        return ExtractionJob(
-            video_path=tmp_path / f"{video_id}.mp4",
-            frames_dir=tmp_path,
-            video_id=video_id,
-            selection=StrideSelection(30),
-            options=ExtractionOptions(),
-            limits=limits,
-        )
-
-    monkeypatch.setattr(dask_pool, "extract_one", work)
-    monkeypatch.setattr(dask_pool, "GRACE_S", 0.3)
     pool = DaskPool(one_worker)
     try:
-        pool.submit(job_of("long", UNLIMITED))
-        pool.submit(job_of("short", Limits(max_seconds=0.2)))
+        pool.start(tmp_path)
+        pool.submit(Order(number=0, work=work, item="long", where="long.mp4"))
+        pool.submit(Order(number=1, work=work, item="short", where="short.mp4", limit_s=0.5))
         for _ in range(4):
-            assert pool.collect() == ([], [])
-            assert pool.end_overdue() == ([], []), "given up while it waited"
-        released["long"].set()
-        ended = poll(lambda: pool.collect()[0] + pool.end_overdue()[0], number=2)
+            assert pool.collect() == [], "given up while it waited"
+        RELEASED["long"].set()
+        ended = poll(pool.collect, number=2)
     finally:
-        for event in released.values():
+        for event in RELEASED.values():
             event.set()
         pool.kill()
-    assert ended[0] == ExtractionOutcome(video_id="long")
-    assert isinstance(ended[1].error, TimeLimitError)
-    assert ended[1].video_id == "short"
+    assert (ended[0][0], ended[0][1].value, ended[0][1].error) == (0, "long", None)
+    assert isinstance(ended[1][1].error, TimeLimitError)
+    assert ended[1][0] == 1
 
 
-def poll(outcomes: Callable[[], list[ExtractionOutcome]], number: int) -> list[ExtractionOutcome]:
-    ended: list[ExtractionOutcome] = []
+Ended = list[tuple[int, Outcome[None, str]]]
+
+
+def poll(outcomes: Callable[[], Ended], number: int) -> Ended:
+    ended: Ended = []
     deadline_s = time.monotonic() + 30
     while len(ended) < number:
         assert time.monotonic() < deadline_s, ended
         ended += outcomes()
     return ended
+
+
+def test_a_task_without_a_shared_folder_is_refused_with_what_to_set(one_worker: Client) -> None:
+    with pytest.raises(SettingsError, match=r"needs a folder that all its workers see.*Task\.folder"):
+        DaskPool(one_worker).start(None)
 
 
 def test_a_scheduler_that_does_not_answer_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
