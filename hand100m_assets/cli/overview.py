@@ -1,4 +1,4 @@
-"""`sample`, `doctor`, `status`, `forget`: a workspace to try, and what is the matter with the real one."""
+"""`sample`, `doctor`, `status`, `forget`: a sample workspace, and the state of the real one."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from hand100m_assets.workspace import SourceWorkspace, findings, forget_videos, 
 
 @click.command()
 @click.argument("folder", type=HomePath(file_okay=False))
-@click.option("--seed", default=0, show_default=True, help="Same seed, same bytes.")
+@click.option("--seed", default=0, show_default=True, help="The same seed gives the same bytes.")
 @as_json
 def sample(folder: Path, seed: int, json_wanted: bool) -> None:
-    """Make a miniature Hand100M in FOLDER: videos of true hands, lists, annotations, planted faults."""
+    """Make a miniature Hand100M in FOLDER: videos of moving hands, lists, annotation files and planted faults."""
     from hand100m_assets.sample.workspace import make_sample  # noqa: PLC0415 - every other command starts without it
 
     report = make_sample(folder, seed=seed, progress=lambda line: click.echo(line, err=True))
@@ -39,7 +39,7 @@ def sample(folder: Path, seed: int, json_wanted: bool) -> None:
 @click.command()
 @as_json
 def doctor(json_wanted: bool) -> None:
-    """Say what is readable, complete, missing, and whether the disk will do; exit 1 when something must be fixed."""
+    """Say what is readable, complete or missing, and whether the disk is large enough; exit 1 on an error."""
     settings = load_settings()
     found = list(findings(*(SourceWorkspace(settings, source) for source in SOURCES)))
 
@@ -58,7 +58,7 @@ _UNKNOWN = {"videos_listed": "no list", "annotation_files": "cannot be read"}
 @click.command()
 @as_json
 def status(json_wanted: bool) -> None:
-    """Show how far each source is; exit 1 when one cannot be looked at, the other is shown all the same."""
+    """Show how far each source is; if one cannot be read, show the other and exit 1."""
     settings = load_settings()
     rows: list[dict[str, str | int | None]] = []
     errors: list[dict[str, str]] = []
@@ -87,15 +87,19 @@ def status(json_wanted: bool) -> None:
 
 @click.command()
 @click.argument("video_ids", nargs=-1, metavar="[VIDEO_ID]...")
-@click.option("--source", "source_name", type=click.Choice([s.name for s in SOURCES]), required=True, help="Whose.")
-@click.option("--all", "all_absent", is_flag=True, help="Every video that is listed or was here, and is not here now.")
+@click.option(
+    "--source", "source_name", type=click.Choice([s.name for s in SOURCES]), required=True, help="Source of the videos."
+)
+@click.option(
+    "--all", "all_absent", is_flag=True, help="All videos that are listed or were here before, and are missing now."
+)
 @click.option("--undo", is_flag=True, help="Ask for them again.")
 @as_json
 def forget(*, video_ids: tuple[str, ...], source_name: str, all_absent: bool, undo: bool, json_wanted: bool) -> None:
-    """Ask for VIDEO_IDs no more: they were deleted, or left out, on purpose.
+    """Stop asking for VIDEO_IDs that were deleted or left out on purpose.
 
-    They are left out of missing_videos.txt, status, doctor and the checks while there is no file of them; their frames
-    stay. Recorded in forgotten_videos.txt in the output of the source. Put `--` before ids that begin with -.
+    As long as such a video has no file, missing_videos.txt, status, doctor and the checks leave it out. Its frames
+    stay. The list is in forgotten_videos.txt in the output folder of the source. Put `--` before ids that begin with -.
     """
     if bool(video_ids) == all_absent:
         raise click.UsageError("give VIDEO_IDs, or --all")

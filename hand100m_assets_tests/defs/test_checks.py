@@ -340,7 +340,7 @@ def test_an_audit_that_is_switched_off_or_compares_nothing_does_not_pass(sound: 
     assert set(changed_files.metadata["skipped"]) == {ONE, TWO}
     for video_id in (ONE, TWO):
         sound.place.video_file(video_id).unlink()
-    assert "No finished video's file is here any more" in evaluate(sound, AUDIT).description
+    assert "The files of all finished videos are gone" in evaluate(sound, AUDIT).description
 
 
 def test_a_deleted_frame_makes_its_video_wait_for_extraction(sound: TinyWorkspace) -> None:

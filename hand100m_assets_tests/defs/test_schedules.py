@@ -167,7 +167,7 @@ def test_an_unmounted_folder_skips_the_night_with_a_reason_and_spoils_no_failure
     videos_dir.rename(videos_dir.with_name("elsewhere"))
     assert f"{videos_dir}: the 100DOH video folder cannot be read" in (ask(six).skip_message or "")
     videos_dir.mkdir()
-    assert ask(six).skip_message == "nothing to do: 5 videos done, 0 failed for good, 1 not here, or not whole"
+    assert ask(six).skip_message == "nothing to do: 5 videos done, 0 failed for good, 1 missing or incomplete"
 
 
 def test_a_deleted_video_and_one_below_its_official_size_are_not_asked_for(six: TinyWorkspace) -> None:
@@ -191,7 +191,7 @@ def test_the_report_of_the_morning_knows_what_no_sensor_asks_for_a_report_of(six
 
 def test_the_report_of_the_morning_is_not_asked_for_while_one_is_being_made(six: TinyWorkspace) -> None:
     six.instance.add_run(dg.DagsterRun("100doh_catalog", status=dg.DagsterRunStatus.STARTED))
-    assert ask(six, name="100doh_morning_report").skip_message == "the catalog is being refreshed"
+    assert ask(six, name="100doh_morning_report").skip_message == "the catalog is being renewed"
 
 
 # The time of day.

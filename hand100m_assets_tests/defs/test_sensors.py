@@ -338,7 +338,7 @@ def test_one_catalog_is_refreshed_at_a_time_and_one_that_failed_is_asked_for_aga
     tiny.add_list(text="no list")
     (catalog,) = tiny.tick(CATALOG).run_requests
     running = tiny.instance.add_run(dg.DagsterRun("100doh_catalog", status=dg.DagsterRunStatus.STARTED))
-    assert tiny.tick(CATALOG).skip_message == "the catalog is being refreshed"
+    assert tiny.tick(CATALOG).skip_message == "the catalog is being renewed"
     tiny.instance.delete_run(running.run_id)
     assert not tiny.run(catalog).success
     said = tiny.tick(CATALOG).skip_message or ""

@@ -17,11 +17,12 @@ from hand100m_assets.workspace import SourceWorkspace
 
 
 def build_pair_checks(source: Source) -> list[dg.AssetChecksDefinition]:
-    """Annotated images are on disk; hands have a positive, and pairs a distance."""
+    """Check that annotated images are on disk, that hands have a positive, and that pairs have distances."""
 
     @dg.asset_check(
         asset=asset_key(source, "coverage"),
-        description="A label without its picture cannot be trained on.",
+        description="Tests that the frame of every annotated image is on disk. Hands without a frame cannot be used "
+        "for training.",
     )
     @fails_clearly
     def annotated_images_exist(workspace: Workspace) -> dg.AssetCheckResult:
@@ -36,7 +37,7 @@ def build_pair_checks(source: Source) -> list[dg.AssetChecksDefinition]:
 
     @dg.asset_check(
         asset=asset_key(source, "pairs"),
-        description="An anchor without its positive cannot be contrasted.",
+        description="Tests that every hand has a positive in its set. Contrastive training needs one for each anchor.",
     )
     @fails_clearly
     def positives_are_resolved(workspace: Workspace) -> dg.AssetCheckResult:
@@ -46,7 +47,8 @@ def build_pair_checks(source: Source) -> list[dg.AssetChecksDefinition]:
 
     @dg.asset_check(
         asset=asset_key(source, "pairs"),
-        description="A far positive teaches that unlike hands are alike.",
+        description="Tests that every pair has both distances, as finite numbers. Training weights pairs by their "
+        "distance.",
     )
     @fails_clearly
     def distances_are_finite(workspace: Workspace) -> dg.AssetCheckResult:
@@ -70,12 +72,13 @@ def _over_sets(
 
 
 def build_grid_checks(source: Source) -> list[dg.AssetChecksDefinition]:
-    """Cells are filled, and both grids are whole."""
+    """Check that the cells show hands, and that both grids are complete files."""
     grid = asset_key(source, "grid")
 
     @dg.asset_check(
         asset=grid,
-        description="Empty cells mean that labels and pixels could not be compared there.",
+        description="Tests that every cell of the grid that should show a hand shows one. In an empty cell, nobody can "
+        "compare annotation and pixels.",
     )
     @fails_clearly
     def grid_cells_are_filled(workspace: Workspace) -> dg.AssetCheckResult:
@@ -83,7 +86,8 @@ def build_grid_checks(source: Source) -> list[dg.AssetChecksDefinition]:
 
     @dg.asset_check(
         asset=asset_key(source, "sheets"),
-        description="Empty cells hide the very pairs that are most worth looking at.",
+        description="Tests that every cell of the sheets that should show a hand shows one. Sheets show the pairs that "
+        "are most worth looking at.",
     )
     @fails_clearly
     def sheet_cells_are_filled(workspace: Workspace) -> dg.AssetCheckResult:
@@ -91,7 +95,7 @@ def build_grid_checks(source: Source) -> list[dg.AssetChecksDefinition]:
 
     @dg.asset_check(
         asset=grid,
-        description="The picture must be the one the original makes: 10 x 10 cells of 224 px.",
+        description="Tests that both grids are complete JPEGs of 10 x 10 cells of 224 px, as in the original project.",
     )
     @fails_clearly
     def grids_have_full_size(workspace: Workspace) -> dg.AssetCheckResult:
@@ -102,7 +106,7 @@ def build_grid_checks(source: Source) -> list[dg.AssetChecksDefinition]:
         files = [place.output.grid_file(key, labelled=labelled) for key in sets for labelled in (False, True)]
         found = pl.DataFrame(list(_wrong_sizes(files)), schema={"file": pl.String, "size_px": pl.String}, orient="row")
         return offenders(
-            found, severity=ERROR, what="grids are gone or cut", fix="Draw them again.", checked=len(files)
+            found, severity=ERROR, what="grids are gone or cut short", fix="Draw them again.", checked=len(files)
         )
 
     return [grid_cells_are_filled, grids_have_full_size, sheet_cells_are_filled]

@@ -1,4 +1,4 @@
-"""How far a long step is, in the log of its run."""
+"""Writes the progress of a long step into the log of its run."""
 
 import time
 from typing import Final

@@ -1,4 +1,4 @@
-"""Tables and frames, or videos, to what a training job opens."""
+"""The asset that makes training sets from tables and frames, or from tables and videos."""
 
 from typing import Any
 
@@ -28,7 +28,7 @@ def build_training_assets(source: Source) -> list[dg.AssetsDefinition]:
     )
     @fails_clearly
     def training_set(context: dg.AssetExecutionContext, workspace: Workspace) -> dg.MaterializeResult:  # type: ignore[type-arg]
-        """Crops of one set in shards, with keypoints, pair index and distances: `HandPairs` opens it."""
+        """Crops of one set, with keypoints, pair index and distances; a training job opens it with `HandPairs`."""
         key = context.partition_key
         job = workspace.source(source).training_set_job(key)
         report = build_training_set(job, ProgressLog(context, "looked for"))

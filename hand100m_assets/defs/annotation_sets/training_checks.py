@@ -1,4 +1,4 @@
-"""Checks of the training sets: what a training job would otherwise find out hours later."""
+"""Checks of the training sets, for faults that a training job would otherwise find only after hours."""
 
 from collections.abc import Callable
 
@@ -32,20 +32,22 @@ _AGAIN = "Delete the folder of the training set and materialize it again."
 
 
 def build_training_checks(source: Source) -> list[dg.AssetChecksDefinition]:
-    """Bytes and pictures, keypoints, pairs, counts, how many hands are left out, and pixels cut again."""
+    """Check bytes and pictures, keypoints, pairs, counts, hands that are left out, and pixels."""
     return [
         _check(
             source,
             name="training_shards_are_whole",
-            why="A damaged shard ends a training run in the middle of an epoch.",
+            why="Tests the digests of all files, and that every picture decodes. A damaged shard would end a training "
+            "run in the middle of an epoch.",
             faults_of=lambda place, pairs: shard_faults(pairs, place.settings.worker_count),
             what="files or pictures are damaged",
-            fix="Delete the files named and materialize training_set again.",
+            fix="Delete the files that are named here, and materialize training_set again.",
         ),
         _check(
             source,
             name="training_keypoints_are_inside",
-            why="Keypoints off by more than a crop side belong to another box or unit.",
+            why="Tests that no keypoint is outside its crop by more than one side of the crop. Otherwise the keypoints "
+            "belong to another box or use another unit.",
             faults_of=lambda _, pairs: keypoint_faults(pairs),
             what="samples have keypoints far outside their crop",
             fix="Correct or drop these hands in the annotation file.",
@@ -53,7 +55,8 @@ def build_training_checks(source: Source) -> list[dg.AssetChecksDefinition]:
         _check(
             source,
             name="training_positives_are_in_range",
-            why="A wrong pair index pulls unlike hands together.",
+            why="Tests that the pair index of every sample leads to its positive. A wrong index would pull hands "
+            "together that are not similar.",
             faults_of=lambda _, pairs: pair_faults(pairs),
             what="samples do not lead to their positive",
             fix=_AGAIN,
@@ -83,7 +86,8 @@ def _check(
 def _counts_check(source: Source) -> dg.AssetChecksDefinition:
     @dg.asset_check(
         asset=asset_key(source, "training_set"),
-        description="A hand that is neither a sample nor left out with a reason was lost.",
+        description="Tests that every hand of the set is either a sample or left out with a reason. Otherwise hands "
+        "were lost.",
     )
     @fails_clearly
     def training_counts_add_up(workspace: Workspace) -> dg.AssetCheckResult:
@@ -112,7 +116,8 @@ def _reasons(pairs: HandPairs) -> str:
 def _left_out_check(source: Source) -> dg.AssetChecksDefinition:
     @dg.asset_check(
         asset=asset_key(source, "training_set"),
-        description="A hand leaves with its positive, so that a few lost crops may empty a whole set.",
+        description="Tests that every hand of the set is a sample. A hand is also left out if its positive is left "
+        "out, so a few missing crops may empty a whole set.",
     )
     @fails_clearly
     def training_hands_are_samples(workspace: Workspace) -> dg.AssetCheckResult:
@@ -137,7 +142,8 @@ def _left_out_check(source: Source) -> dg.AssetChecksDefinition:
 def _pixel_check(source: Source) -> dg.AssetChecksDefinition:
     @dg.asset_check(
         asset=asset_key(source, "training_set"),
-        description="A crop of another frame, or of an older one, teaches wrong labels unseen.",
+        description="Tests on a sample that the stored crops are those of the current frames. A crop of another or an "
+        "older frame would not fit its annotation.",
     )
     @fails_clearly
     def training_pixels_are_those_of_the_frames(workspace: Workspace) -> dg.AssetCheckResult:

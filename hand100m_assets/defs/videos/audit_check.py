@@ -1,4 +1,4 @@
-"""The check that decodes again by another way."""
+"""The check that decodes frames again with another decoder."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -16,12 +16,13 @@ from hand100m_assets.workspace import audit_of, finished_videos, in_words, sampl
 
 
 def build_audit_check(source: Source) -> dg.AssetChecksDefinition:
-    """Some JPEGs of some finished videos, another sample each day, against ffmpeg's own pictures."""
+    """Compare some JPEGs of some finished videos with pictures of the ffmpeg program; the sample changes each day."""
 
     @dg.asset_check(
         asset=asset_key(source, "frames"),
         additional_deps=[asset_key(source, "frame_catalog")],
-        description="A frame under a wrong number, or not as it was made, would teach wrong labels unseen.",
+        description="Tests on a sample that ffmpeg, a second decoder, gives the same pictures for the same frame "
+        "numbers. Otherwise annotations could belong to other pictures without notice.",
     )
     @fails_clearly
     def frames_agree_with_independent_decode(
@@ -36,7 +37,7 @@ def build_audit_check(source: Source) -> dg.AssetChecksDefinition:
             return nothing_yet("finished frame folders")
         chosen = sample_of(place, finished, settings.audit_videos, seed)
         if not chosen:
-            return _not_compared("No finished video's file is here any more, so no frame was compared.", seed)
+            return _not_compared("The files of all finished videos are gone, so no frame was compared.", seed)
         found = []
         for video_id in chosen:
             audit = audit_of(place, video_id, frames_per_video=settings.audit_frames_per_video, seed=seed)
@@ -54,12 +55,14 @@ def _not_compared(why: str, seed: int) -> dg.AssetCheckResult:
 
 
 def _result(found: Sequence[VideoAudit], *, seed: int, finished: int) -> dg.AssetCheckResult:
-    """An error when a frame differs; a warning when ffmpeg complains of what passed as whole, or nothing compared."""
+    """An error if a frame differs; a warning if ffmpeg complains about a whole video, or if nothing was compared."""
     compared = sum(audit.frames_compared for audit in found)
     differing = sum(len(audit.differences) for audit in found)
     unseen = [audit for audit in found if audit.complaints]
     if differing:
-        words = f"{differing} frames differ. Delete these videos' frame folders, materialize them, and report this."
+        words = (
+            f"{differing} frames differ. Delete the frame folders of these videos, materialize them, and report this."
+        )
     elif unseen:
         words = f"{compared} frames agree, but ffmpeg complains of {len(unseen)} videos: damage no taken frame shows."
     elif not compared:
