@@ -33,7 +33,7 @@ class WatchfulRunLauncher(dg.DefaultRunLauncher):
         return CheckRunHealthResult(WorkerStatus.FAILED, f"its process, {told[0]}, is gone")
 
     def _process_of(self, run: dg.DagsterRun) -> tuple[int, float] | None:
-        """Number of the run's process on this machine, and when it said so; None when it has not yet."""
+        """Number of the run's process on this machine, and when it said so; None if it has not yet."""
         server = json.loads(run.tags.get(GRPC_INFO_TAG, "{}"))
         if server.get("host", "localhost") not in LOCAL_HOSTS:
             return None
@@ -58,7 +58,7 @@ def is_alive(pid: int, said_at_s: float) -> bool:
 
 
 def _started_at_s(pid: int) -> float | None:
-    """When a process was started, in seconds since 1970; None where the system does not tell, or it is no more."""
+    """When a process was started, in seconds since 1970; None if the system does not tell, or it is no more."""
     try:
         # Source: proc(5): field 22 of stat is the start in clock ticks after boot; a name may hold spaces.
         ticks = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19])

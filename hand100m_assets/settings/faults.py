@@ -34,7 +34,7 @@ def in_words(fault: ErrorDetails, field: FieldInfo | None) -> str:
 
     Args:
         fault: As the library gives it.
-        field: The setting; None when several are at fault together.
+        field: The setting; None if several are at fault together.
     """
     kind, context = fault["type"], fault.get("ctx", {})
     if kind == "value_error":

@@ -1,4 +1,4 @@
-"""Everything there is to say of one annotation set, as one page to keep, send or print."""
+"""The report: one HTML page about one annotation set."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from hand100m_assets.workspace.pictures import CHARTS, SHEETS, SetPictures
 from hand100m_assets.workspace.workspace import SourceWorkspace
 
 _PICTURE_MAX_BYTES: Final = 1_200_000
-"""Of each sheet inside the page; the full ones lie beside the tables."""
+"""Limit per sheet inside the page; the full sheets are separate files."""
 
 _EXAMPLES: Final = 10
 _WORST_VIDEOS: Final = 10
@@ -42,7 +42,7 @@ class Report:
 
     Attributes:
         html: The document.
-        pictures: How many it holds.
+        pictures: Number of pictures in it.
         cells_empty: Cells of its grid and sheets that should show a hand and do not.
     """
 
@@ -52,10 +52,10 @@ class Report:
 
 
 def write_report(place: SourceWorkspace, key: str, *, out: Path | None = None) -> tuple[Path, Report]:
-    """Write the HTML page of one finished set to its place below the output folder, or to `out`.
+    """Write the report of one finished set to its file below the output folder, or to `out`.
 
     Args:
-        place: The set's source and the settings.
+        place: The source of the set, and the settings.
         key: Key of the set.
         out: File of the page; None for its usual place.
 
@@ -82,7 +82,7 @@ def write_report(place: SourceWorkspace, key: str, *, out: Path | None = None) -
 
 
 def make_report(place: SourceWorkspace, key: str) -> Report:
-    """The page of one finished set from its tables and frames; what was not made yet is said to be so.
+    """Make the report of one finished set from its tables and frames; it says what has not been made yet.
 
     The same tables, frames and settings give the same bytes.
 
@@ -93,7 +93,7 @@ def make_report(place: SourceWorkspace, key: str) -> Report:
 
 
 class _Writer:
-    """Gathers, then writes, section by section."""
+    """Collects the facts, then writes the page section by section."""
 
     def __init__(self, pictures: SetPictures) -> None:
         self.set, self.place = pictures, pictures.place
@@ -255,7 +255,7 @@ def _selection(name: str, stride: int) -> str:
 
 
 def _counts(table: pl.DataFrame, without_reason: str) -> dict[str, int]:
-    """Rows by reason, most first."""
+    """Number of rows per reason, largest first."""
     counted = table.group_by(pl.col("reason").fill_null(without_reason)).len()
     return dict(counted.sort("len", "reason", descending=[True, False]).iter_rows())
 

@@ -1,4 +1,4 @@
-"""How far each source is, and what stands in the way: the figures behind `hand100m status` and `hand100m doctor`."""
+"""How far each source is, and which problems there are: the facts for `hand100m status` and `hand100m doctor`."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ JPEG_BYTES_PER_PIXEL: Final = 0.35
 
 
 MOST_NAMED: Final = 20
-"""Of the files that are not taken."""
+"""Limit for the files that cannot be used and are named."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class SourceSurvey:
-    """Counts of one source. Videos by state of the download, frame folders by state of the work.
+    """Counts of one source: videos by state of the download, frame folders by state of the extraction.
 
-    An annotation set is outdated when it has tables, but not of the file that is here. Of the outstanding frames those
-    are outdated that an older version of this program made.
+    An annotation set is outdated if it has tables, but from another file than the present one. Outstanding frames are
+    outdated if an older version of this program made them.
     """
 
     source: str
@@ -55,7 +55,7 @@ class SourceSurvey:
     frames_outstanding_bytes: int
 
     def to_row(self) -> dict[str, str | int | None]:
-        """The same as a flat mapping, for JSON and tables."""
+        """The counts as a flat mapping, for JSON and tables."""
         return asdict(self)
 
 
@@ -67,7 +67,7 @@ def survey(place: SourceWorkspace) -> SourceSurvey:
 
     Returns:
         Counts by state, and the disk space in bytes that frames need. `videos_listed` is None without a list file,
-        `annotation_files` is None where their folder cannot be read.
+        `annotation_files` is None if their folder cannot be read.
 
     Raises:
         FolderUnreadableError: The video folder is missing, unmounted, emptied or not permitted; mount it.
@@ -116,7 +116,7 @@ def _survey_of(place: SourceWorkspace, listed: pl.DataFrame | None, inventory: p
 
 
 def _expected_bytes(jobs: Sequence[ExtractionJob], inventory: pl.DataFrame) -> int:
-    """Disk space that the chosen frames of those videos which are whole would take, estimated from their headers."""
+    """Disk space that the chosen frames of all complete videos would take, estimated from the headers."""
     selections = {job.video_id: job.selection for job in jobs}
     pixels = 0
     whole = inventory.filter((pl.col("state") == "complete") & pl.col("video_id").is_in(list(selections)))
@@ -138,7 +138,7 @@ def _annotation_file_count(place: SourceWorkspace) -> int | None:
 
 
 def _outdated_sets(place: SourceWorkspace) -> list[str]:
-    """Sets that have tables, but not of the file that is here."""
+    """Sets that have tables, but from another file than the present one."""
     try:
         return sorted(key for key in place.outdated_sets() if place.ingested_stamp(key) != NO_FILE)
     except FolderUnreadableError:
@@ -147,7 +147,7 @@ def _outdated_sets(place: SourceWorkspace) -> list[str]:
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing `doctor` has to say."""
+    """One fact that `doctor` reports."""
 
     severity: Literal["error", "warning", "fine"]
     source: str
@@ -232,7 +232,7 @@ def _about_videos(place: SourceWorkspace, now: SourceSurvey, refused: Mapping[st
 
 
 def _about_troubles(place: SourceWorkspace, now: SourceSurvey, refused: Mapping[str, str]) -> Iterator[Finding]:
-    """Files that are here and give no frames: by name what only has to be reached or renamed, the rest by number."""
+    """Files that give no frames: named if they only have to be made readable or renamed, else counted."""
     name, videos_dir = place.source.name, place.folders.videos_dir
     for file, reason in list(refused.items())[:MOST_NAMED]:
         yield Finding("error", name, f"{videos_dir / file}: {reason}", "")
@@ -248,7 +248,7 @@ def _about_troubles(place: SourceWorkspace, now: SourceSurvey, refused: Mapping[
 
 
 def _about_output(surveys: Sequence[tuple[SourceWorkspace, SourceSurvey]]) -> Iterator[Finding]:
-    """Whether frames that are still to come fit on the disk, with those of every source that goes there too."""
+    """Whether the outstanding frames fit on the disk, with those of every source that writes there too."""
     folders = {place.source.name: _nearest_folder(place.output.base_dir) for place, _ in surveys}
     disks = {name: folder.stat().st_dev for name, folder in folders.items()}
     for place, now in surveys:

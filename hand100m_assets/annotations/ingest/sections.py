@@ -79,7 +79,7 @@ class SectionTable(Generic[Record]):
 
     Attributes:
         read: Number of records so far.
-        rejected: Number of these that broke the contract or are no JSON.
+        rejected: Number of these that violate the contract or are not JSON.
         unknown_keys: Keys that the contract does not know, and how many records have them.
         repeated_keys: Keys that stand twice in one record, and how many records have them twice.
     """

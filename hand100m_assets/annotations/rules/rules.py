@@ -1,7 +1,7 @@
-"""Rules over the tables of a set: each has a name, a severity, and the reason why it matters.
+"""Rules over the tables of a set: each has a name, a severity, a requirement, and the reason why it matters.
 
-A record that breaks the *contract* is not in the tables; `record_rejected` counts it. Rows that another rule finds are
-reported and stay in the tables, so that row indices keep their meaning.
+A record that violates the *contract* is not in the tables; `record_rejected` counts it. Rows that another rule finds
+are reported and stay in the tables, so that row indices keep their meaning.
 """
 
 from __future__ import annotations
@@ -27,15 +27,14 @@ class Rule:
     """Something that must be true of every row of a set.
 
     Attributes:
-        name: What is wrong with the rows that break the rule; also the name of the asset check.
+        name: What is wrong with rows that break the rule; this is also the name of the asset check.
         severity: `error` if training would go wrong, `warning` if the user should know.
         requires: What must be true, in one sentence.
         why: Why it matters in training, in one or two sentences.
         find: Finds the rows that break the rule, in the order of the file, with columns that help to find them there.
-        knows: Says of each row that the rule is about whether it can be checked (column `known`); None if every row
-            can be.
+        knows: Finds for each row whether it can be checked (column `known`); None if every row can be checked.
         lacks: What is missing for the rows that cannot be checked, in words.
-        is_optional: Whether the rule compares with something that the user may, but need not, give.
+        is_optional: Whether the rule compares with a value that the user need not give.
         asks_videos: Whether the rule compares with the inventory, so that a new inventory can change what it finds.
 
     Example:

@@ -16,7 +16,7 @@ _PAGE: Final = 100
 
 
 def newest_change(instance: dg.DagsterInstance, source: Source) -> int | None:
-    """Number of the newest event that the catalog has not seen; None when it has seen all.
+    """Number of the newest event that the catalog has not seen; None if it has seen all.
 
     Frames that were there already and are recorded again are no change.
     """
@@ -47,7 +47,7 @@ def waits_too_long(instance: dg.DagsterInstance, source: Source) -> bool:
 def _catalog_began_at_s(instance: dg.DagsterInstance, source: Source) -> float:
     """When the run began that made the oldest part of the catalog, as what happened since may not be in it.
 
-    0 where a part is not there.
+    0 if a part is not there.
     """
     parts = asset_keys(source, "inventory", "missing_videos", "frame_catalog")
     return min(_began_at_s(instance, part) for part in parts)

@@ -26,7 +26,7 @@ _told_of_each: dict[str, bool] = {}
 def ask_for_batch(
     instance: dg.DagsterInstance, source: Source, first: str, last: str, seen: str
 ) -> dg.RunRequest | None:
-    """Ask for the frames of all videos from first to last, in order of registration; None where that has to wait.
+    """Ask for the frames of all videos from first to last, in order of registration; None if that has to wait.
 
     Args:
         instance: Where runs are recorded.

@@ -53,7 +53,7 @@ class Record:
         return self.tags.get(DATA_VERSION_TAG, "")
 
     def made_of(self, key: dg.AssetKey) -> str | None:
-        """What the input's version was, as `as_input` gives it; None when it was not there."""
+        """What the input's version was, as `as_input` gives it; None if it was not there."""
         version = self.tags.get(get_input_data_version_tag(key))
         return None if version in _ABSENT else version
 

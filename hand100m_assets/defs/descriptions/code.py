@@ -64,7 +64,7 @@ def _with_own_function(asset: dg.AssetsDefinition | dg.AssetSpec) -> dg.AssetsDe
 
 @cache
 def commit_checked_out() -> str | None:
-    """The commit of the clone that this code is of; None where it is no clone, or git is not installed."""
+    """The commit of the clone that this code is of; None if it is no clone, or git is not installed."""
     folder = str(_PACKAGE.parent)
     try:
         # A virtual environment may lie in a clone of something else, which does not know this file.

@@ -1,4 +1,4 @@
-"""Where the shipped positives stand among our own mined neighbours."""
+"""The chart of the ranks of shipped positives among mined neighbours."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ def agreement_chart(agreement: pl.DataFrame, *, title: str = "Where the shipped 
     """Draw the ranks of the published positives among the hands of other videos, and how far away they are.
 
     Args:
-        agreement: The agreement table. `rank` is null where the positive was not counted, `reason` is null where the
-            pair can be compared; `positive_distance` and `nearest_distance` are read, too.
+        agreement: The agreement table. `rank` is null if it was not counted; `reason` is null if the pair can be
+            compared; `positive_distance` and `nearest_distance` are also read.
         title: Headline of the picture.
 
     Returns:

@@ -1,4 +1,4 @@
-"""How the hands of a set are spread over its videos."""
+"""The chart of the number of hands per video."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from hand100m_assets.render.charts.figure import (
 from hand100m_assets.render.grids import short_id
 
 _MOST_NAMED: Final = 24
-"""More videos are drawn as a curve instead of a bar each."""
+"""More videos than this are drawn as a curve, and not as one bar per video."""
 
 
 def hands_per_video_chart(hands: pl.DataFrame | pl.LazyFrame, *, title: str = "Hands per video") -> bytes:

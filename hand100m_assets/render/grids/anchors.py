@@ -1,4 +1,4 @@
-"""Which hands a grid shows: the published choice where it applies, else a seeded one."""
+"""Chooses the hands of a grid: the published choice if it applies, else a choice by the seed."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PUBLISHED_ROWS: Final[tuple[int, ...]] = (
     36571, 18042, 41388, 38874, 24025, 24395, 25339, 29087, 25194, 18281,
 )
 # fmt: on
-"""Positions in the Ego4D 50k file's `annotations`, row by row, five pairs a row. Source: the published picture."""
+"""Positions in `annotations` of the Ego4D 50k file, row by row, five pairs per row. Source: the published picture."""
 
 
 def is_published(name: AnnotationSetName) -> bool:
@@ -65,10 +65,10 @@ def choose_anchor_rows(
     """Choose the hands to draw with their positives.
 
     Args:
-        pairs: The pairs table; only `row_index` and `reason` (null where the pair is resolved) are read.
+        pairs: The pairs table; only `row_index` and `reason` (null if the pair is resolved) are read.
         published: Whether this is the set that the published picture was made of (the Ego4D 50k file).
-        seed: Chooses among the resolved pairs where the published rows do not apply.
-        count: Number of hands; fewer are returned where fewer pairs are resolved.
+        seed: Seed for the choice among the resolved pairs, if the published rows do not apply.
+        count: Number of hands; fewer are returned if fewer pairs are resolved.
 
     Returns:
         The chosen hands and how they were chosen.

@@ -1,4 +1,4 @@
-"""The best and the worst pairs: what the smallest and the largest distances between two poses look like."""
+"""The sheets of the best and the worst pairs: those with the smallest and the largest distances of poses."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class ExtremePairs:
 
     Attributes:
         rows: `row_index` of the anchors, the most extreme first.
-        how: One sentence: among how many they were chosen.
+        how: One sentence that says among how many pairs they were chosen.
     """
 
     rows: tuple[int, ...]

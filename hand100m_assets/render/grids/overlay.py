@@ -1,4 +1,4 @@
-"""Annotations over a whole frame, to see at a glance whether labels and pixels belong together."""
+"""Draws annotations over a whole frame, so that people can see whether annotations and pixels fit."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from hand100m_assets.render.grids.skeleton import draw_skeleton
 _SIDE_COLORS: Final[dict[str, ColorBgr]] = {"Left": (255, 190, 60), "Right": (60, 170, 255)}
 _ALARM_COLOR: Final[ColorBgr] = (40, 40, 200)
 _FAR_PX: Final = 100_000
-"""OpenCV cannot draw to coordinates much further out."""
+"""Limit for coordinates: OpenCV cannot draw much further out."""
 
 
 def draw_box_overlay(
@@ -28,16 +28,16 @@ def draw_box_overlay(
     *,
     joint_order: JointOrder = "mediapipe",
 ) -> ImageBgr:
-    """Draw each hand's box, its crop (thin line), its side and its skeleton.
+    """Draw the box, the crop (thin line), the handedness and the skeleton of each hand.
 
-    Boxes that hold no pixel of this image cannot be drawn; a red line on top says how many there are.
+    Boxes without a pixel of this image cannot be drawn; a red line at the top gives their number.
 
     Args:
         image_bgr: (height, width, 3) uint8; not changed.
         boxes_px: (n, 4) x1 y1 x2 y2 in image pixels.
-        keypoints: (n, 21, 2 or 3) x and y in [0, 1] of each hand's unmirrored crop, as in the annotation files.
+        keypoints: (n, 21, 2 or 3) x and y in [0, 1] of the crop before mirroring, as in the annotation files.
         handedness: n times `Left` or `Right`.
-        joint_order: Which joint is which.
+        joint_order: Order of the keypoints.
 
     Returns:
         A new image of the same size.
@@ -71,7 +71,7 @@ def _draw_region(image: ImageBgr, box_px: Box, region: CropRegion, side: str, li
 
 
 def _draw_tag(image: ImageBgr, text: str, corner_px: tuple[int, int], color: ColorBgr, line_px: int) -> None:
-    """A filled label whose lower left corner is the given one, moved into the image where it would leave it."""
+    """A filled label with this lower left corner, moved so that it stays inside the image."""
     letter_px = 6 * line_px
     width_px, height_px = text_width_px(text, letter_px) + letter_px, 2 * letter_px
     left_px = max(0, min(corner_px[0], image.shape[1] - width_px))

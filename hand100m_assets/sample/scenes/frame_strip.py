@@ -1,4 +1,4 @@
-"""The frame index, painted into the frame itself in blocks that survive H.264 and JPEG.
+"""Paints the frame index into the frame, in blocks that H.264 and JPEG do not destroy.
 
 Upper left corner, from left to right: guard 1 0 1, sixteen bits of the index from the highest, four parity bits,
 guard 0 1 0; 1 is white. Blocks are 8 x 16 px, aligned with the codecs' own blocks.
@@ -20,7 +20,7 @@ MAX_FRAME_INDEX: Final = 2**16 - 1
 _GUARD_BEFORE: Final = (1, 0, 1)
 _GUARD_AFTER: Final = (0, 1, 0)
 _PARITY_OF_ZERO: Final = 0b1010
-"""Not 0, so that a strip all black or all white is no valid index."""
+"""Not 0, so that a strip that is all black or all white is not a valid index."""
 
 _BLOCK_COUNT: Final = 3 + 16 + 4 + 3
 STRIP_WIDTH_PX: Final = _BLOCK_COUNT * BLOCK_WIDTH_PX
@@ -29,7 +29,7 @@ _BLACK: Final = 16
 _WHITE: Final = 235
 _MIN_CONTRAST: Final = 80.0
 _UNDECIDED_SHARE: Final = 0.2
-"""A block this near to the middle between black and white, as a share of their difference, cannot be told."""
+"""A block this near to the middle between black and white, as a share of their difference, is undecided."""
 
 
 def draw_frame_number(image_bgr: ImageBgr, frame_index: int) -> None:

@@ -1,4 +1,4 @@
-"""A seed -> a folder that looks like Hand100M: videos, lists, annotation files, settings, and a report of the truth."""
+"""Makes a folder like Hand100M from a seed: videos, lists, annotation files, settings, and a list of true facts."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ FULL_SCALE: Final = SampleScale()
 
 _DATA_DIR: Final = "data"
 _MARKER_FILE: Final = ".hand100m_sample"
-"""In a folder that is being made: what stands in it may be thrown away."""
+"""File in a folder that is being made; its content may be removed."""
 
 Progress = Callable[[str], None]
 
@@ -38,23 +38,23 @@ def make_sample(
     progress: Progress | None = None,
     scale: SampleScale = FULL_SCALE,
 ) -> SampleReport:
-    """Make a miniature Hand100M: videos, lists, annotation files, settings, and a report of the planted faults.
+    """Make a miniature Hand100M: videos, lists, annotation files, settings, and a list of the planted faults.
 
     The same seed gives the same bytes of videos, lists and annotations, with any number of workers. Everything is made
-    in `<folder>.in_progress`, which takes the folder's name when it is finished.
+    in `<folder>.in_progress`, which is renamed to the folder when it is finished.
 
     Args:
-        folder: Absent, empty, or a finished sample of the same seed and scale, which is left as it is.
-        seed: Seed of everything that is invented; 0 or more.
+        folder: A folder that is absent, empty, or a finished sample of the same seed and scale, which stays unchanged.
+        seed: Seed for all choices; 0 or more.
         workers: Number of worker processes; one per core when None.
         progress: Called with one line of text per step.
         scale: How large the sample is.
 
     Returns:
-        What is true of the sample: its videos and its planted faults, per source.
+        The truth about the sample: its videos and its planted faults, per source.
 
     Raises:
-        PermanentError: The folder holds something else; name another one.
+        PermanentError: The folder contains something else; name another one.
         OutputUnwritableError: The disk is full, read-only or not permitted; free space or correct the permissions.
         RetryableError: Another process is making this sample, or a worker process was killed; run again later.
 
@@ -97,7 +97,7 @@ def make_sample(
 
 
 def _finished_sample(folder: Path, seed: int, scale: SampleScale) -> SampleReport | None:
-    """The report of what is there already, None where there is nothing."""
+    """The facts about an existing sample; None if there is none."""
     if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
         return None
     try:
@@ -119,7 +119,7 @@ def _finished_sample(folder: Path, seed: int, scale: SampleScale) -> SampleRepor
 
 @contextmanager
 def _work_folder(folder: Path) -> Iterator[Path]:
-    """A folder beside, which takes the name when all went well and disappears when not."""
+    """A folder beside the target. It is renamed at the end, or removed after an error."""
     work = folder.with_name(f"{folder.name}.in_progress")
     if work.exists() and not (work / _MARKER_FILE).exists():
         raise PermanentError(
@@ -143,7 +143,7 @@ def _work_folder(folder: Path) -> Iterator[Path]:
 
 @contextmanager
 def _held(marker: Path) -> Iterator[None]:
-    """Hold the marker file, if no other process does; the kernel frees it however its holder dies."""
+    """Lock the marker file, unless another process has it. The kernel releases the lock when the process ends."""
     with marker.open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

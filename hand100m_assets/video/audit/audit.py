@@ -1,4 +1,4 @@
-"""Checks with an independent decoder whether the JPEGs of a frame folder show the frames they are named after.
+"""Checks with an independent decoder whether the JPEGs of a frame folder show the frames in their names.
 
 A JPEG agrees when the independently decoded picture, encoded in the same way, is the same file byte for byte. It may
 differ a little only if the folder was made by other library versions, and then no neighbouring frame may be more
@@ -47,7 +47,7 @@ rounding gives 38 dB.
 TIME_LIMIT_S: Final = 600.0
 """Time limit in seconds of one run of ffmpeg over one stretch."""
 MAX_COMPLAINTS_SHOWN: Final = 20
-"""So many of ffmpeg's lines are kept in the result."""
+"""Number of lines of ffmpeg that are kept in the result."""
 _BEYOND_DAMAGE: Final = "at or after the first damage, where counts may differ"
 
 
@@ -91,7 +91,7 @@ def audit_video(
 ) -> VideoAudit:
     """Compare some JPEGs of a finished frame folder with pictures that the ffmpeg program decodes.
 
-    What is wrong with the folder or the video never raises; the result says it.
+    Faults of the folder or the video raise no errors; the result describes them.
 
     Args:
         video_path: The video file.
@@ -162,9 +162,9 @@ def _audit(found: VideoAudit, video_path: Path, folder: Path, how: tuple[int, in
 def _audit_around_damage(
     found: VideoAudit, folder: Path, manifest: Manifest, stretches: Sequence[Stretch], decode: IndependentDecode
 ) -> list[int]:
-    """Hold JPEGs against pictures of the same time, and their numbers against a listing of the file's packets.
+    """Compare JPEGs with pictures of the same time, and their numbers with a listing of the file's packets.
 
-    What the listing has in another place is left out: it may list packets that gave no frame.
+    Frames that have another number in the listing are left out: it may list packets that gave no frame.
 
     Returns:
         The frames that were compared.
@@ -267,7 +267,7 @@ class _Comparison:
         return [count - 1, count] if self.stretch.end is None and count else []
 
     def _again_by_time(self, doubtful: list[int]) -> list[int]:
-        """Compare by timestamp: where ffmpeg logged errors it may have lost frames, so that its count is wrong."""
+        """Compare by timestamp: if ffmpeg logged errors, it may have lost frames, so its count may be wrong."""
         try:
             self.times = self._times()
         except CannotCompareError as reason:
@@ -333,7 +333,7 @@ class _Comparison:
         return None
 
     def _psnr_db(self, index: int, encoded: bytes) -> float | None:
-        """How similar the JPEG is to another, in dB; None where it is not a JPEG of that size."""
+        """How similar the JPEG is to another, in dB; None if it is not a JPEG of that size."""
         jpeg = self._jpeg(index)
         if not jpeg:
             return None

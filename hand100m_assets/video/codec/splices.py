@@ -1,4 +1,4 @@
-"""Tells by changing parameter sets whether a track was joined from several encodings.
+"""Detects by changing parameter sets whether a track was joined from several encodings.
 
 At such a joint decoders drop pictures that depend on what was cut off. Which ones they drop differs between decoders.
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 _H264_SETS: Final = frozenset({7, 8})
 _HEVC_SETS: Final = frozenset({32, 33, 34})
 _HEVC_MEMORY_SETS: Final = frozenset({32, 33})
-"""Those of them that tell how many pictures there are to be kept, and of what size."""
+"""Parameter sets that say how many pictures are kept, and their size."""
 _HEVC_KEYS: Final = range(16, 24)
 _HEVC_LOOKS_BACK: Final = frozenset({8, 9})
 """RASL: it may refer to pictures before the key frame that it follows."""

@@ -40,9 +40,9 @@ INVENTORY_SCHEMA: Final = pl.Schema(
     }
 )
 """One row per video, sorted by id. `reason` is null for complete files; `drift` is null for files that agree with the
-list or are not listed; header values are null where the file could not be opened or does not say them. An `unreadable`
-file is not what a download should give. A `refused` file cannot be taken for now, because of its name, its permission
-or its disk. A `forgotten` video is absent on purpose.
+list or are not listed; header values are null if the file could not be opened or does not give them. An `unreadable`
+file is not what a download should give. A `refused` file cannot be used now, because of its name, its permissions or
+its disk. A `forgotten` video is missing on purpose.
 """
 
 _HEADER_COLUMNS: Final = [
@@ -86,7 +86,7 @@ def build_inventory(
     """Combine the official list, the folder of downloads and the files' headers into one table.
 
     Args:
-        listed: Table of `read_video_list`; None where there is no list.
+        listed: Table of `read_video_list`; None if there is no list.
         listing: One listing of the folder.
         probes: Video id -> what `probe_video` returned or raised, or the row of `remembered_probes`. A complete file
             without one has null header values.
@@ -97,9 +97,9 @@ def build_inventory(
     Returns:
         One row per video, sorted by id. `state` is `complete`, `missing`, `in_progress`, `unreadable`, `refused` or
         `forgotten`, and `reason` says why it is not complete. `drift` says how the file differs from the list, and
-        `drift_severity` is `error` where labels of the listed video would be wrong on it. Columns ending in
-        `_from_header`, `_listed`, `_in_manifest` and `_in_metadata` hold values by their origin, null where it does not
-        say them. Refused files whose names are no safe id have no row.
+        `drift_severity` is `error` if annotations of the listed video would be wrong on it. Columns ending in
+        `_from_header`, `_listed`, `_in_manifest` and `_in_metadata` hold values by their origin, null if it does not
+        say them. Refused files whose names are not safe ids have no row.
 
     Example:
         >>> from pathlib import Path
@@ -134,7 +134,7 @@ def build_inventory(
 
 
 def _troubles(listing: Listing) -> Iterator[tuple[str, tuple[str, str]]]:
-    """Yield video id -> (state, reason) of files that are there, but not as a whole file under the right name."""
+    """Yield video id -> (state, reason) of files that exist, but are not complete files under the right name."""
     for name, reason in listing.refused.items():
         video_id = video_id_in(name) or Path(name).stem
         if SAFE_ID.fullmatch(video_id):
@@ -171,7 +171,7 @@ def remembered_probes(inventory_file: Path, listing: Listing) -> dict[str, dict[
         listing: One listing of the folder.
 
     Returns:
-        Video id -> header values, for `build_inventory`; empty where the file is absent, broken or older.
+        Video id -> header values, for `build_inventory`; empty if the file is absent, broken or older.
 
     Example:
         >>> from pathlib import Path
@@ -231,7 +231,7 @@ def _official_size(row: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _drift(row: Mapping[str, Any]) -> dict[str, str | None]:
-    """Say how the file differs from the list: an error where labels of the listed video would be wrong on the file."""
+    """Describe how the file differs from the list: an error if annotations of the listed video would be wrong on it."""
     errors = [*_picture_drift(row), *_rate_drift(row), *_count_drift(row)]
     warnings = [] if row["state"] in ("unreadable", "refused") else [*_cosmetic_drift(row)]
     return {
@@ -335,7 +335,7 @@ def video_sizes(inventory: pl.DataFrame) -> pl.DataFrame:
 
 
 def write_missing_list(missing: pl.DataFrame, path: Path) -> None:
-    """Write the text file of missing videos: one `<video_id>.mp4` per line, sorted; empty when nothing is missing.
+    """Write the text file of missing videos: one `<video_id>.mp4` per line, sorted; empty if nothing is missing.
 
     Args:
         missing: Table of `missing_videos`.

@@ -1,4 +1,4 @@
-"""Turns a video file into a folder of JPEGs and its manifest: exact frames, resumable, never visible half finished."""
+"""Extracts exact frames of a video file into a folder of JPEGs with a manifest; it can be stopped and continued."""
 
 from __future__ import annotations
 

@@ -86,7 +86,7 @@ class Watch:
 
         Args:
             report: Report of the decoding pass that is running.
-            time_s: Presentation time of the last frame, in seconds; None when not known. The header's start time is
+            time_s: Presentation time of the last frame, in seconds; None if not known. The header's start time is
                 subtracted, as some recorders do not count from 0.
 
         Raises:

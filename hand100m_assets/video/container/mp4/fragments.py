@@ -1,4 +1,4 @@
-"""Tells whether the table of an mp4 fragment (moof) is whole. ffmpeg reads a broken one without an error."""
+"""Checks that the table of an mp4 fragment (moof) is complete. ffmpeg reads a broken one without an error."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def boxes_of_fragment(body: bytes) -> list[tuple[bytes, bytes, list[tuple[bytes,
 
 
 def _children(body: bytes, known: frozenset[bytes]) -> list[tuple[bytes, bytes]] | None:
-    """Kind and body of every box; None when a kind is not known or the boxes do not fill the place exactly."""
+    """Kind and body of every box; None if a kind is not known or the boxes do not fill the place exactly."""
     found, start = [], 0
     while start + 8 <= len(body):
         length, kind = struct.unpack_from(">I4s", body, start)

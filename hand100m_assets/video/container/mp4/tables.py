@@ -1,4 +1,4 @@
-"""Reads what the sample tables of an mp4 file claim, before a library believes it.
+"""Checks the claims of the sample tables of an mp4 file before a library uses them.
 
 A table may give one size or one duration for all samples, and only their number. So a file of a kilobyte can claim two
 thousand million samples, and a demuxer that opens it makes an entry for each, or says that there are so many frames.
@@ -45,7 +45,7 @@ class _Track:
 
 
 def refuse_impossible_tables(path: Path) -> None:
-    """Refuse an mp4 file whose tables cannot be true of a file of its size. Other formats pass.
+    """Refuse an mp4 file whose tables cannot be true for a file of its size. Other formats pass.
 
     Args:
         path: The file, of any format.
