@@ -102,7 +102,7 @@ class OutputLayout:
 
     @property
     def frames_dir(self) -> Path:
-        """Folder of the frame folders, one a video."""
+        """Folder of the frame folders, one per video."""
         return self.base_dir / FRAMES_DIR
 
     def frame_dir(self, video_id: str) -> Path:
@@ -179,7 +179,7 @@ class OutputLayout:
 
     @property
     def forgotten_videos_file(self) -> Path:
-        """Ids of videos that nobody is to ask for again, one a line."""
+        """Ids of videos that are not asked for again, one per line."""
         return self.base_dir / "forgotten_videos.txt"
 
     @property

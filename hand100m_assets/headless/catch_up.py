@@ -194,7 +194,7 @@ def evaluate_sensor(
 
 
 def summarise(source: Source, settings: Settings) -> Iterator[str]:
-    """Where to look now, a few lines a source."""
+    """Where to look now, a few lines per source."""
     output = settings.output(source)
     videos = len(list(output.frames_dir.glob("[!.]*/manifest.json")))
     yield f"{source.title}: frames of {videos} videos in {output.frames_dir}"

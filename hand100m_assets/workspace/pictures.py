@@ -194,7 +194,7 @@ class SetPictures:
 
     def _ladder(self) -> Sheet:
         choice, options = self.anchors(LADDER_ROWS), self.place.settings.embedding
-        unit = "RMS joint distances" if options.remove_scale else "crop sides"
+        unit = "RMS distances of keypoints" if options.remove_scale else "crop sides"
         return draw_ladder(
             far_neighbours(self.mined, self.hands, choice, options),
             self.hands,

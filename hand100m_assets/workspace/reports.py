@@ -228,7 +228,7 @@ class _Writer:
         settings = self.place.settings
         rows = [
             ("frame selection", _selection(settings.frame_selection, settings.frame_stride)),
-            ("joint order", settings.joint_order),
+            ("order of keypoints", settings.joint_order),
             ("seed of the pairs shown", str(settings.grid_seed)),
             ("embedding", str(settings.embedding)),
             ("made with", ", ".join(f"{name} {version(name)}" for name in _LIBRARIES)),
@@ -241,12 +241,12 @@ _LIBRARIES: Final = ("hand100m_assets", "opencv-python-headless", "polars", "num
 _DISTANCES: Final = {"stated in the file (its own unit)": "distance", "between the poses (crop sides)": "pose_distance"}
 _CAPTIONS: Final = {
     "ladder": "A hand and its nearest hands of other videos, as they were mined.",
-    "best": "The most alike resolved pairs of different videos.",
-    "worst": "The least alike resolved pairs of different videos.",
-    "hands_per_video": "A few videos with most of the hands make a set less varied than its size says.",
+    "best": "The pairs of different videos with the most similar poses.",
+    "worst": "The pairs of different videos with the least similar poses.",
+    "hands_per_video": "If a few videos have most of the hands, the set is less varied than its size suggests.",
     "distances": "Distances between a hand and its positive.",
-    "pose_map": "A dot a hand, alike poses near each other; the drawn hands are where they stand.",
-    "poses": "Mean and spread of each joint; tangled fingers mean another joint order.",
+    "pose_map": "Each hand is a dot; similar poses are near each other. A few hands are drawn at their dots.",
+    "poses": "Mean and spread of each keypoint. Tangled fingers mean that the keypoints have another order.",
 }
 
 

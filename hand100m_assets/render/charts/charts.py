@@ -204,7 +204,7 @@ def distance_chart(pairs: pl.DataFrame, *, title: str = "How alike the pairs are
     resolved = pairs["reason"].null_count()
     figure, (stated, pose) = new_figure(title, f"{resolved:,} of {pairs.height:,} pairs resolved", 3.6, columns=2)
     _histogram(stated, pairs["distance"].drop_nulls().to_numpy(), "distance stated in the file (its own unit)")
-    _histogram(pose, pairs["pose_distance"].drop_nulls().to_numpy(), "mean distance of joints (crop sides)")
+    _histogram(pose, pairs["pose_distance"].drop_nulls().to_numpy(), "mean distance of keypoints (crop sides)")
     return png_bytes(figure)
 
 

@@ -51,7 +51,7 @@ def draw_skeleton(
 
 def _fixed_point(points_px: npt.NDArray[Any]) -> npt.NDArray[np.int32] | None:
     xy = np.asarray(points_px, dtype=np.float64)[:, :2]
-    # OpenCV's fixed-point coordinates overflow far outside; such joints are wrong anyway and go off the picture.
+    # OpenCV's fixed-point coordinates overflow far outside. Such keypoints are wrong and are not inside the picture.
     return None if not np.isfinite(xy).all() else np.rint(xy.clip(-1e5, 1e5) * 2**_SUBPIXEL_BITS).astype(np.int32)
 
 
