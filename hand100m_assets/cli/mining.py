@@ -10,6 +10,7 @@ from typing import Any, get_args
 import click
 import polars as pl
 
+from hand100m_assets.amounts import counted
 from hand100m_assets.annotations import FrameFiles, read_summary
 from hand100m_assets.annotations.export import Exported
 from hand100m_assets.cli.output import as_json, emit
@@ -33,7 +34,7 @@ from hand100m_assets.sources import SOURCES
 @click.argument("tables", type=HomePath(exists=True, file_okay=False))
 @click.argument("out", type=HomePath(dir_okay=False))
 @click.option(
-    "--count", type=click.IntRange(1, MOST_NEIGHBOURS), help="Neighbours a hand; default HAND100M_MINE_NEIGHBOURS."
+    "--count", type=click.IntRange(1, MOST_NEIGHBOURS), help="Neighbours per hand; default HAND100M_MINE_NEIGHBOURS."
 )
 @click.option("--engine", type=click.Choice(get_args(Engine)), help="Default HAND100M_MINE_ENGINE.")
 @click.option("--annotations", type=HomePath(dir_okay=False), help="Also write this annotation JSON.")
@@ -84,7 +85,8 @@ def mine(
         made = export_mined_json(tables, out, annotations, frames_prefix=frames_prefix, first_rank=rank, files=files)
 
     def show() -> None:
-        click.echo(f"{out}: {report.neighbours} neighbours of {report.hands} hands, recall {report.recall:.4f}")
+        found = f"{counted(report.neighbours, 'neighbour')} of {counted(report.hands, 'hand')}"
+        click.echo(f"{out}: {found}, recall {report.recall:.4f}")
         for reason, number in _reasons(report).items():
             click.secho(f"  not mined: {number} ({reason})", fg="yellow", err=True)
         _show_export(made)
@@ -129,7 +131,7 @@ def temporal(
         made = export_temporal_json(tables, out, annotations, frames_prefix=frames_prefix, files=files)
 
     def show() -> None:
-        click.echo(f"{out}: {found} of {pairs.height} hands have a neighbour in time")
+        click.echo(f"{out}: neighbours in time of {found:,} of {counted(pairs.height, 'hand')}")
         for reason, number in reasons.items():
             click.secho(f"  without: {number} ({reason})", fg="yellow", err=True)
         _show_export(made)
@@ -177,7 +179,7 @@ def _frames_beside(settings: Settings, tables: Path) -> Path | None:
 def _show_export(made: Exported | None) -> None:
     if made is None:
         return
-    click.echo(f"{made.path}: {made.images} images, {made.hands} hands")
+    click.echo(f"{made.path}: {counted(made.images, 'image')}, {counted(made.hands, 'hand')}")
     for reason, number in made.left_out.items():
         click.secho(f"  left out: {number} ({reason})", fg="yellow", err=True)
 

@@ -1,4 +1,4 @@
-"""Partitions: one key a video, one key an annotation set, both found at run time. Never a partition a frame."""
+"""Partitions: one key per video, one key per annotation set, both found at run time. A frame is never a partition."""
 
 from collections.abc import Iterable
 

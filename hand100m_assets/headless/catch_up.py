@@ -6,6 +6,7 @@ Exit status 0 also with videos that failed for good, which are reported as missi
 wrong setting; 130 and 143 when Ctrl-C and SIGTERM stopped it.
 """
 
+from hand100m_assets.amounts import counted, sized
 from hand100m_assets.interrupts import listen, work_until_told
 
 if __name__ == "__main__":
@@ -51,7 +52,7 @@ class CatchUp:
 
     Attributes:
         bad_videos: Runs of frames that failed by nothing but videos that failed for good; the rest of each is done.
-        failed: What else did not succeed, a line each.
+        failed: What else did not succeed, one line each.
     """
 
     settings: Settings
@@ -194,17 +195,17 @@ def evaluate_sensor(
 
 
 def summarise(source: Source, settings: Settings) -> Iterator[str]:
-    """Where to look now, a few lines a source."""
+    """Where to look now, a few lines per source."""
     output = settings.output(source)
     videos = len(list(output.frames_dir.glob("[!.]*/manifest.json")))
-    yield f"{source.title}: frames of {videos} videos in {output.frames_dir}"
+    yield f"{source.title}: frames of {counted(videos, 'video')} in {output.frames_dir}"
     yield f"  missing videos, ready to send: {output.missing_videos_file}"
     for picture in (*sorted(output.grid_dir.glob("*.jpg")), *sorted(output.report_dir.glob("*.html"))):
         yield f"  {picture}"
     for key in SourceWorkspace(settings, source).training_sets():
         pairs = HandPairs(output.base_dir, key, tensors=False)
-        size_mb, pace = pairs.index.size_bytes / 1e6, samples_per_second(pairs)
-        yield f"  {pairs.folder}: {len(pairs)} samples, {size_mb:.1f} MB, {pace:,.0f} samples/s in this process"
+        size, pace = sized(pairs.index.size_bytes), counted(round(samples_per_second(pairs)), "sample")
+        yield f"  {pairs.folder}: {counted(len(pairs), 'sample')}, {size}, {pace} per second in this process"
 
 
 def main() -> None:

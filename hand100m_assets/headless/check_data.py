@@ -4,6 +4,7 @@ Exit status 1 when a check of error severity fails, 2 when a setting is wrong, 1
 stopped it. Launching the checks job from the command line of Dagster exits 0 there unless the check blocks, hence this.
 """
 
+from hand100m_assets.amounts import counted
 from hand100m_assets.interrupts import listen, work_until_told
 
 if __name__ == "__main__":
@@ -68,7 +69,8 @@ def report(evaluations: Sequence[dg.AssetCheckEvaluation]) -> None:
             click.secho(f"{e.severity.value:5} {name}: {(e.description or '').splitlines()[0]}", fg=colour)
     passed = sum(e.passed for e in evaluations)
     errors = len(failed_errors(evaluations))
-    click.echo(f"{passed} checks passed, {errors} errors, {len(evaluations) - passed - errors} warnings")
+    warnings = counted(len(evaluations) - passed - errors, "warning")
+    click.echo(f"{counted(passed, 'check')} passed, {counted(errors, 'error')}, {warnings}")
 
 
 def open_instance() -> dg.DagsterInstance:

@@ -135,7 +135,7 @@ class Settings(BaseSettings):
         description="Order of the 21 keypoints: wrist + finger by finger, or wrist + MCPs + PIPs + ...",
     )
 
-    workers: int = Field(0, ge=0, description="Worker processes for extraction; 0 means one a core.")
+    workers: int = Field(0, ge=0, description="Worker processes for extraction; 0 means one per core.")
     execution: Literal["local", "dask"] = Field("local", description="Where videos are worked on.")
     dask_scheduler: str = Field("", description="Address of a running Dask scheduler, or its scheduler file.")
     dask_queue: DaskQueue | None = Field(None, description="Batch system that Dask workers are started through.")
@@ -404,7 +404,7 @@ class Settings(BaseSettings):
 
     @property
     def worker_count(self) -> int:
-        """Worker processes to start: the setting, or one a core this process may use."""
+        """Worker processes to start: the setting, or one per core that this process may use."""
         if self.workers:
             return self.workers
         return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -98,7 +98,7 @@ class Downloads:
                     folder,
                     f"the {self.source.title} video folder",
                     len(self._known_to_be_here(registered)),
-                    "videos",
+                    "video",
                     on_purpose="If they were deleted on purpose, `hand100m forget` them.",
                 )
         except FolderUnreadableError:
@@ -217,7 +217,7 @@ class Downloads:
     def inventory(
         self, listed: pl.DataFrame | None, on_fault: Callable[[VideoListError], None] = _pass_over
     ) -> pl.DataFrame:
-        """One row a video, on disk, listed or once here; headers are read of files that changed since the last table.
+        """One row per video, on disk, listed or once here; headers are read of files that changed since the last table.
 
         Args:
             listed: The official list; None where there is none.

@@ -1,4 +1,4 @@
-"""Tables and frames, or videos, -> a training set: crops in shards, one record a sample, and what is missing and why.
+"""Tables and frames, or videos, -> a training set: crops in shards, one record per sample, and what is missing and why.
 
 Crops are cut video by video into packs, packs are joined into shards, and shards, once whole, are never written again:
 what is new later goes into a further shard. The index is written last.

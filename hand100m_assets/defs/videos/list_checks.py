@@ -3,7 +3,7 @@
 import dagster as dg
 import polars as pl
 
-from hand100m_assets.defs.check_results import ERROR, WARN, nothing_yet, offenders, table_on_disk
+from hand100m_assets.defs.check_results import ERROR, WARN, Offence, nothing_yet, offenders, table_on_disk
 from hand100m_assets.defs.failures import fails_clearly
 from hand100m_assets.defs.keys import asset_key
 from hand100m_assets.defs.resources import Workspace
@@ -24,7 +24,7 @@ def build_video_checks(source: Source) -> list[dg.AssetChecksDefinition]:
             why="A file cut short or not a video gives no frames.",
             where=pl.col("state") == "unreadable",
             severity=ERROR,
-            what="files are not whole videos",
+            what=("file is no whole video", "files are no whole videos"),
             fix=f"Download again what was cut; a file that is something else has to be put right by hand. {report}",
         ),
         _inventory_check(
@@ -33,7 +33,7 @@ def build_video_checks(source: Source) -> list[dg.AssetChecksDefinition]:
             why="A file that is here under another name, or may not be read, gives no frames; no download mends that.",
             where=pl.col("state") == "refused",
             severity=ERROR,
-            what="files are here, but cannot be taken",
+            what=("file is here, but cannot be taken", "files are here, but cannot be taken"),
             fix="Rename them, give read permission, or mend the disk, as their reasons say.",
         ),
         _inventory_check(
@@ -42,7 +42,7 @@ def build_video_checks(source: Source) -> list[dg.AssetChecksDefinition]:
             why="Hands of a missing video drop out of training.",
             where=pl.col("state").is_in(["missing", "in_progress"]),
             severity=WARN,
-            what="listed videos are not here",
+            what=("listed video is not here", "listed videos are not here"),
             fix=f"Download them or ask the dataset's author. {report}",
         ),
         _inventory_check(
@@ -51,7 +51,7 @@ def build_video_checks(source: Source) -> list[dg.AssetChecksDefinition]:
             why="Another resolution, rate or length than the annotated one: labels would sit on the wrong pixels.",
             where=pl.col("drift_severity").eq_missing("error"),
             severity=ERROR,
-            what="videos differ from the list",
+            what=("video differs from the list", "videos differ from the list"),
             fix="Replace them by the version that was annotated.",
         ),
         _inventory_check(
@@ -60,7 +60,10 @@ def build_video_checks(source: Source) -> list[dg.AssetChecksDefinition]:
             why="Another file than the listed one, though labels made for that would fit by all that headers say.",
             where=pl.col("drift_severity").eq_missing("warning"),
             severity=WARN,
-            what="videos differ from the list in size or length alone",
+            what=(
+                "video differs from the list in size or length alone",
+                "videos differ from the list in size or length alone",
+            ),
             fix="See their drift in the inventory; ask the dataset's author which version was annotated.",
         ),
     ]
@@ -105,7 +108,7 @@ def _owner_check(source: Source) -> dg.AssetChecksDefinition:
 
 
 def _inventory_check(
-    source: Source, *, name: str, why: str, where: pl.Expr, severity: dg.AssetCheckSeverity, what: str, fix: str
+    source: Source, *, name: str, why: str, where: pl.Expr, severity: dg.AssetCheckSeverity, what: Offence, fix: str
 ) -> dg.AssetChecksDefinition:
     videos = asset_key(source, "videos")
 

@@ -3,6 +3,7 @@
 import dagster as dg
 import polars as pl
 
+from hand100m_assets.amounts import counted
 from hand100m_assets.defs.descriptions.code import code_reference
 from hand100m_assets.defs.failures import fails_clearly
 from hand100m_assets.defs.keys import asset_inputs, asset_key, group_name
@@ -45,7 +46,7 @@ def build_video_assets(source: Source) -> list[dg.AssetsDefinition | dg.AssetSpe
             context.log.warning(f"no list at {place.folders.list_file}: what is missing cannot be told")
             listed = EMPTY_VIDEO_LIST
         else:
-            context.log.info(f"{listed.height} videos in {place.folders.list_file}")
+            context.log.info(f"{counted(listed.height, 'video')} in {place.folders.list_file}")
         context.add_output_metadata({"videos": listed.height})
         return listed
 
@@ -59,7 +60,7 @@ def build_video_assets(source: Source) -> list[dg.AssetsDefinition | dg.AssetSpe
     )
     @fails_clearly
     def inventory(context: dg.AssetExecutionContext, workspace: Workspace, video_list: pl.DataFrame) -> pl.DataFrame:
-        """One row a video, on disk or listed: headers, size, and how the file drifts from the list."""
+        """One row per video, on disk or listed: headers, size, and how the file drifts from the list."""
         listed = video_list if video_list.height else None
         downloads = workspace.source(source).downloads
         table = downloads.inventory(listed, lambda fault: context.log.warning(str(fault)))
@@ -87,7 +88,7 @@ def build_video_assets(source: Source) -> list[dg.AssetsDefinition | dg.AssetSpe
         target = workspace.source(source).output.missing_videos_file
         write_missing_list(missing, target)
         note_renewed(workspace.source(source).output.videos_away_file)
-        context.log.info(f"{missing.height} videos in {target}")
+        context.log.info(f"{counted(missing.height, 'video')} in {target}")
         context.add_output_metadata(
             {
                 **_counted(missing["reason_kind"]),

@@ -27,7 +27,7 @@ CELLS_SCHEMA: Final = pl.Schema(
         "reason": pl.String,
     }
 )
-"""One row a cell that should show a hand; `cell` counts from 0, row by row; ids are null where unknown. `reason` is
+"""One row per cell that should show a hand; `cell` counts from 0, row by row; ids are null where unknown. `reason` is
 null where the hand is shown, else it says why it is not."""
 
 

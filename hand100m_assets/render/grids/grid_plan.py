@@ -79,7 +79,7 @@ def plan_cells(
     images: pl.DataFrame | pl.LazyFrame | None,
     neighbours: pl.DataFrame | pl.LazyFrame | None = None,
 ) -> list[Cell]:
-    """Two cells an anchor: the hand itself, then its positive."""
+    """Two cells per anchor: the hand itself, then its positive."""
     pair_by_row = rows_by_key(pairs, "row_index", anchor_rows, _PAIR_COLUMNS)
     ranks = _ranks(pair_by_row, neighbours)
     positive_rows = [pair["positive_row_index"] for pair in pair_by_row.values()]

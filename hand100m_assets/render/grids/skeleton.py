@@ -12,7 +12,7 @@ from hand100m_assets.imaging import ImageBgr, JointOrder, finger_joints
 from hand100m_assets.render.grids.lettering import DARK
 
 FINGER_COLORS_RGB: Final = ((230, 159, 0), (86, 180, 233), (0, 158, 115), (240, 228, 66), (204, 121, 167))
-"""One a finger, told apart by colour-blind people too. Source: Okabe and Ito's palette."""
+"""One per finger, told apart by colour-blind people too. Source: Okabe and Ito's palette."""
 
 _SUBPIXEL_BITS: Final = 4
 """Fractional bits of the drawn coordinates, so that lines do not snap to whole pixels."""

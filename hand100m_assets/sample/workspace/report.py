@@ -21,7 +21,7 @@ class VideoTruth:
 
     Attributes:
         frame_count: Frames shown.
-        fps: Frames a second as a fraction, such as `30000/1001`.
+        fps: Frames per second as a fraction, such as `30000/1001`.
         width_px: Columns.
         height_px: Rows.
         size_bytes: Of the file.

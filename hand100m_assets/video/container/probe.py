@@ -181,7 +181,7 @@ _MISSING_BYTES: Final[Mapping[str, Callable[[Path], int | None]]] = {
     "matroska,webm": segment_missing_bytes,
     "flv": flv_missing_bytes,
 }
-"""How many bytes a file of this format lacks at its end. For mp4 files the outline says it."""
+"""How many bytes are missing from a file of this format at its end. For mp4 files the outline says it."""
 
 
 def describe_video(
