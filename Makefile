@@ -68,9 +68,10 @@ explore: $(STAMP) ## random streams and damaged files (EXPLORE=... for its optio
 		{ tests=$$?; test $$tests -le $$status || status=$$tests; }; \
 	exit $$status
 
-check: $(STAMP) ## lint, types, definitions
+check: $(STAMP) ## lint, words, types, definitions
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/python -m hand100m_assets_tests.wording
 	$(BIN)/mypy
 	@home=$$(mktemp -d) && cp $(INSTANCE) $$home && trap "rm -rf $$home" EXIT && \
 		DAGSTER_HOME=$$home HAND100M_DATA_ROOT=/nowhere VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/dg check defs

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Final, Literal, NamedTuple
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo
 
+from hand100m_assets.amounts import counted
 from hand100m_assets.errors import UnsafeIdError
 from hand100m_assets.layout import FRAME_FILE_PATTERN, check_video_id
 
@@ -101,7 +102,7 @@ def _as_box(value: Any) -> Any:  # noqa: ANN401 - raw JSON
 def _of_bounded_length(value: Any) -> Any:  # noqa: ANN401 - raw JSON
     """The value, if it is not too long; its items are checked later."""
     if isinstance(value, list) and len(value) > MAX_ITEMS:
-        raise ValueError(f"{len(value):,} items; no list has more than {MAX_ITEMS:,}")
+        raise ValueError(f"{counted(len(value), 'item')}; no list has more than {MAX_ITEMS:,}")
     return value
 
 

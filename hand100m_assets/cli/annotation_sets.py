@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 import polars as pl
 
+from hand100m_assets.amounts import counted
 from hand100m_assets.annotations.ingest import ingest_file
 from hand100m_assets.annotations.lookup import build_lookup
 from hand100m_assets.annotations.rules import RuleResult, RuleTables, apply_rules
@@ -47,7 +49,8 @@ def validate(*, file: Path, out: Path, source_name: str | None, json_wanted: boo
     broken = [result for result in results if result.count]
 
     def show() -> None:
-        click.echo(f"{summary.images_kept} images, {summary.hands_kept} hands kept, {summary.rejects} rejects in {out}")
+        kept = f"{counted(summary.images_kept, 'image')} and {counted(summary.hands_kept, 'hand')} kept"
+        click.echo(f"{kept}, {counted(summary.rejects, 'reject')}, in {out}")
         for result in broken:
             colour = "red" if result.rule.severity == "error" else "yellow"
             click.secho(f"{result.rule.severity:8}{result.rule.name}: {result.count}. {result.rule.why}", fg=colour)
@@ -107,7 +110,7 @@ def grid(*, tables: Path, frames: Path, out: Path, labelled: bool, seed: int | N
     def show() -> None:
         for line in console_lines_of(tables, settings.name_pattern):
             click.echo(line)
-        click.echo(f"{out}: {choice.how}; {drawn.missing.height} cells empty")
+        click.echo(f"{out}: {choice.how}; {counted(drawn.missing.height, 'cell is', 'cells are')} empty")
 
     emit(json_wanted, {"grid": out, "pairs_shown": choice.how, "missing": drawn.missing.to_dicts()}, show)
     sys.exit(1 if drawn.missing.height else 0)
@@ -165,7 +168,7 @@ def export(
 
     def show() -> None:
         for one in made:
-            click.echo(f"{one.path}: {one.images} images, {one.hands} hands")
+            click.echo(f"{one.path}: {counted(one.images, 'image')}, {counted(one.hands, 'hand')}")
             for reason, count in one.left_out.items():
                 click.secho(f"  left out: {count} ({reason})", fg="yellow", err=True)
 
@@ -185,13 +188,14 @@ def report(*, set_keys: tuple[str, ...], source_name: str, out: Path | None, jso
     The page contains its pictures and needs no network. Pictures are drawn again from the tables and frames on disk.
     """
     place = source_named(load_settings(), source_name, set_keys)
-    made = []
+    made: list[dict[str, Any]] = []
     for key in set_keys:
         file, page = write_report(place, key, out=out and out / f"{key}.html")
         made.append({"report": file, "pictures": page.pictures, "cells_empty": page.cells_empty})
 
     def show() -> None:
         for one in made:
-            click.echo(f"{one['report']}: {one['pictures']} pictures, {one['cells_empty']} cells empty")
+            empty = counted(one["cells_empty"], "cell is", "cells are")
+            click.echo(f"{one['report']}: {counted(one['pictures'], 'picture')}, {empty} empty")
 
     emit(json_wanted, made, show)

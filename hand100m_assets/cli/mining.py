@@ -10,6 +10,7 @@ from typing import Any, get_args
 import click
 import polars as pl
 
+from hand100m_assets.amounts import counted
 from hand100m_assets.annotations import FrameFiles, read_summary
 from hand100m_assets.annotations.export import Exported
 from hand100m_assets.cli.output import as_json, emit
@@ -96,7 +97,8 @@ def mine(
         made = export_mined_json(tables, out, annotations, frames_prefix=frames_prefix, first_rank=rank, files=files)
 
     def show() -> None:
-        click.echo(f"{out}: {report.neighbours} neighbours of {report.hands} hands, recall {report.recall:.4f}")
+        found = f"{counted(report.neighbours, 'neighbour')} of {counted(report.hands, 'hand')}"
+        click.echo(f"{out}: {found}, recall {report.recall:.4f}")
         for reason, number in _reasons(report).items():
             click.secho(f"  not mined: {number} ({reason})", fg="yellow", err=True)
         _show_export(made)
@@ -145,7 +147,7 @@ def temporal(
         made = export_temporal_json(tables, out, annotations, frames_prefix=frames_prefix, files=files)
 
     def show() -> None:
-        click.echo(f"{out}: {found} of {pairs.height} hands have a neighbour in time")
+        click.echo(f"{out}: neighbours in time of {found:,} of {counted(pairs.height, 'hand')}")
         for reason, number in reasons.items():
             click.secho(f"  without: {number} ({reason})", fg="yellow", err=True)
         _show_export(made)
@@ -195,7 +197,7 @@ def _frames_beside(settings: Settings, tables: Path) -> Path | None:
 def _show_export(made: Exported | None) -> None:
     if made is None:
         return
-    click.echo(f"{made.path}: {made.images} images, {made.hands} hands")
+    click.echo(f"{made.path}: {counted(made.images, 'image')}, {counted(made.hands, 'hand')}")
     for reason, number in made.left_out.items():
         click.secho(f"  left out: {number} ({reason})", fg="yellow", err=True)
 

@@ -10,6 +10,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from hand100m_assets.amounts import counted
 from hand100m_assets.cli.named import source_named
 from hand100m_assets.cli.output import as_json, emit
 from hand100m_assets.cli.paths import HomePath
@@ -108,8 +109,6 @@ def forget(*, video_ids: tuple[str, ...], source_name: str, all_absent: bool, un
 
     def show() -> None:
         done = "asked for again" if undo else "not asked for any more"
-        click.echo(
-            f"{len(changed)} {'video is' if len(changed) == 1 else 'videos are'} {done}; {len(forgotten)} in all"
-        )
+        click.echo(f"{counted(len(changed), 'video is', 'videos are')} {done}; {len(forgotten):,} in all")
 
     emit(json_wanted, {"changed": sorted(changed), "forgotten": sorted(forgotten)}, show)

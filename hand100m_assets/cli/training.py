@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from hand100m_assets.amounts import counted, sized
 from hand100m_assets.cli.named import source_named
 from hand100m_assets.cli.output import as_json, emit
 from hand100m_assets.dataset import CODECS, Codec, CutFrom, HandPairs, samples_per_second
@@ -45,8 +46,8 @@ def training_set(
 
     def show() -> None:
         for one in made:
-            pace, size_mb = one["samples_per_second"], one["size_bytes"] / 1e6
-            click.echo(f"{one['folder']}: {one['samples']} samples, {size_mb:.1f} MB, {pace:,} samples/s")
+            samples, size = counted(one["samples"], "sample"), sized(one["size_bytes"])
+            click.echo(f"{one['folder']}: {samples}, {size}, {counted(one['samples_per_second'], 'sample')} per second")
             for reason, count in one["left_out"].items():
                 click.secho(f"  left out: {count} ({reason})", fg="yellow", err=True)
 

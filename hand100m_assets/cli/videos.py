@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from hand100m_assets.amounts import counted
 from hand100m_assets.cli.output import as_json, emit
 from hand100m_assets.cli.paths import HomePath
 from hand100m_assets.layout import SAFE_ID
@@ -62,7 +63,7 @@ def extract(
     manifest = extract_video(video, out, video_id, selection, options, limits=settings.limits)
 
     def show() -> None:
-        click.echo(f"{len(manifest.frames)} frames in {out / video_id} ({manifest.status})")
+        click.echo(f"{counted(len(manifest.frames), 'frame')} in {out / video_id} ({manifest.status})")
         for error in manifest.decoder_errors[:10]:
             click.secho(f"  near frame {error.frame_index_at}: {error.words}", fg="yellow", err=True)
 

@@ -254,7 +254,10 @@ class HandPairs:
         except (OSError, ValueError, SyntaxError, TypeError, KeyError, tokenize.TokenError) as error:
             raise self.error(f"cannot be read ({error})", where=path, fix=_COPY_AGAIN) from error
         if records.shape != (count,) or not is_sound:
-            what = f"holds {records.shape} records of {records.dtype.names or records.dtype}, not {count} samples"
+            what = (
+                f"holds an array {records.shape} of {records.dtype.names or records.dtype}, "
+                f"not {count:,} sample{'' if count == 1 else 's'}"
+            )
             raise self.error(what, where=path, fix=_COPY_AGAIN)
         return np.asarray(records)
 
@@ -324,7 +327,7 @@ class HandPairs:
                 what, fix = f"cannot be read ({error}); was the training set built anew meanwhile?", "Open it anew."
             raise self.error(what, where=path, fix=fix) from error
         if len(mapped) != entry.size_bytes:
-            what = f"has {len(mapped)} bytes, not {entry.size_bytes}"
+            what = f"its size is {len(mapped):,} B, not {entry.size_bytes:,} B"
             raise self.error(what, where=path, fix=self._rebuild())
         if hasattr(mmap, "MADV_RANDOM") and hasattr(mapped, "madvise"):
             # Otherwise each picture would pull its neighbours from the disk, too.

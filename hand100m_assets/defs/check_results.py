@@ -7,21 +7,25 @@ from typing import Final
 import dagster as dg
 import polars as pl
 
+from hand100m_assets.amounts import counted
 from hand100m_assets.workspace import SourceWorkspace
 
 ERROR, WARN = dg.AssetCheckSeverity.ERROR, dg.AssetCheckSeverity.WARN
 EXAMPLES: Final = 5
 
+Offence = tuple[str, str]
+"""What is at fault, behind 1 and behind other numbers: `file is gone`, `files are gone`."""
+
 
 def offenders(
-    found: pl.DataFrame, *, severity: dg.AssetCheckSeverity, what: str, fix: str, checked: int
+    found: pl.DataFrame, *, severity: dg.AssetCheckSeverity, what: Offence, fix: str, checked: int
 ) -> dg.AssetCheckResult:
     """A result that passes if no row is at fault, and otherwise shows how many are, and the first five of them."""
     passed = found.is_empty()
     return dg.AssetCheckResult(
         passed=passed,
         severity=severity,
-        description=f"{checked} checked, none at fault." if passed else f"{found.height} {what}. {fix}",
+        description=f"{checked:,} checked, none at fault." if passed else f"{counted(found.height, *what)}. {fix}",
         metadata={
             "checked": checked,
             "at_fault": found.height,

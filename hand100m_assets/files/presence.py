@@ -6,11 +6,12 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
+from hand100m_assets.amounts import counted
 from hand100m_assets.errors import FolderUnreadableError
 from hand100m_assets.files.output_files import write_whole
 
 
-def refuse_emptied(folder: Path, what: str, known: int, things: str, *, on_purpose: str) -> None:
+def refuse_emptied(folder: Path, what: str, known: int, thing: str, *, on_purpose: str) -> None:
     """Raise an error if a folder seems empty although files in it are known.
 
     Call this function if the listing of a folder is empty.
@@ -19,7 +20,7 @@ def refuse_emptied(folder: Path, what: str, known: int, things: str, *, on_purpo
         folder: The folder in which nothing was found.
         what: A description of the folder, for the error.
         known: How many files of it are known.
-        things: A plural noun for these files, for the error.
+        thing: A noun for one of these files, for the error.
         on_purpose: A sentence that says what to do if they were deleted on purpose.
 
     Raises:
@@ -29,15 +30,16 @@ def refuse_emptied(folder: Path, what: str, known: int, things: str, *, on_purpo
         >>> from pathlib import Path
         >>> from hand100m_assets.files import refuse_emptied
         >>> folder, advice = Path("downloads"), "If you deleted them, forget them."
-        >>> refuse_emptied(folder, "the video folder", 0, "videos", on_purpose=advice)
-        >>> refuse_emptied(folder, "the video folder", 1200, "videos", on_purpose=advice)
+        >>> refuse_emptied(folder, "the video folder", 0, "video", on_purpose=advice)
+        >>> refuse_emptied(folder, "the video folder", 1200, "video", on_purpose=advice)
         Traceback (most recent call last):
             ...
         hand100m_assets.errors.FolderUnreadableError: ...
     """
     if known:
+        of_it = (f"{thing} of it is", f"{thing}s of it are")
         raise FolderUnreadableError(
-            f"{what} is empty, though {known:,} {things} of it are known",
+            f"{what} is empty, though {counted(known, *of_it)} known",
             where=folder,
             fix=f"Mount it, or correct the setting. {on_purpose}",
         )

@@ -6,6 +6,7 @@ is 0 also if videos failed for good, which are listed as missing; 1 if anything 
 and 143 if Ctrl-C and SIGTERM stopped it.
 """
 
+from hand100m_assets.amounts import counted, sized
 from hand100m_assets.interrupts import listen, work_until_told
 
 if __name__ == "__main__":
@@ -197,14 +198,14 @@ def summarise(source: Source, settings: Settings) -> Iterator[str]:
     """A few lines per source that say where the results are."""
     output = settings.output(source)
     videos = len(list(output.frames_dir.glob("[!.]*/manifest.json")))
-    yield f"{source.title}: frames of {videos} videos in {output.frames_dir}"
+    yield f"{source.title}: frames of {counted(videos, 'video')} in {output.frames_dir}"
     yield f"  missing videos, ready to send: {output.missing_videos_file}"
     for picture in (*sorted(output.grid_dir.glob("*.jpg")), *sorted(output.report_dir.glob("*.html"))):
         yield f"  {picture}"
     for key in SourceWorkspace(settings, source).training_sets():
         pairs = HandPairs(output.base_dir, key, tensors=False)
-        size_mb, pace = pairs.index.size_bytes / 1e6, samples_per_second(pairs)
-        yield f"  {pairs.folder}: {len(pairs)} samples, {size_mb:.1f} MB, {pace:,.0f} samples/s in this process"
+        size, pace = sized(pairs.index.size_bytes), counted(round(samples_per_second(pairs)), "sample")
+        yield f"  {pairs.folder}: {counted(len(pairs), 'sample')}, {size}, {pace} per second in this process"
 
 
 def main() -> None:

@@ -4,6 +4,7 @@ The exit status is 1 if a check of error severity fails, 2 if a setting is wrong
 stopped it. Dagster's own command line exits with 0 for a failed check unless the check is blocking.
 """
 
+from hand100m_assets.amounts import counted
 from hand100m_assets.interrupts import listen, work_until_told
 
 if __name__ == "__main__":
@@ -68,7 +69,8 @@ def report(evaluations: Sequence[dg.AssetCheckEvaluation]) -> None:
             click.secho(f"{e.severity.value:5} {name}: {(e.description or '').splitlines()[0]}", fg=colour)
     passed = sum(e.passed for e in evaluations)
     errors = len(failed_errors(evaluations))
-    click.echo(f"{passed} checks passed, {errors} errors, {len(evaluations) - passed - errors} warnings")
+    warnings = counted(len(evaluations) - passed - errors, "warning")
+    click.echo(f"{counted(passed, 'check')} passed, {counted(errors, 'error')}, {warnings}")
 
 
 def open_instance() -> dg.DagsterInstance:

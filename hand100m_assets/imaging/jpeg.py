@@ -9,6 +9,7 @@ from typing import Final
 import cv2
 import numpy as np
 
+from hand100m_assets.amounts import sized
 from hand100m_assets.files import output_errors, write_whole
 from hand100m_assets.imaging.crop import ImageBgr
 
@@ -224,7 +225,7 @@ def jpeg_under(image_bgr: ImageBgr, max_bytes: int, max_side_px: int = THUMBNAIL
             data = _encode(small, quality, cv2.IMWRITE_JPEG_OPTIMIZE, 1)
             if len(data) <= max_bytes:
                 return data
-    raise ValueError(f"no JPEG of this picture fits into {max_bytes} bytes")
+    raise ValueError(f"no JPEG of this picture fits into {sized(max_bytes)}")
 
 
 def _shrunk(image_bgr: ImageBgr, factor: float) -> ImageBgr:

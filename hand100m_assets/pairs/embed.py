@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from hand100m_assets.amounts import counted
 from hand100m_assets.pairs.leaves import Floats, Integers
 from hand100m_assets.pairs.resolve import mirrored_xy, plain_xy
 
@@ -65,6 +66,23 @@ class EmbeddingOptions:
     def __post_init__(self) -> None:
         if not 0 <= self.components <= 2 * JOINTS:
             raise ValueError(f"components must be 0 (all) to {2 * JOINTS}, not {self.components}")
+
+    def in_words(self) -> str:
+        """Say how poses are compared, for reports and logs.
+
+        Example:
+            >>> from hand100m_assets.pairs import EmbeddingOptions
+            >>> EmbeddingOptions().in_words()
+            'left hands mirrored, centred on the crop, size removed, 14 principal components'
+        """
+        steps = [
+            "left hands mirrored" if self.mirror else "left hands not mirrored",
+            f"centred on the {self.centre}",
+            *(["size removed"] if self.remove_scale else []),
+            *(["rotation removed"] if self.remove_rotation else []),
+            counted(self.components, "principal component") if self.components else f"all {2 * JOINTS} coordinates",
+        ]
+        return ", ".join(steps)
 
 
 @dataclass(frozen=True)

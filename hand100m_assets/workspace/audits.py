@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timezone
 
+from hand100m_assets.amounts import counted
 from hand100m_assets.errors import FolderUnreadableError, SettingsError
 from hand100m_assets.video.audit import VideoAudit, audit_video, sampled
 from hand100m_assets.workspace.workspace import SourceWorkspace
@@ -171,12 +172,16 @@ def in_words(audit: VideoAudit) -> str:
     """
     if audit.why_skipped is not None:
         return f"skipped: {audit.why_skipped}"
-    words = f"{audit.frames_compared} frames compared, {audit.frames_identical} identical"
+    words = f"{counted(audit.frames_compared, 'frame')} compared, {audit.frames_identical} identical"
     if audit.frames_alike:
         words += f", {audit.frames_alike} alike"
     if audit.differences:
         first = audit.differences[0]
         words += f", {len(audit.differences)} differ; frame {first.frame_index}: {first.reason}"
     skipped = "".join(f"; {frames} not compared: {reason}" for reason, frames in audit.frames_skipped.items())
-    unseen = f"; ffmpeg complains {audit.complaint_count} times: {audit.complaints[0]}" if audit.complaints else ""
+    unseen = (
+        f"; ffmpeg complains {counted(audit.complaint_count, 'time')}: {audit.complaints[0]}"
+        if audit.complaints
+        else ""
+    )
     return words + skipped + unseen

@@ -98,7 +98,7 @@ class Downloads:
                     folder,
                     f"the {self.source.title} video folder",
                     len(self._known_to_be_here(registered)),
-                    "videos",
+                    "video",
                     on_purpose="If they were deleted on purpose, `hand100m forget` them.",
                 )
         except FolderUnreadableError:

@@ -12,6 +12,7 @@ from typing import Final
 
 import polars as pl
 
+from hand100m_assets.amounts import counted, sized
 from hand100m_assets.annotations import IngestSummary, read_summary
 from hand100m_assets.annotations.rules import RuleResult, apply_rules
 from hand100m_assets.files import file_in_place_of
@@ -117,7 +118,7 @@ class _Writer:
 
     def _origin(self) -> str:
         changed = datetime.fromtimestamp(self.summary.source_mtime_ns / 1e9, tz=timezone.utc)
-        size = f"{self.summary.source_size_bytes:,} bytes"
+        size = sized(self.summary.source_size_bytes)
         return f"{self.summary.source_name}, {size}, changed {changed:%Y-%m-%d %H:%M:%S} UTC"
 
     def _warnings(self) -> Iterator[str]:
@@ -153,7 +154,7 @@ class _Writer:
             rows = [(r.rule.severity, r.rule.name.replace("_", " "), r.count, r.rule.why) for r in broken]
             yield page.table(("severity", "broken rule", "at fault", "why it matters"), sorted(rows))
         kept = [result.rule.name.replace("_", " ") for result in self.rules if not (result.count or result.saw_nothing)]
-        yield page.paragraph(f"Nothing at fault by {len(kept)} rules: {', '.join(kept)}.", "quiet")
+        yield page.paragraph(f"Nothing at fault by {counted(len(kept), 'rule')}: {', '.join(kept)}.", "quiet")
         for result in self.rules:
             if result.gap:
                 yield page.paragraph(f"{result.rule.name.replace('_', ' ')}: {result.gap}.", "quiet")
@@ -188,14 +189,14 @@ class _Writer:
         yield page.bars(_counts(pairs, _RESOLVED), _TONES)
         resolved = pairs.filter(pl.col("reason").is_null())
         same = int(resolved["same_video"].sum())
-        yield page.paragraph(f"{same:,} of {resolved.height:,} resolved pairs are of one video.")
+        yield page.paragraph(f"Of one video: {same:,} of {counted(resolved.height, 'resolved pair')}.")
         rows = [(name, *_quantiles(resolved[column])) for name, column in _DISTANCES.items()]
         yield page.table(("distance", "smallest", "1 %", "median", "99 %", "largest"), rows)
         agreement = self.place.output.table_file("agreement", self.set.key)
         if agreement.exists():
             known = summarise_agreement(pl.read_parquet(agreement))
             yield page.paragraph(
-                f"Of {known.comparable:,} positives that can be ranked among the hands of other videos, "
+                f"Of {counted(known.comparable, 'positive')} that can be ranked among the hands of other videos, "
                 f"{_share(known.nearest, known.comparable)} are our nearest and "
                 f"{_share(known.within_10, known.comparable)} are among our nearest ten."
             )
@@ -230,7 +231,7 @@ class _Writer:
             ("frame selection", _selection(settings.frame_selection, settings.frame_stride)),
             ("order of keypoints", settings.joint_order),
             ("seed of the pairs shown", str(settings.grid_seed)),
-            ("embedding", str(settings.embedding)),
+            ("how poses are compared", settings.embedding.in_words()),
             ("made with", ", ".join(f"{name} {version(name)}" for name in _LIBRARIES)),
         ]
         yield page.table(("", ""), rows)

@@ -11,6 +11,7 @@ from typing import Final, Literal
 
 import polars as pl
 
+from hand100m_assets.amounts import counted
 from hand100m_assets.errors import FolderUnreadableError, Hand100mError
 from hand100m_assets.files import NO_FILE
 from hand100m_assets.video.frames import MADE_BY_OLDER_RULES, ExtractionJob, frame_states
@@ -215,20 +216,22 @@ def _as_finding(severity: Literal["error", "warning"], source: str, error: Hand1
 def _about_videos(place: SourceWorkspace, now: SourceSurvey, refused: Mapping[str, str]) -> Iterator[Finding]:
     name, folders = place.source.name, place.folders
     listed = "no list" if now.videos_listed is None else f"{now.videos_listed} listed"
-    yield Finding("fine", name, f"{folders.videos_dir}: {now.videos_complete} whole videos, {listed}", "")
+    yield Finding("fine", name, f"{folders.videos_dir}: {counted(now.videos_complete, 'whole video')}, {listed}", "")
     if now.videos_listed is None:
         yield Finding("warning", name, f"{folders.list_file}: no such list", "Put it there, or set its path in .env.")
     yield from _about_troubles(place, now, refused)
     if now.frames_outdated:
         fix = f"Switch {name}_nightly_backfill on, or run catch_up: each folder is made again once."
-        yield Finding("warning", name, f"frames of {now.frames_outdated} videos were {MADE_BY_OLDER_RULES}", fix)
+        yield Finding("warning", name, f"frames of {counted(now.frames_outdated, 'video')}: {MADE_BY_OLDER_RULES}", fix)
     if now.videos_drifted:
         fix = "Replace them by the version that was annotated."
-        yield Finding("error", name, f"{now.videos_drifted} videos differ from the list", fix)
+        yield Finding(
+            "error", name, f"{counted(now.videos_drifted, 'video differs', 'videos differ')} from the list", fix
+        )
     absent = now.videos_missing + now.videos_in_progress
     if absent:
         fix = "Let downloads finish; for the rest send missing_videos.txt to the dataset's author."
-        yield Finding("warning", name, f"{absent} listed videos are not here yet", fix)
+        yield Finding("warning", name, f"{counted(absent, 'listed video is', 'listed videos are')} not here yet", fix)
 
 
 def _about_troubles(place: SourceWorkspace, now: SourceSurvey, refused: Mapping[str, str]) -> Iterator[Finding]:
@@ -238,13 +241,18 @@ def _about_troubles(place: SourceWorkspace, now: SourceSurvey, refused: Mapping[
         yield Finding("error", name, f"{videos_dir / file}: {reason}", "")
     if (more := len(refused) - MOST_NAMED) > 0:
         yield Finding(
-            "error", name, f"{more} more files in {videos_dir} are not taken", "Mend those named above first."
+            "error", name, f"{counted(more, 'more file')} in {videos_dir}: not taken", "Mend those named above first."
         )
     if not now.videos_complete and not refused:
         yield Finding("error", name, f"{videos_dir}: no whole video", "Download some, or correct the path.")
     if now.videos_unreadable:
         fix = "Download again what was cut; the inventory and missing_videos.txt say what each file is."
-        yield Finding("error", name, f"{now.videos_unreadable} files are not whole videos", fix)
+        yield Finding(
+            "error",
+            name,
+            f"{counted(now.videos_unreadable, 'file is no whole video', 'files are no whole videos')}",
+            fix,
+        )
 
 
 def _about_output(surveys: Sequence[tuple[SourceWorkspace, SourceSurvey]]) -> Iterator[Finding]:

@@ -89,7 +89,7 @@ class SourceWorkspace:
         if not (listing.files or listing.in_progress or listing.refused):
             what, tables = f"the {self.source.title} annotation folder", self.output.annotations_dir
             on_purpose = f"If its files were deleted on purpose, delete their tables in {tables}, too."
-            refuse_emptied(folder, what, len(self.annotation_dirs()), "annotation sets", on_purpose=on_purpose)
+            refuse_emptied(folder, what, len(self.annotation_dirs()), "annotation set", on_purpose=on_purpose)
         return listing
 
     def insist_on_frames(self) -> None:
@@ -111,7 +111,7 @@ class SourceWorkspace:
                 remembered_videos(self.output.frame_states_file)
                 | catalogued_videos(self.output.table_file("frame_catalog"))
             ),
-            "finished videos",
+            "finished video",
             on_purpose=f"If its frames were deleted on purpose: mkdir -p {folder / IN_PROGRESS_DIR}",
         )
 

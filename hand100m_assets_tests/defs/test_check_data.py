@@ -51,7 +51,7 @@ def test_sound_data_exits_with_0_a_warning_too_an_error_with_1(
     assert exit_status() == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith("WARN  100doh/video_list: list_is_here: There is no list")
-    assert lines[1:] == [f"{int(passed[1]) - 1} checks passed, 0 errors, 1 warnings"]
+    assert lines[1:] == [f"{int(passed[1]) - 1} checks passed, 0 errors, 1 warning"]
 
     sound.place.output.frame_file(ONE, 50).unlink()
     assert exit_status() == 1

@@ -257,7 +257,7 @@ def test_a_folder_that_is_suddenly_empty_is_taken_for_unmounted(tiny: TinyWorksp
     tiny.notice()
     path.unlink()
     data = tiny.tick(VIDEOS)
-    assert "is empty, though 1 videos of it are known" in (data.skip_message or "")
+    assert "is empty, though 1 video of it is known" in (data.skip_message or "")
     assert not data.asset_events
 
 

@@ -167,7 +167,7 @@ def sound_set(folder: Path) -> Path:
 def test_validate_makes_tables_and_passes_a_sound_file(root: Path) -> None:
     file = sound_set(root)
     result = run("validate", file, "tables")
-    assert (result.exit_code, result.stdout) == (0, "2 images, 2 hands kept, 0 rejects in tables\n")
+    assert (result.exit_code, result.stdout) == (0, "2 images and 2 hands kept, 0 rejects, in tables\n")
     tables = sorted(path.name for path in Path("tables").glob("*.parquet"))
     assert tables == ["hands.parquet", "images.parquet", "rejects.parquet"]
     answer = document(run("validate", file, "tables", "--json"))
@@ -298,7 +298,7 @@ def test_temporal_pairs_follow_a_hand_through_its_video(root: Path) -> None:
     run("validate", "set.json", "tables")
     result = run("temporal", "tables", "new/pairs.parquet", "--annotations", "new/pairs.json")
     assert result.exit_code == 0, result.output
-    assert "2 of 2 hands have a neighbour in time" in result.stdout and "2 images, 2 hands" in result.stdout
+    assert "neighbours in time of 2 of 2 hands" in result.stdout and "2 images, 2 hands" in result.stdout
     records = json.loads(Path("new/pairs.json").read_text())["annotations"]
     assert [(r["hand_id"], r["positive_sample"]) for r in records] == [("11", ["13"]), ("13", ["11"])]
     answer = document(run("temporal", "tables", "pairs.parquet", "--max-gap", "29", "--json"))
@@ -324,7 +324,7 @@ def test_report_writes_a_page_a_set_and_says_how_many_cells_are_empty(ingested: 
     result = run("report", "simhand-50k", "--source", "100doh")
     path = ingested / "out/100doh/report/simhand-50k.html"
     assert result.exit_code == 0, result.output
-    assert result.stdout.startswith(f"{path}: 8 pictures, ") and result.stdout.endswith(" cells empty\n")
+    assert result.stdout.startswith(f"{path}: 8 pictures, ") and result.stdout.endswith(" cells are empty\n")
     answer = document(run("report", "simhand-50k", "--source", "100doh", "--out", "pages", "--json"))
     assert [(one["report"], one["pictures"]) for one in answer] == [("pages/simhand-50k.html", 8)]
     assert Path("pages/simhand-50k.html").read_bytes() == path.read_bytes()
@@ -647,7 +647,7 @@ def test_json_cut_in_the_middle_keeps_what_was_whole_and_exits_with_1(root: Path
     result = run("validate", file, "tables")
     assert result.exit_code == 1
     assert "Traceback" not in result.output and "error   file_incomplete: 1." in result.stdout
-    assert "2 images, 1 hands kept" in result.stdout
+    assert "2 images and 1 hand kept" in result.stdout
 
 
 def test_an_annotation_file_that_is_not_there_is_named(root: Path) -> None:

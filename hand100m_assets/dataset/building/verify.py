@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from hand100m_assets.amounts import counted
 from hand100m_assets.annotations import image_path, read_summary
 from hand100m_assets.dataset.building.job import TrainingSetJob
 from hand100m_assets.dataset.hand_pairs import HandPairs, Origin
@@ -178,10 +179,12 @@ def count_faults(pairs: HandPairs, tables_dir: Path) -> list[Fault]:
     found = []
     missing = _missing(pairs)
     if index.samples + missing.height != kept:
-        what = f"{index.samples} samples and {missing.height} left out are not the {kept} hands of the annotation set"
-        found.append(Fault(pairs.set_key, None, what))
+        here = f"{counted(index.samples, 'sample')} and {missing.height:,} left out"
+        found.append(Fault(pairs.set_key, None, f"{here} are not the {counted(kept, 'hand')} of the annotation set"))
     if unexplained := missing["reason"].null_count():
-        found.append(Fault(pairs.set_key, None, f"{unexplained} hands are left out without a reason"))
+        found.append(
+            Fault(pairs.set_key, None, f"{counted(unexplained, 'hand is', 'hands are')} left out without a reason")
+        )
     if len(np.unique(pairs.records["row_index"])) != len(pairs):
         found.append(Fault(pairs.set_key, None, "a hand is there twice"))
     if not index.samples:
@@ -323,7 +326,7 @@ def _compared(pairs: HandPairs, sample: int, image_of: Callable[[Origin], ImageB
         return _fault(pairs, sample, f"cut again it is {again.shape[1::-1]} px, not {stored.shape[1::-1]}")
     gap = int(np.abs(again.astype(np.int16) - stored).max())
     if gap > (JPEG_TOLERANCE if options.codec == "jpeg" else 0):
-        return _fault(pairs, sample, f"cut again it differs by up to {gap} grey levels")
+        return _fault(pairs, sample, f"cut again it differs by up to {counted(gap, 'grey level')}")
     return None
 
 

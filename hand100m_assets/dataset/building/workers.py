@@ -15,7 +15,7 @@ from hand100m_assets.dataset.records import VideoCut
 from hand100m_assets.parallel import kill_pool, start_pool
 
 _AHEAD: Final = 16
-"""Jobs a worker that may be in hand: answers come in order, so a long video would leave the others idle."""
+"""Jobs per worker that may be in hand: answers come in order, so a long video would leave the others idle."""
 _GRACE_S: Final = 30.0
 """Beyond its time limit a video is waited for so long; it ends by itself unless one call of the decoder hangs."""
 
@@ -31,7 +31,7 @@ def cut_many(
     """Cut every video, in order; closing the generator ends the workers at once.
 
     Args:
-        jobs: One a video.
+        jobs: One per video.
         workers: Processes; 0 works in this one.
         cut: What a worker does with a job.
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import dagster as dg
 
+from hand100m_assets.amounts import counted
 from hand100m_assets.annotations.rules import RULES, Rule, RuleResult, apply_rules
 from hand100m_assets.defs.check_results import ERROR, WARN, markdown_rows
 from hand100m_assets.defs.failures import fails_clearly
@@ -67,7 +68,7 @@ def _in_words(count: int, by_set: Mapping[str, RuleResult]) -> str:
     if not by_set:
         return "No annotation set has tables yet."
     gaps = "; ".join(f"{key}: {result.gap}" for key, result in by_set.items() if result.gap)
-    return f"{count} at fault in {len(by_set)} sets." + (f" {gaps}." if gaps else "")
+    return f"{count:,} at fault in {counted(len(by_set), 'set')}." + (f" {gaps}." if gaps else "")
 
 
 def _metadata(by_set: Mapping[str, RuleResult]) -> dict[str, Any]:

@@ -1,11 +1,13 @@
 """The assets that turn annotation files into validated tables, and that export them for other tools."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 import polars as pl
 
+from hand100m_assets.amounts import counted
 from hand100m_assets.annotations import IngestSummary, find_annotation_file
 from hand100m_assets.annotations.export import Exported
 from hand100m_assets.annotations.ingest import ingest_file
@@ -41,7 +43,8 @@ def build_annotation_assets(source: Source) -> list[dg.AssetsDefinition]:
         file = find_annotation_file(place.folders.annotations_dir, key, place.settings.name_pattern)
         summary = ingest_file(file.path, place.output.annotation_dir(key))
         lookup = build_lookup(place.output.annotation_dir(key))
-        context.log.info(f"{key}: {summary.hands_kept} hands kept, {summary.rejects} records rejected")
+        hands, records = counted(summary.hands_kept, "hand"), counted(summary.rejects, "record")
+        context.log.info(f"{key}: {hands} kept, {records} rejected")
         poses = charts.keypoint_chart(
             pl.scan_parquet(place.annotation_tables(key) / "hands.parquet"),
             title=f"{source.title} {key}: what the poses look like",
@@ -81,7 +84,7 @@ def build_annotation_assets(source: Source) -> list[dg.AssetsDefinition]:
         metadata: dict[str, Any] = {}
         made |= _mined(place, key)
         for name, one in made.items():
-            context.log.info(f"{key}: {one.hands} hands in {one.path}; left out: {dict(one.left_out)}")
+            context.log.info(f"{key}: {counted(one.hands, 'hand')} in {one.path}{_left_out(one.left_out)}")
             metadata |= {name: dg.MetadataValue.path(one.path), f"{name}: hands": one.hands}
             metadata[f"{name}: left out"] = dg.MetadataValue.json(one.left_out)
         files = [one.path for one in made.values()]
@@ -125,3 +128,8 @@ def _plain(value: object) -> dg.MetadataValue:
     if isinstance(value, bool):
         return dg.MetadataValue.bool(value)
     return dg.MetadataValue.int(value) if isinstance(value, int) else dg.MetadataValue.text(str(value))
+
+
+def _left_out(reasons: Mapping[str, int]) -> str:
+    """How many hands are left out, and why; nothing where none is."""
+    return "".join(f"; left out: {count:,} ({reason})" for reason, count in reasons.items())

@@ -55,7 +55,7 @@ def build_mining_assets(source: Source) -> list[dg.AssetsDefinition]:
         )
         metadata: dict[str, Any] = {
             "engine": settings.mine_engine,
-            "embedding": str(settings.embedding),
+            "embedding": settings.embedding.in_words(),
             "neighbours_asked": settings.mine_neighbours,
         }
         metadata |= {

@@ -44,7 +44,13 @@ def build_mining_checks(source: Source) -> list[dg.AssetChecksDefinition]:
         found = gathered(wrong, pl.lit(True), ["row_index", "hand_id", "neighbour_row", "video_id"])
         checked = sum(map(_neighbours_in, files.values()))
         fix = "Mine these sets again."
-        return offenders(found, severity=ERROR, what="neighbours break the rule", fix=fix, checked=checked)
+        return offenders(
+            found,
+            severity=ERROR,
+            what=("neighbour breaks the rule", "neighbours break the rule"),
+            fix=fix,
+            checked=checked,
+        )
 
     @dg.asset_check(
         asset=asset_key(source, "mined_pairs"),
@@ -69,7 +75,13 @@ def build_mining_checks(source: Source) -> list[dg.AssetChecksDefinition]:
         )
         checked = sum(rows.height for rows in sound.values())
         fix = "The annotations or the settings have changed since. Mine these sets again."
-        return offenders(found, severity=ERROR, what="hands are missing or too many", fix=fix, checked=checked)
+        return offenders(
+            found,
+            severity=ERROR,
+            what=("hand is missing or too many", "hands are missing or too many"),
+            fix=fix,
+            checked=checked,
+        )
 
     @dg.asset_check(
         asset=asset_key(source, "agreement"),
@@ -84,7 +96,13 @@ def build_mining_checks(source: Source) -> list[dg.AssetChecksDefinition]:
         shares = pl.DataFrame([_far_share(key, table) for key, table in tables.items()])
         found = shares.filter(pl.col("far_share") > MOST_UNLIKE_SHARE)
         fix = "Look at the ranks in `agreement`. In Top-K sets with a large K, positives are far on purpose."
-        return offenders(found, severity=WARN, what="sets have mostly far positives", fix=fix, checked=len(tables))
+        return offenders(
+            found,
+            severity=WARN,
+            what=("set has mostly far positives", "sets have mostly far positives"),
+            fix=fix,
+            checked=len(tables),
+        )
 
     return [neighbours_are_from_other_videos, all_sound_hands_are_mined, shipped_positives_are_near]
 

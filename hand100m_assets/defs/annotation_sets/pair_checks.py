@@ -6,7 +6,15 @@ from pathlib import Path
 import dagster as dg
 import polars as pl
 
-from hand100m_assets.defs.check_results import ERROR, WARN, gathered, nothing_yet, offenders, partitions_on_disk
+from hand100m_assets.defs.check_results import (
+    ERROR,
+    WARN,
+    Offence,
+    gathered,
+    nothing_yet,
+    offenders,
+    partitions_on_disk,
+)
 from hand100m_assets.defs.failures import fails_clearly
 from hand100m_assets.defs.keys import asset_key
 from hand100m_assets.defs.resources import Workspace
@@ -33,7 +41,9 @@ def build_pair_checks(source: Source) -> list[dg.AssetChecksDefinition]:
         fix = f"The worst set lacks {worst:.1%}; more than {limit:.1%} is an error. See coverage for the reasons."
         missing = gathered(tables, ~pl.col("exists"), ["video_id", "frame_index", "reason"])
         severity = ERROR if worst > limit else WARN
-        return _over_sets(tables, missing, severity, "annotated images are not on disk", fix)
+        return _over_sets(
+            tables, missing, severity, ("annotated image is not on disk", "annotated images are not on disk"), fix
+        )
 
     @dg.asset_check(
         asset=asset_key(source, "pairs"),
@@ -43,7 +53,9 @@ def build_pair_checks(source: Source) -> list[dg.AssetChecksDefinition]:
     def positives_are_resolved(workspace: Workspace) -> dg.AssetCheckResult:
         tables = partitions_on_disk(workspace.source(source), "pairs")
         found = gathered(tables, pl.col("reason").is_not_null(), ["row_index", "hand_id", "reason"])
-        return _over_sets(tables, found, ERROR, "hands have no positive", "Drop these rows before training.")
+        return _over_sets(
+            tables, found, ERROR, ("hand has no positive", "hands have no positive"), "Drop these rows before training."
+        )
 
     @dg.asset_check(
         asset=asset_key(source, "pairs"),
@@ -57,13 +69,13 @@ def build_pair_checks(source: Source) -> list[dg.AssetChecksDefinition]:
         unsound = pl.col("reason").is_null() & ~finite.fill_null(False)
         found = gathered(tables, unsound, ["row_index", "hand_id", "distance", "pose_distance"])
         fix = "Check keypoints and distance of these rows."
-        return _over_sets(tables, found, ERROR, "pairs have no distance", fix)
+        return _over_sets(tables, found, ERROR, ("pair has no distance", "pairs have no distance"), fix)
 
     return [annotated_images_exist, positives_are_resolved, distances_are_finite]
 
 
 def _over_sets(
-    tables: Mapping[str, pl.DataFrame], found: pl.DataFrame, severity: dg.AssetCheckSeverity, what: str, fix: str
+    tables: Mapping[str, pl.DataFrame], found: pl.DataFrame, severity: dg.AssetCheckSeverity, what: Offence, fix: str
 ) -> dg.AssetCheckResult:
     if not tables:
         return nothing_yet("tables of any annotation set")
@@ -106,7 +118,11 @@ def build_grid_checks(source: Source) -> list[dg.AssetChecksDefinition]:
         files = [place.output.grid_file(key, labelled=labelled) for key in sets for labelled in (False, True)]
         found = pl.DataFrame(list(_wrong_sizes(files)), schema={"file": pl.String, "size_px": pl.String}, orient="row")
         return offenders(
-            found, severity=ERROR, what="grids are gone or cut short", fix="Draw them again.", checked=len(files)
+            found,
+            severity=ERROR,
+            what=("grid is gone or cut short", "grids are gone or cut short"),
+            fix="Draw them again.",
+            checked=len(files),
         )
 
     return [grid_cells_are_filled, grids_have_full_size, sheet_cells_are_filled]
@@ -124,7 +140,7 @@ def _cells_are_filled(place: SourceWorkspace, asset: str, named_by: list[str]) -
     severity = ERROR if worst > limit else WARN
     fix = f"The worst set lacks {worst:.0%}; more than {limit:.0%} is an error."
     checked = sum(table.height for table in tables.values())
-    return offenders(found, severity=severity, what="cells are empty", fix=fix, checked=checked)
+    return offenders(found, severity=severity, what=("cell is empty", "cells are empty"), fix=fix, checked=checked)
 
 
 def _wrong_sizes(files: Iterable[Path]) -> Iterator[tuple[str, str]]:

@@ -72,11 +72,11 @@ def _file_check(source: Source) -> dg.AssetChecksDefinition:
         found = pl.DataFrame({"annotation_set": list(why), "why": list(why.values())}, schema=schema)
         lines = " ".join(f"{key}: {reason}" for key, reason in why.items())
         checked = len(listing.files) + len(listing.refused)
-        result = offenders(found, severity=ERROR, what="annotation files", fix="", checked=checked)
-        if not found.height:
-            return result
-        one, many = "1 annotation file has no tables of its", f"{found.height} annotation files have no tables of their"
-        return result._replace(description=f"{one if found.height == 1 else many} present state. {lines}")
+        what = (
+            "annotation file has no tables of its present state",
+            "annotation files have no tables of their present state",
+        )
+        return offenders(found, severity=ERROR, what=what, fix=lines, checked=checked)
 
     return tables_are_of_the_file_that_is_here
 
@@ -95,7 +95,9 @@ def _result(registered: Sequence[str], made: Collection[str], asset: str) -> dg.
     absent = pl.DataFrame({"annotation_set": [key for key in registered if key not in made]}, schema=_SCHEMA)
     named = ", ".join(absent["annotation_set"])
     fix = f"Materialize {asset} of {named}; the run says what is wrong. If the file is gone, delete the partition."
-    return offenders(absent, severity=ERROR, what=f"sets have no {asset}", fix=fix, checked=len(registered))
+    return offenders(
+        absent, severity=ERROR, what=(f"set has no {asset}", f"sets have no {asset}"), fix=fix, checked=len(registered)
+    )
 
 
 _SCHEMA: Final = {"annotation_set": pl.String}

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import dagster as dg
 
+from hand100m_assets.amounts import counted
 from hand100m_assets.defs.annotation_sets.by_set import ONLY_DUE_TAG
 from hand100m_assets.defs.automation import clock
 from hand100m_assets.defs.automation.attempts import NotNow, ask
@@ -146,4 +147,4 @@ def _named(sets: Sequence[str]) -> str:
     """The names of a few sets, or some names and a count: PostgreSQL allows at most 2.7 kB per tag."""
     if len(sets) <= _SETS_NAMED:
         return ", ".join(sets)
-    return f"{', '.join(sets[: _SETS_NAMED - 1])} and {len(sets) - _SETS_NAMED + 1} other sets"
+    return f"{', '.join(sets[: _SETS_NAMED - 1])} and {counted(len(sets) - _SETS_NAMED + 1, 'other set')}"

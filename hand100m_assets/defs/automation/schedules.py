@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import dagster as dg
 
+from hand100m_assets.amounts import counted
 from hand100m_assets.defs.automation.under_way import unfinished_catalog_runs, videos_under_way
 from hand100m_assets.defs.jobs import catalog_job_name, frames_job_name
 from hand100m_assets.defs.partitions import RANGE_END_TAG, RANGE_START_TAG, key_ranges, known_keys, video_partitions
@@ -77,7 +78,10 @@ def _requests(
 
 
 def _why_nothing(outstanding: Outstanding, *, under_way: int) -> str:
-    parts = [f"{len(outstanding.done)} videos done", f"{len(outstanding.failed_for_good)} failed for good"]
+    parts = [
+        f"{counted(len(outstanding.done), 'video is', 'videos are')} done",
+        f"{len(outstanding.failed_for_good)} failed for good",
+    ]
     parts += [f"{under_way} asked for already"] if under_way else []
     parts += [f"{len(outstanding.not_here)} missing or incomplete"] if outstanding.not_here else []
     return f"nothing to do: {', '.join(parts)}"

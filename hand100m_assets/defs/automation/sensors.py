@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import dagster as dg
 
+from hand100m_assets.amounts import counted
 from hand100m_assets.defs.automation.attempts import NotNow, ask
 from hand100m_assets.defs.automation.changes import newest_change, waits_too_long
 from hand100m_assets.defs.automation.ingests import ingest_history, ingest_of
@@ -229,15 +230,19 @@ def _deletions(source: Source, vanished: Sequence[str]) -> Iterator[dg.AssetObse
         )
 
 
+_SHORT = ("file is below its official size", "files are below their official size")
+_PUT_OFF = ("file cannot be read now", "files cannot be read now")
+
+
 def _why_no_videos(look: Look, faults: Iterable[Hand100mError], warning: str | None) -> str:
     parts = [warning] if warning is not None else []
     parts += [_settling(look.unsettled)] if look.unsettled else []
-    for files, what in ((look.short, "are below their official size"), (look.put_off, "cannot be read now")):
+    for files, what in ((look.short, _SHORT), (look.put_off, _PUT_OFF)):
         if files:
             first, why = next(iter(files.items()))
-            parts.append(f"{len(files)} files {what}, first {first}: {why}")
+            parts.append(f"{counted(len(files), *what)}, first {first}: {why}")
     return "; ".join([*parts, *map(str, faults)]) or "nothing new"
 
 
 def _settling(files: int) -> str:
-    return f"{files} files seen; waiting until their size and time stay the same" if files else "nothing new"
+    return f"{counted(files, 'file')} seen; waiting until size and time stay the same" if files else "nothing new"

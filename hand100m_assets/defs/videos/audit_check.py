@@ -6,6 +6,7 @@ from typing import Any
 import dagster as dg
 import polars as pl
 
+from hand100m_assets.amounts import counted
 from hand100m_assets.defs.check_results import ERROR, EXAMPLES, WARN, markdown_rows, nothing_yet
 from hand100m_assets.defs.failures import fails_clearly
 from hand100m_assets.defs.keys import asset_key
@@ -48,6 +49,9 @@ def build_audit_check(source: Source) -> dg.AssetChecksDefinition:
     return frames_agree_with_independent_decode
 
 
+_MAKE_AGAIN = "Delete these videos' frame folders, materialize them, and report this."
+
+
 def _not_compared(why: str, seed: int) -> dg.AssetCheckResult:
     return dg.AssetCheckResult(
         passed=False, severity=WARN, description=why, metadata={"seed": seed, "frames_compared": 0}
@@ -59,16 +63,15 @@ def _result(found: Sequence[VideoAudit], *, seed: int, finished: int) -> dg.Asse
     compared = sum(audit.frames_compared for audit in found)
     differing = sum(len(audit.differences) for audit in found)
     unseen = [audit for audit in found if audit.complaints]
+    agree = counted(compared, "frame agrees", "frames agree")
     if differing:
-        words = (
-            f"{differing} frames differ. Delete the frame folders of these videos, materialize them, and report this."
-        )
+        words = f"{counted(differing, 'frame differs', 'frames differ')}. {_MAKE_AGAIN}"
     elif unseen:
-        words = f"{compared} frames agree, but ffmpeg complains of {len(unseen)} videos: damage no taken frame shows."
+        words = f"{agree}, but ffmpeg complains of {counted(len(unseen), 'video')}: damage that no taken frame shows."
     elif not compared:
         words = "No frame could be compared, for the reasons below."
     else:
-        words = f"{compared} frames of {len(found)} videos agree."
+        words = f"{agree}; they are of {counted(len(found), 'video')}."
     return dg.AssetCheckResult(
         passed=not differing and not unseen and compared > 0,
         severity=ERROR if differing else WARN if unseen or not compared else ERROR,
@@ -83,7 +86,7 @@ def _metadata(found: Sequence[VideoAudit], seed: int, finished: int) -> dict[str
     table = pl.DataFrame(differences, schema=columns, orient="row")
     return {
         "seed": seed,
-        "sample": f"{len(found)} of {finished} finished videos, drawn by the seed (today's date)",
+        "sample": f"{len(found)} of {counted(finished, 'finished video')}, drawn by the seed (today's date)",
         "videos": dg.MetadataValue.json([audit.video_id for audit in found]),
         "frames_compared": sum(audit.frames_compared for audit in found),
         "frames_identical": sum(audit.frames_identical for audit in found),

@@ -69,7 +69,13 @@ def _complete(states: pl.DataFrame) -> dg.AssetCheckResult:
         "Download videos that were cut short or have holes again: intact frames are kept. The nightly backfill tries "
         "videos again unless they failed for good. Leave out videos that a new download does not repair."
     )
-    result = offenders(bad, severity=ERROR, what="videos gave no frames or too few", fix=fix, checked=states.height)
+    result = offenders(
+        bad,
+        severity=ERROR,
+        what=("video gave no frames or too few", "videos gave no frames or too few"),
+        fix=fix,
+        checked=states.height,
+    )
     counts = {str(state): count for state, count in states.group_by("state").len().sort("state").iter_rows()}
     chart = charts.png_markdown(charts.progress_chart(counts, title="Frames of registered videos"), "videos by state")
     more = {"videos_by_state": dg.MetadataValue.json(counts), "chart": dg.MetadataValue.md(chart)}
@@ -81,7 +87,13 @@ def _extracted(states: pl.DataFrame) -> dg.AssetCheckResult:
         return nothing_yet("registered videos", severity=WARN)
     waiting = states.filter(pl.col("state") == "outstanding")
     fix = "Switch the nightly backfill on, or materialize these partitions."
-    return offenders(waiting, severity=WARN, what="videos are not extracted yet", fix=fix, checked=states.height)
+    return offenders(
+        waiting,
+        severity=WARN,
+        what=("video is not extracted yet", "videos are not extracted yet"),
+        fix=fix,
+        checked=states.height,
+    )
 
 
 def _files_check(source: Source) -> dg.AssetChecksDefinition:
@@ -101,7 +113,7 @@ def _files_check(source: Source) -> dg.AssetChecksDefinition:
         sample = catalog.sample(min(FILES_SAMPLED, catalog.height), seed=seed)
         found = frame_files_at_fault(place.output.frames_dir, sample)
         fix = "Materialize the frames of these videos again."
-        what = "frame files are gone or changed"
+        what = ("frame file is gone or changed", "frame files are gone or changed")
         result = offenders(found, severity=ERROR, what=what, fix=fix, checked=sample.height)
         told = {"files": dg.MetadataValue.int(catalog.height), "seed": dg.MetadataValue.int(seed)}
         return result._replace(metadata={**result.metadata, **told})

@@ -6,6 +6,7 @@ from contextlib import closing, suppress
 import dagster as dg
 import polars as pl
 
+from hand100m_assets.amounts import counted
 from hand100m_assets.defs.failures import fails_clearly
 from hand100m_assets.defs.keys import asset_key, group_name
 from hand100m_assets.defs.partitions import video_partitions
@@ -173,7 +174,7 @@ def _observation(asset_key: dg.AssetKey, outcome: ExtractionOutcome) -> dg.Asset
 def _failure(failed: dict[str, str], *, asked: int) -> dg.Failure:
     lines = "\n".join(f"- {video_id}: {reason}" for video_id, reason in sorted(failed.items()))
     return dg.Failure(
-        description=f"{len(failed)} of {asked} videos failed; the others are finished and recorded.\n{lines}",
+        description=f"{len(failed)} of {counted(asked, 'video')} failed; what is finished is recorded.\n{lines}",
         metadata={"failed": dg.MetadataValue.json(failed)},
         allow_retries=False,
     )

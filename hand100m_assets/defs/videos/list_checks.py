@@ -3,7 +3,7 @@
 import dagster as dg
 import polars as pl
 
-from hand100m_assets.defs.check_results import ERROR, WARN, nothing_yet, offenders, table_on_disk
+from hand100m_assets.defs.check_results import ERROR, WARN, Offence, nothing_yet, offenders, table_on_disk
 from hand100m_assets.defs.failures import fails_clearly
 from hand100m_assets.defs.keys import asset_key
 from hand100m_assets.defs.resources import Workspace
@@ -25,7 +25,7 @@ def build_video_checks(source: Source) -> list[dg.AssetChecksDefinition]:
             "frames.",
             where=pl.col("state") == "unreadable",
             severity=ERROR,
-            what="files are not whole videos",
+            what=("file is not a whole video", "files are not whole videos"),
             fix=f"Download files that were cut short again. Replace files that are not videos yourself. {see}",
         ),
         _inventory_check(
@@ -35,7 +35,7 @@ def build_video_checks(source: Source) -> list[dg.AssetChecksDefinition]:
             "be read gives no frames, and a new download would not help.",
             where=pl.col("state") == "refused",
             severity=ERROR,
-            what="files are here, but cannot be used",
+            what=("file is here, but cannot be used", "files are here, but cannot be used"),
             fix="Rename them, give read permission, or repair the disk, as their reasons say.",
         ),
         _inventory_check(
@@ -45,7 +45,7 @@ def build_video_checks(source: Source) -> list[dg.AssetChecksDefinition]:
             "training.",
             where=pl.col("state").is_in(["missing", "in_progress"]),
             severity=WARN,
-            what="listed videos are not here",
+            what=("listed video is not here", "listed videos are not here"),
             fix=f"Download them, or ask the authors of the dataset. {see}",
         ),
         _inventory_check(
@@ -55,7 +55,7 @@ def build_video_checks(source: Source) -> list[dg.AssetChecksDefinition]:
             "Otherwise annotations would be on the wrong pixels.",
             where=pl.col("drift_severity").eq_missing("error"),
             severity=ERROR,
-            what="videos differ from the list",
+            what=("video differs from the list", "videos differ from the list"),
             fix="Replace them with the version that was annotated.",
         ),
         _inventory_check(
@@ -65,7 +65,10 @@ def build_video_checks(source: Source) -> list[dg.AssetChecksDefinition]:
             "file is another one than the listed one, but annotations may still fit its frames.",
             where=pl.col("drift_severity").eq_missing("warning"),
             severity=WARN,
-            what="videos differ from the list in size or length alone",
+            what=(
+                "video differs from the list in size or length alone",
+                "videos differ from the list in size or length alone",
+            ),
             fix="See `drift` in the inventory, and ask the authors of the dataset which version was annotated.",
         ),
     ]
@@ -112,7 +115,7 @@ def _owner_check(source: Source) -> dg.AssetChecksDefinition:
 
 
 def _inventory_check(
-    source: Source, *, name: str, why: str, where: pl.Expr, severity: dg.AssetCheckSeverity, what: str, fix: str
+    source: Source, *, name: str, why: str, where: pl.Expr, severity: dg.AssetCheckSeverity, what: Offence, fix: str
 ) -> dg.AssetChecksDefinition:
     videos = asset_key(source, "videos")
 

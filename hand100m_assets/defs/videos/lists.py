@@ -3,6 +3,7 @@
 import dagster as dg
 import polars as pl
 
+from hand100m_assets.amounts import counted
 from hand100m_assets.defs.descriptions.code import code_reference
 from hand100m_assets.defs.failures import fails_clearly
 from hand100m_assets.defs.keys import asset_inputs, asset_key, group_name
@@ -46,7 +47,7 @@ def build_video_assets(source: Source) -> list[dg.AssetsDefinition | dg.AssetSpe
             context.log.warning(f"no list at {place.folders.list_file}: missing videos are not noticed")
             listed = EMPTY_VIDEO_LIST
         else:
-            context.log.info(f"{listed.height} videos in {place.folders.list_file}")
+            context.log.info(f"{counted(listed.height, 'video')} in {place.folders.list_file}")
         context.add_output_metadata({"videos": listed.height})
         return listed
 
@@ -88,7 +89,7 @@ def build_video_assets(source: Source) -> list[dg.AssetsDefinition | dg.AssetSpe
         target = workspace.source(source).output.missing_videos_file
         write_missing_list(missing, target)
         note_renewed(workspace.source(source).output.videos_away_file)
-        context.log.info(f"{missing.height} videos in {target}")
+        context.log.info(f"{counted(missing.height, 'video')} in {target}")
         context.add_output_metadata(
             {
                 **_counted(missing["reason_kind"]),

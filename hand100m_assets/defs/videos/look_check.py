@@ -44,7 +44,7 @@ def build_look_check(source: Source) -> dg.AssetChecksDefinition:
         return dg.AssetCheckResult(
             passed=passed,
             severity=WARN,
-            description=f"{said}." if passed else f"{said}; more than {limit_h:g} hours are too many. {fix}",
+            description=f"{said}." if passed else f"{said}; the limit is {limit_h:g} h. {fix}",
             metadata={
                 "last_look": dg.MetadataValue.timestamp(last_s),
                 "hours_since": round(age_h, 3),

@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 from matplotlib.axes import Axes
 
+from hand100m_assets.amounts import counted
 from hand100m_assets.render.charts.figure import (
     GOOD,
     INK,
@@ -51,7 +52,7 @@ def agreement_chart(agreement: pl.DataFrame, *, title: str = "Where the shipped 
     """
     comparable = agreement.filter(pl.col("reason").is_null())
     first = int((comparable["rank"] == 1).sum())
-    share = f"{first:,} of {comparable.height:,} positives are our nearest" if comparable.height else ""
+    share = f"our nearest: {first:,} of {counted(comparable.height, 'positive')}" if comparable.height else ""
     figure, (ranks, distances) = new_figure(title, share, 3.6, columns=2)
     _rank_bars(ranks, comparable)
     _distance_points(distances, comparable)

@@ -11,6 +11,7 @@ import polars as pl
 from matplotlib.axes import Axes
 from matplotlib.patches import Ellipse
 
+from hand100m_assets.amounts import counted
 from hand100m_assets.imaging import FINGER_NAMES, JointOrder, Keypoints, finger_joints, image_markdown, mirror_keypoints
 from hand100m_assets.render.charts.figure import (
     GOOD,
@@ -202,7 +203,9 @@ def distance_chart(pairs: pl.DataFrame, *, title: str = "How alike the pairs are
         b'PNG'
     """
     resolved = pairs["reason"].null_count()
-    figure, (stated, pose) = new_figure(title, f"{resolved:,} of {pairs.height:,} pairs resolved", 3.6, columns=2)
+    figure, (stated, pose) = new_figure(
+        title, f"{resolved:,} of {counted(pairs.height, 'pair')} resolved", 3.6, columns=2
+    )
     _histogram(stated, pairs["distance"].drop_nulls().to_numpy(), "distance stated in the file (its own unit)")
     _histogram(pose, pairs["pose_distance"].drop_nulls().to_numpy(), "mean distance of keypoints (crop sides)")
     return png_bytes(figure)
@@ -261,7 +264,7 @@ def keypoint_chart(
         points = sample.filter(pl.col("handedness") == side)["keypoints"].to_numpy().reshape(-1, 21, 3)
         seen = mirror_keypoints(points[np.isfinite(points[..., :2]).all(axis=(1, 2))], side)
         mirrored = ", mirrored" if side == "Left" else ""
-        axes.set_title(f"{side.lower()} hands{mirrored}: {len(seen):,}", loc="left", fontsize=10, color=QUIET_INK)
+        axes.set_title(f"{side.lower()} hand{mirrored}: {len(seen):,}", loc="left", fontsize=10, color=QUIET_INK)
         _draw_poses(axes, seen, joint_order)
     handles, labels = panels[0].get_legend_handles_labels()
     if handles:

@@ -11,6 +11,7 @@ import polars as pl
 from matplotlib.axes import Axes
 from matplotlib.patheffects import withStroke
 
+from hand100m_assets.amounts import counted
 from hand100m_assets.imaging import JointOrder, finger_joints
 from hand100m_assets.render.charts.figure import INK, label_axes, new_figure, png_bytes, say_nothing_to_show
 
@@ -59,7 +60,7 @@ def pose_map(
     poses = {name: _poses(hands) for name, hands in hands_by_source.items()}
     every = np.concatenate([*poses.values(), np.empty((0, 21, 2))])
     counts = [int(hands.lazy().select(pl.len()).collect().item()) for hands in hands_by_source.values()]
-    shown = f"{len(every):,} of {sum(counts):,} hands, left ones mirrored, size removed"
+    shown = f"{len(every):,} of {counted(sum(counts), 'hand')}, left ones mirrored, size removed"
     figure, (axes,) = new_figure(title, shown, 5.6)
     if len(every) < 3:
         say_nothing_to_show(axes)

@@ -8,6 +8,7 @@ from typing import Final
 import numpy as np
 import polars as pl
 
+from hand100m_assets.amounts import counted
 from hand100m_assets.set_names import AnnotationSetName
 from hand100m_assets.sources import EGO4D
 
@@ -87,14 +88,20 @@ def choose_anchor_rows(
         absent = set(PUBLISHED_ROWS).difference(table["row_index"].to_list())
         if not absent:
             rows = PUBLISHED_ROWS[:count]
-            return AnchorChoice(rows, f"the {len(rows)} rows of the published Ego4D 50k picture")
-        why = f"{len(absent)} of the {len(PUBLISHED_ROWS)} published rows are not in this table"
+            return AnchorChoice(rows, f"the {counted(len(rows), 'row')} of the published Ego4D 50k picture")
+        why = f"not in this table: {len(absent)} of the {len(PUBLISHED_ROWS)} published rows"
     else:
         why = "the published rows belong to the Ego4D 50k set"
     resolved = table.filter(pl.col("reason").is_null())["row_index"].unique().sort().to_numpy()
     rows = _seeded(resolved, seed, count)
-    few = f", all there are: the other {count - len(rows)} places stay empty" if len(rows) < count else ""
-    return AnchorChoice(rows, f"{len(rows)} of {len(resolved)} resolved pairs chosen with seed {seed}{few}, as {why}")
+    few = (
+        f", all there are: the other {counted(count - len(rows), 'place stays', 'places stay')} empty"
+        if len(rows) < count
+        else ""
+    )
+    return AnchorChoice(
+        rows, f"{len(rows)} of {counted(len(resolved), 'resolved pair')} chosen with seed {seed}{few}, as {why}"
+    )
 
 
 def _seeded(resolved: np.ndarray, seed: int, count: int) -> tuple[int, ...]:

@@ -8,6 +8,7 @@ from typing import Literal, TypeAlias
 
 import polars as pl
 
+from hand100m_assets.amounts import counted
 from hand100m_assets.imaging import CROP_SIZE_PX, JointOrder
 from hand100m_assets.render.grids.crops import ImagePath
 from hand100m_assets.render.grids.grid import GRID_PAIRS, PAIRS_PER_ROW, draw_grids
@@ -65,9 +66,10 @@ def choose_extreme_pairs(pairs: pl.DataFrame | pl.LazyFrame, end: End, count: in
     )
     rows = tuple(candidates["row_index"].head(min(count, -(-candidates.height // 2))).to_list())
     which = "smallest" if end == "best" else "largest"
-    of = f"{candidates.height:,} resolved pairs of different videos, each pair of hands once"
+    of = f"{counted(candidates.height, 'resolved pair')} of different videos, each pair of hands once"
     return ExtremePairs(
-        rows, f"the {len(rows)} {which} pose distances of {of}" if rows else "no resolved pair of different videos"
+        rows,
+        f"{counted(len(rows), f'{which} pose distance')} of {of}" if rows else "no resolved pair of different videos",
     )
 
 

@@ -166,7 +166,7 @@ def draw_grids(
         True
     """
     if len(anchor_rows) > GRID_PAIRS:
-        raise ValueError(f"{len(anchor_rows)} anchors do not fit into {GRID_PAIRS} places")
+        raise ValueError(f"a grid has {GRID_PAIRS} places for anchors, not {len(anchor_rows)}")
     cells = plan_cells(pairs, hands, anchor_rows, images, neighbours)
     cut = cut_crops(cells, image_path, coverage)
     plain = np.tile(marked_cell(NO_MORE_PAIRS), (ROWS, 2 * PAIRS_PER_ROW, 1))

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from hand100m_assets.amounts import counted
 from hand100m_assets.errors import EmptyCropError
 from hand100m_assets.imaging import Box, CropRegion, ImageBgr, JointOrder, crop_region, keypoints_in_image_px
 from hand100m_assets.render.grids.lettering import DARK, LIGHT, ColorBgr, draw_text, text_width_px
@@ -57,7 +58,13 @@ def draw_box_overlay(
             image, keypoints_in_image_px(points, region), joint_order=joint_order, thickness_px=max(2, line_px)
         )
     if outside:
-        _draw_tag(image, f"{outside} of {len(boxes_px)} boxes lie outside this image", (0, 0), _ALARM_COLOR, line_px)
+        _draw_tag(
+            image,
+            f"outside this image: {outside} of {counted(len(boxes_px), 'box', 'boxes')}",
+            (0, 0),
+            _ALARM_COLOR,
+            line_px,
+        )
     return image
 
 

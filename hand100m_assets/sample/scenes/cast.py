@@ -9,6 +9,7 @@ from typing import Final, Literal, TypeAlias
 
 import numpy as np
 
+from hand100m_assets.amounts import counted
 from hand100m_assets.sample.scenes.background import SCENES
 from hand100m_assets.sample.scenes.motion import HandTrack, Role, cast_person, cast_track
 from hand100m_assets.sample.scenes.video_writer import ENCODINGS, Encoding
@@ -49,7 +50,11 @@ class SampleScale:
 
     def __post_init__(self) -> None:
         if self.videos_per_source < 2 or not 0 < self.shortest_s <= self.longest_s:
-            raise ValueError(f"positives need two videos of some length: {self}")
+            raise ValueError(f"a sample needs 2 videos or more of some length, not {self.in_words()}")
+
+    def in_words(self) -> str:
+        """Say how large it is, for messages."""
+        return f"{counted(self.videos_per_source, 'video')} per source of {self.shortest_s:g} to {self.longest_s:g} s"
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from hand100m_assets.amounts import counted
 from hand100m_assets.imaging import ImageBgr
 
 BLOCK_WIDTH_PX: Final = 8
@@ -60,7 +61,7 @@ def read_frame_number(image_bgr: npt.NDArray[np.uint8]) -> int:
     levels = blocks.mean(axis=(0, 2, 3))
     white, black = levels[[0, 2, -2]].min(), levels[[1, -3, -1]].max()
     if white - black < _MIN_CONTRAST:
-        raise ValueError(f"no frame strip: its guard blocks differ by {white - black:.0f} grey levels")
+        raise ValueError(f"no frame strip: its guard blocks differ by {counted(round(white - black), 'grey level')}")
     heights = (levels - black) / (white - black)
     if (np.abs(heights[3:-3] - 0.5) < _UNDECIDED_SHARE / 2).any():
         raise ValueError("damaged frame strip: a block is neither black nor white")

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+from hand100m_assets.amounts import counted
 from hand100m_assets.errors import PermanentError, RetryableError
 from hand100m_assets.files import output_errors
 from hand100m_assets.sample.scenes import SampleScale, VideoPlan, cast_videos, film_all
@@ -110,7 +111,7 @@ def _finished_sample(folder: Path, seed: int, scale: SampleScale) -> SampleRepor
         ) from error
     if (report.seed, report.scale) != (seed, scale):
         raise PermanentError(
-            f"holds a sample of seed {report.seed} and {report.scale}",
+            f"holds a sample of seed {report.seed} with {report.scale.in_words()}",
             where=folder,
             fix=f"Name another folder for seed {seed}, or remove this one first.",
         )
@@ -164,7 +165,7 @@ def _film(work: Path, plans: Sequence[VideoPlan], workers: int, tell: Progress) 
     sizes_bytes: dict[str, int] = {}
     for number, (plan, filmed) in enumerate(film_all(plans, work / _DATA_DIR, workers), start=1):
         sizes_bytes[plan.video_id] = filmed.size_bytes
-        tell(f"video {number} of {count}: {plan.source.title} {plan.video_id}, {plan.frame_count} frames")
+        tell(f"video {number} of {count}: {plan.source.title} {plan.video_id}, {counted(plan.frame_count, 'frame')}")
     return sizes_bytes
 
 

@@ -19,6 +19,7 @@ import av.video.stream
 import cv2
 import numpy as np
 
+from hand100m_assets.amounts import counted
 from hand100m_assets.errors import Hand100mError
 from hand100m_assets.layout import MANIFEST_FILE, frame_file_name
 from hand100m_assets.video.audit.independent_decode import (
@@ -239,9 +240,13 @@ class _Comparison:
         times, count = self.decode.packet_times(), self.manifest.frame_count
         shown = len(times.shown_pts)
         if count is not None and shown != count:
-            self._differs(count, None, f"the manifest counts {count} frames, a listing of the file {shown} packets")
+            self._differs(
+                count,
+                None,
+                f"the manifest counts {counted(count, 'frame')}, a listing of the file {counted(shown, 'packet')}",
+            )
         if shown <= self.stretch.chosen[-1]:
-            raise CannotCompareError(f"a listing of the file has only {shown} packets")
+            raise CannotCompareError(f"a listing of the file has only {counted(shown, 'packet')}")
         return times
 
     def _pictures(self, wanted: Sequence[int]) -> Iterator[tuple[int, ImageBgr]]:
@@ -321,7 +326,7 @@ class _Comparison:
         marks = self._end_marks()
         if marks and (marks[0] not in self.shown or marks[1] in self.shown):
             words = "more" if marks[1] in self.shown else "fewer"
-            self._differs(marks[1], None, f"the manifest counts {marks[1]} frames, ffmpeg shows {words}")
+            self._differs(marks[1], None, f"the manifest counts {counted(marks[1], 'frame')}, ffmpeg shows {words}")
 
     def _encoded(self, image: ImageBgr) -> bytes:
         _, jpeg = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, self.manifest.jpeg_quality])

@@ -13,6 +13,7 @@ import av.error
 import av.logging
 import av.video.stream
 
+from hand100m_assets.amounts import sized
 from hand100m_assets.video.codec import UnsafeStreamError
 from hand100m_assets.video.container import (
     VideoInfo,
@@ -153,9 +154,7 @@ def _fault_of_bytes(outline: Mp4Outline, video: VideoInfo, stream: av.video.stre
     """In what way bytes of the file are missing; None if nothing shows it, or when no picture is affected."""
     if not outline.is_mp4:
         return (
-            f"the file is {video.missing_bytes:,} bytes too short: the download was cut"
-            if video.missing_bytes
-            else None
+            f"the file is {sized(video.missing_bytes)} too short: the download was cut" if video.missing_bytes else None
         )
     entries = getattr(stream, "index_entries", ()) if video.frame_count_from_header else ()
     if len(entries) == video.frame_count_from_header and all(e.pos + e.size <= video.size_bytes for e in entries):

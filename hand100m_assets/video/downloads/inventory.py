@@ -9,6 +9,7 @@ from typing import Any, Final, TypeAlias
 
 import polars as pl
 
+from hand100m_assets.amounts import sized
 from hand100m_assets.errors import Hand100mError, RetryableError
 from hand100m_assets.files import FileStamp, output_errors, write_whole
 from hand100m_assets.layout import SAFE_ID, VIDEO_SUFFIX
@@ -156,7 +157,7 @@ def _file_columns(stamp: FileStamp, probe: Probe | None) -> dict[str, Any]:
         return columns | dict(probe)
     columns |= {name: value for name, value in probe.to_row().items() if name in INVENTORY_SCHEMA}
     if probe.missing_bytes:
-        short = f"the file is {probe.missing_bytes:,} bytes too short: the download was cut"
+        short = f"the file is {sized(probe.missing_bytes)} too short: the download was cut"
         columns |= {"state": "unreadable", "reason": short}
     return columns
 
@@ -227,7 +228,10 @@ def _official_size(row: Mapping[str, Any]) -> dict[str, str]:
     size_bytes, official_bytes = row["size_bytes"], row["size_bytes_in_manifest"] or row["size_bytes_listed"]
     if row["state"] != "complete" or official_bytes is None or size_bytes >= official_bytes:
         return {}
-    return {"state": "in_progress", "reason": f"{size_bytes:,} of {official_bytes:,} official bytes are here"}
+    return {
+        "state": "in_progress",
+        "reason": f"still to come: {sized(official_bytes - size_bytes)} of {sized(official_bytes)}",
+    }
 
 
 def _drift(row: Mapping[str, Any]) -> dict[str, str | None]:
@@ -266,7 +270,7 @@ def _count_drift(row: Mapping[str, Any]) -> Iterator[str]:
 def _cosmetic_drift(row: Mapping[str, Any]) -> Iterator[str]:
     size, size_listed = row["size_bytes"], row["size_bytes_listed"]
     if size is not None and size_listed is not None and size != size_listed:
-        yield f"size: {size} bytes, listed {size_listed}"
+        yield f"size in bytes: {size:,}, listed {size_listed:,}"
     length, length_listed = row["duration_from_header_s"], row["length_s_listed"]
     if length is not None and length_listed is not None and abs(length - length_listed) > LENGTH_TOLERANCE_S:
         yield f"length: {length:.2f} s, listed {length_listed:.2f} s"

@@ -9,6 +9,7 @@ from typing import Final
 
 import polars as pl
 
+from hand100m_assets.amounts import sized
 from hand100m_assets.errors import RetryableError
 from hand100m_assets.files import NO_FILE, FileStamp, file_in_place_of, table_output_errors
 from hand100m_assets.video.container import VideoInfo
@@ -203,9 +204,9 @@ def short_files(listing: Listing, official_bytes: Mapping[str, int]) -> dict[str
         {'video_a': '1,000 of 4,000 bytes'}
     """
     return {
-        video_id: f"{stamp.size_bytes:,} of {official_bytes[video_id]:,} bytes"
+        video_id: f"still to come: {sized(official - stamp.size_bytes)} of {sized(official)}"
         for video_id, stamp in listing.complete_names.items()
-        if stamp.size_bytes < official_bytes.get(video_id, 0)
+        if stamp.size_bytes < (official := official_bytes.get(video_id, 0))
     }
 
 

@@ -11,6 +11,7 @@ from typing import Any, Final, TypeVar
 
 import polars as pl
 
+from hand100m_assets.amounts import counted
 from hand100m_assets.errors import FolderUnreadableError, UnsafeIdError, VideoListError
 from hand100m_assets.layout import VIDEO_SUFFIX, check_video_id
 from hand100m_assets.sources import Source
@@ -95,7 +96,7 @@ def read_video_list(path: Path, source: Source) -> pl.DataFrame:
     for line_number, cells in lines[1:] if has_header else lines:
         if len(cells) != width if has_header else len(cells) < width:
             raise VideoListError(
-                f"{len(cells)} columns where {width} {'' if has_header else 'or more '}are expected",
+                f"{counted(len(cells), 'column')} where {width} {'' if has_header else 'or more '}are expected",
                 where=f"{path}, row {line_number}",
                 fix="Columns are separated by white space; correct the row.",
             )

@@ -9,6 +9,7 @@ from typing import Final
 
 import polars as pl
 
+from hand100m_assets.amounts import counted
 from hand100m_assets.errors import FolderUnreadableError
 from hand100m_assets.layout import MANIFEST_FILE, frame_file_name
 from hand100m_assets.video.frames.manifest import Manifest, ManifestError, read_manifest
@@ -198,5 +199,5 @@ def _fault(path: Path, size_bytes: int) -> str | None:
     except OSError as error:
         return f"cannot be read ({error.strerror or error})"
     if found != size_bytes:
-        return f"{found} bytes where the manifest says {size_bytes}"
+        return f"{counted(found, 'byte')} where the manifest says {size_bytes:,}"
     return None if head == b"\xff\xd8" else "not a JPEG"

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from hand100m_assets.amounts import counted
 from hand100m_assets.errors import RetryableError, VideoUnreadableError
 
 if TYPE_CHECKING:
@@ -108,8 +109,8 @@ class Watch:
         if duration_s is not None and duration_s > hours * 3600:
             excess = f"{duration_s / 3600:,.1f} hours"
         elif frames is not None and frames > max_frames:
-            excess = f"{frames:,} frames"
+            excess = counted(frames, "frame")
         else:
             return
-        what = f"{claim} {excess}, more than the {hours:g} hours that are allowed"
+        what = f"{claim} {excess}, more than the limit of {hours:g} h"
         raise VideoUnreadableError(what, where=self._path, fix=_SHORTEN)

@@ -16,6 +16,7 @@ from hand100m_assets.files import FileStamp
 from hand100m_assets.layout import MANIFEST_FILE, check_video_id, frame_file_name
 from hand100m_assets.video.decode import DecodeReport, DecoderError, Selection, to_ranges
 from hand100m_assets.video.pictures import ColourRule, PictureSize
+from hand100m_assets.wrong_values import in_words
 
 MANIFEST_VERSION: Final = 1
 """Version of the layout of `manifest.json`; a manifest of another version is not read."""
@@ -258,7 +259,7 @@ def read_manifest(path: Path) -> Manifest:
     except ValidationError as error:
         first = error.errors()[0]
         field = ".".join(map(str, first["loc"])) or "file"
-        what = f"not a manifest: {field}: {first['msg']}"
+        what = f"not a manifest: {field} {in_words(first)}"
     raise ManifestError(what, where=path, fix="Extract this video's frames again.")
 
 

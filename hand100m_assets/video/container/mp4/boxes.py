@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, Final, NamedTuple
 
+from hand100m_assets.amounts import sized
 from hand100m_assets.video.container.mp4.fragment_chain import FragmentChain, last_fragment_listed
 from hand100m_assets.video.container.mp4.fragments import is_whole_fragment
 
@@ -73,7 +74,7 @@ class Mp4Outline:
         if self.broken_from is not None:
             return f"what begins at byte {self.broken_from:,} is no part of a video: the download has a hole"
         if self.missing_bytes:
-            return f"the file is {self.missing_bytes:,} bytes too short: the download was cut"
+            return f"the file is {sized(self.missing_bytes)} too short: the download was cut"
         return None
 
 

@@ -15,6 +15,7 @@ from typing import BinaryIO, Final
 
 import numpy as np
 
+from hand100m_assets.amounts import counted, sized
 from hand100m_assets.errors import VideoUnreadableError
 
 MAX_TABLE_SAMPLES: Final = 50_000_000
@@ -64,7 +65,7 @@ def refuse_impossible_tables(path: Path) -> None:
     claimed = _claimed_samples(path, size_bytes)
     if claimed > min(size_bytes, MAX_TABLE_SAMPLES):
         raise VideoUnreadableError(
-            f"its index claims {claimed:,} samples in {size_bytes:,} bytes: broken, or made to do harm",
+            f"its index claims {counted(claimed, 'sample')} in {sized(size_bytes)}: broken, or made to do harm",
             where=path,
             fix="Download it again, or leave it out.",
         )
