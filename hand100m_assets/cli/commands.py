@@ -9,63 +9,80 @@ import click
 
 from hand100m_assets.cli.output import Commands
 
-COMMANDS: Final[dict[str, tuple[str, str]]] = {
+COMMANDS: Final[dict[str, tuple[str, str, str]]] = {
     "init": (
         "settings_folder",
         "Write an .env with every setting, and what Dagster needs, into FOLDER; keep what is there already.",
+        "hand100m init ~/hand100m",
     ),
     "sample": (
         "overview",
         "Make a miniature Hand100M in FOLDER: videos of true hands, lists, annotations, planted faults.",
+        "hand100m sample demo",
     ),
     "doctor": (
         "overview",
         "Say what is readable, complete, missing, and whether the disk will do; exit 1 when something must be fixed.",
+        "hand100m doctor",
     ),
     "status": (
         "overview",
         "Show how far each source is; exit 1 when one cannot be looked at, the other is shown all the same.",
+        "hand100m status --json",
     ),
-    "forget": ("overview", "Ask for VIDEO_IDs no more: they were deleted, or left out, on purpose."),
+    "forget": (
+        "overview",
+        "Ask for VIDEO_IDs no more: they were deleted, or left out, on purpose.",
+        "hand100m forget --source 100doh -- -dQw4w9WgXc",
+    ),
     "extract": (
         "videos",
         "Extract exact frames of VIDEO into OUT/<video id>/, with a manifest. Put `--` before names that begin with -.",
+        "hand100m extract abcdefghijk.mp4 frames --every 30",
     ),
     "audit": (
         "videos",
         "Decode frames of finished videos again by ffmpeg itself and compare; exit 1 when one differs or none "
         "compares.",
+        "hand100m audit --sample 5 --frames-per-video 10",
     ),
     "validate": (
         "annotation_sets",
         "Validate annotation FILE into tables in OUT; exit 1 when a rule of error severity is broken.",
+        "hand100m validate Hand100M_Ego4D_50k_v1-1.json tables",
     ),
     "mine": (
         "mining",
         "Mine the nearest hands from other videos of TABLES (made by `validate`) into the Parquet file OUT.",
+        "hand100m mine tables mined.parquet --count 10",
     ),
     "temporal": (
         "mining",
         "Pair each hand of TABLES with its side's hand in the next frame of its video, into the Parquet file OUT.",
+        "hand100m temporal tables temporal.parquet --max-gap 30",
     ),
     "grid": (
         "annotation_sets",
         "Draw the 10 x 10 grid of TABLES (made by `validate`) from FRAMES (a folder of frame folders) to OUT.",
+        "hand100m grid tables frames grid.jpg --labelled",
     ),
     "report": (
         "annotation_sets",
         "Write one page each on finished annotation SETs: counts, rules, rejects, coverage, pairs and all pictures.",
+        "hand100m report simhand-50k --source ego4d",
     ),
     "export": (
         "annotation_sets",
         "Write finished annotation SETs (keys such as simhand-50k) as the original's JSON or as COCO keypoints.",
+        "hand100m export simhand-50k --source ego4d --format coco",
     ),
     "training-set": (
         "training",
         "Cut the crops of finished annotation SETs (keys such as simhand-50k) once; exit 1 when a set has no sample.",
+        "hand100m training-set simhand-50k --source ego4d",
     ),
 }
-"""Name of each command, in the order of the work: the module that holds it, and the first paragraph of its help."""
+"""Name of each command, in the order of the work: its module, the first paragraph of its help, and an example."""
 
 
 class LazyCommands(Commands):
@@ -79,8 +96,9 @@ class LazyCommands(Commands):
         """Import one command; None for a name that none has."""
         if cmd_name not in COMMANDS:
             return None
-        module = import_module(f"hand100m_assets.cli.{COMMANDS[cmd_name][0]}")
-        command: click.Command = getattr(module, cmd_name.replace("-", "_"))
+        module, _, example = COMMANDS[cmd_name]
+        command: click.Command = getattr(import_module(f"hand100m_assets.cli.{module}"), cmd_name.replace("-", "_"))
+        command.epilog = f"\b\nExample:\n  {example}"  # \b: lines stay as they are
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
