@@ -86,7 +86,7 @@ def build_video_assets(source: Source) -> list[dg.AssetsDefinition | dg.AssetSpe
         """Videos to ask for again, with reasons; and the text file to send, one name a line."""
         missing = find_missing(inventory)
         target = workspace.source(source).output.missing_videos_file
-        write_missing_list(missing, target)
+        write_missing_list(missing, target, source)
         note_renewed(workspace.source(source).output.videos_away_file)
         context.log.info(f"{counted(missing.height, 'video')} in {target}")
         context.add_output_metadata(
