@@ -10,12 +10,12 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from hand100m_assets.amounts import counted
+from hand100m_assets.amounts import counted, sized
 from hand100m_assets.cli.named import source_named
 from hand100m_assets.cli.output import as_json, emit
 from hand100m_assets.cli.paths import HomePath
 from hand100m_assets.errors import Hand100mError
-from hand100m_assets.settings import load_settings
+from hand100m_assets.settings import Settings, load_settings, settings_file
 from hand100m_assets.sources import SOURCES
 from hand100m_assets.workspace import SourceWorkspace, findings, forget_videos, other_owner, survey
 
@@ -41,10 +41,11 @@ def sample(folder: Path, seed: int, json_wanted: bool) -> None:
 @as_json
 def doctor(json_wanted: bool) -> None:
     """Say what is readable, complete or missing, and whether the disk is large enough; exit 1 on an error."""
-    settings = load_settings()
+    settings = _with_whole_paths(load_settings())
     found = list(findings(*(SourceWorkspace(settings, source) for source in SOURCES)))
 
     def show() -> None:
+        click.echo(_settings_line())
         colours = {"error": "red", "warning": "yellow", "fine": "green"}
         for f in found:
             click.secho(f"{f.severity:8}{f.source:8}{f.what}{'. ' + f.fix if f.fix else ''}", fg=colours[f.severity])
@@ -54,6 +55,29 @@ def doctor(json_wanted: bool) -> None:
 
 
 _UNKNOWN = {"videos_listed": "no list", "annotation_files": "cannot be read"}
+_LABELS = {
+    "frames_done": "videos with all frames",
+    "frames_damaged": "videos with damaged frames",
+    "frames_failed": "videos that gave no frame",
+    "frames_outstanding": "videos to extract",
+    "frames_outdated": "of these, to extract again",
+    "annotation_sets_ingested": "annotation sets with tables",
+    "annotation_sets_outdated": "of these, of another file",
+    "frames_expected_bytes": "size of all frames, about",
+    "frames_outstanding_bytes": "size of frames to come, about",
+}
+"""What a count of `SourceSurvey` is called in the table, where its name does not say it."""
+
+
+def _with_whole_paths(settings: Settings) -> Settings:
+    """The same, each folder with its absolute path."""
+    return settings.model_copy(update={n: v.absolute() for n, v in settings.resolved() if isinstance(v, Path)})
+
+
+def _settings_line() -> str:
+    """Which settings are in use."""
+    file = settings_file()
+    return f"settings: {file}" if file else f"settings: no file at {Path('.env').absolute()}; variables and defaults"
 
 
 @click.command()
@@ -70,11 +94,10 @@ def status(json_wanted: bool) -> None:
             errors.append({"source": source.name, "error": str(error)})
 
     def show() -> None:
+        click.echo(_settings_line())
         table = Table("", *(str(row["source"]) for row in rows))
         for name in list(rows[0])[1:] if rows else ():
-            table.add_row(
-                name.replace("_", " "), *(_UNKNOWN.get(name) if row[name] is None else f"{row[name]:,}" for row in rows)
-            )
+            table.add_row(_LABELS.get(name, name.replace("_", " ")), *(_cell(name, row[name]) for row in rows))
         if rows:
             Console().print(table)
         if warning := other_owner(settings):
@@ -84,6 +107,12 @@ def status(json_wanted: bool) -> None:
 
     emit(json_wanted, [*rows, *errors], show)
     sys.exit(1 if errors else 0)
+
+
+def _cell(name: str, value: str | int | None) -> str:
+    if not isinstance(value, int):
+        return _UNKNOWN[name]
+    return sized(value) if name.endswith("_bytes") else f"{value:,}"
 
 
 @click.command()

@@ -17,6 +17,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import click
 import dagster as dg
@@ -38,6 +39,7 @@ from hand100m_assets.defs.resources import Workspace
 from hand100m_assets.errors import DiskFullError, FolderUnreadableError, Hand100mError
 from hand100m_assets.headless.check_data import ending_clearly, evaluate_checks, failure_lines, open_instance, report
 from hand100m_assets.headless.in_process import execute_here
+from hand100m_assets.sample.workspace import planted_fault_lines
 from hand100m_assets.settings import Settings, load_settings
 from hand100m_assets.sources import SOURCES, Source
 from hand100m_assets.workspace import SourceWorkspace, outstanding_videos
@@ -195,17 +197,23 @@ def evaluate_sensor(
 
 
 def summarise(source: Source, settings: Settings) -> Iterator[str]:
-    """A few lines per source that say where the results are."""
+    """A few lines per source that say where the results are; paths start at the working directory if they are in it."""
     output = settings.output(source)
     videos = len(list(output.frames_dir.glob("[!.]*/manifest.json")))
-    yield f"{source.title}: frames of {counted(videos, 'video')} in {output.frames_dir}"
-    yield f"  missing videos, ready to send: {output.missing_videos_file}"
+    yield f"{source.title}: frames of {counted(videos, 'video')} in {_shown(output.frames_dir)}"
+    yield f"  missing videos, ready to send: {_shown(output.missing_videos_file)}"
     for picture in (*sorted(output.grid_dir.glob("*.jpg")), *sorted(output.report_dir.glob("*.html"))):
-        yield f"  {picture}"
+        yield f"  {_shown(picture)}"
     for key in SourceWorkspace(settings, source).training_sets():
         pairs = HandPairs(output.base_dir, key, tensors=False)
         size, pace = sized(pairs.index.size_bytes), counted(round(samples_per_second(pairs)), "sample")
-        yield f"  {pairs.folder}: {counted(len(pairs), 'sample')}, {size}, {pace} per second in this process"
+        yield f"  {_shown(pairs.folder)}: {counted(len(pairs), 'sample')}, {size}, {pace} per second in this process"
+
+
+def _shown(path: Path) -> Path:
+    """The path from the working directory, if it lies below that: shorter than the whole one."""
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path
 
 
 def main() -> None:
@@ -219,6 +227,8 @@ def main() -> None:
             work.check()
     for what in work.bad_videos:
         click.secho(f"run with failures (the rest of it is done, see its log): {what}", fg="yellow")
+    if planted := planted_fault_lines(settings.data_root):
+        click.echo("\n" + "\n".join(planted) + "\n")
     for source in SOURCES:
         for line in summarise(source, settings):
             click.echo(line)

@@ -461,6 +461,23 @@ def installation() -> str:
     return f"{socket.gethostname()}:{Path(named).expanduser().resolve() if named else Path.cwd()}"
 
 
+def settings_file() -> Path | None:
+    """Say which settings file is read.
+
+    Returns:
+        Its absolute path; None where `HAND100M_ENV_FILE` names none and the working directory has no `.env`.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from hand100m_assets.settings import settings_file
+        >>> _ = Path(".env").write_text("HAND100M_FRAME_STRIDE=30")
+        >>> settings_file() == Path.cwd() / ".env"
+        True
+    """
+    file = Path(os.path.expanduser(os.environ.get(ENV_FILE_VARIABLE, "") or ".env")).absolute()  # noqa: PTH111 - as below
+    return file if file.is_file() else None
+
+
 def load_settings() -> Settings:
     """Read the settings file and the environment; environment variables override the file.
 

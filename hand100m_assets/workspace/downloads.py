@@ -305,7 +305,9 @@ def forget_videos(downloads: Downloads, video_ids: Iterable[str] | None, *, undo
     if downloads.output.missing_videos_file.exists():
         with suppress(FolderUnreadableError):  # away: nothing is written about it until it is back
             write_missing_list(
-                missing_videos(downloads.inventory(downloads.video_list())), downloads.output.missing_videos_file
+                missing_videos(downloads.inventory(downloads.video_list())),
+                downloads.output.missing_videos_file,
+                downloads.source,
             )
     return before ^ now, now
 

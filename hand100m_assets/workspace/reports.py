@@ -204,7 +204,9 @@ class _Writer:
     def _sheets(self) -> Iterator[str]:
         choice = self.set.anchors(GRID_PAIRS)
         drawn = self.set.grid(choice)
-        yield self._sheet(drawn.labelled, drawn.missing, "grid", f"Each anchor and its positive: {choice.how}.")
+        yield self._sheet(
+            drawn.labelled, drawn.missing, "grid", f"Each anchor and its positive: {choice.how}. {_BADGES}"
+        )
         for name in SHEETS:
             sheet = self.set.sheet(name)
             yield self._sheet(sheet.image_bgr, sheet.missing, name, _CAPTIONS[name])
@@ -239,6 +241,10 @@ class _Writer:
 
 _FULL_PX: Final = 2400
 _LIBRARIES: Final = ("hand100m_assets", "opencv-python-headless", "polars", "numpy")
+_BADGES: Final = (
+    "Below a pair, 'stated' is the distance in the annotation file, in its own unit; 'pose' is the mean distance of "
+    "joints, in crop sides."
+)
 _DISTANCES: Final = {"stated in the file (its own unit)": "distance", "between the poses (crop sides)": "pose_distance"}
 _CAPTIONS: Final = {
     "ladder": "A hand and its nearest hands of other videos, as they were mined.",

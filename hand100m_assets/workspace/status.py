@@ -11,14 +11,13 @@ from typing import Final, Literal
 
 import polars as pl
 
-from hand100m_assets.amounts import counted
+from hand100m_assets.amounts import counted, sized
 from hand100m_assets.errors import FolderUnreadableError, Hand100mError
 from hand100m_assets.files import NO_FILE
 from hand100m_assets.video.frames import MADE_BY_OLDER_RULES, ExtractionJob, frame_states
 from hand100m_assets.workspace.ownership import other_owner
 from hand100m_assets.workspace.workspace import SourceWorkspace
 
-GIB: Final = 1 << 30
 JPEG_BYTES_PER_PIXEL: Final = 0.35
 """Expected size of a quality-95 JPEG of real video. Source: measured on 1440 x 1080 footage; busy scenes take more."""
 
@@ -267,16 +266,12 @@ def _about_output(surveys: Sequence[tuple[SourceWorkspace, SourceSurvey]]) -> It
             continue
         sharing = [other for _, other in surveys if disks[other.source] == disks[name]]
         free, needed = shutil.disk_usage(folders[name]).free, sum(each.frames_outstanding_bytes for each in sharing)
-        what = f"{root}: {_gib(free)} free, about {_gib(now.frames_outstanding_bytes)} needed for frames still to come"
+        what = f"{root}: {sized(free)} free, about {sized(now.frames_outstanding_bytes)} needed for frames to come"
         if needed > now.frames_outstanding_bytes:
-            what += f", {_gib(needed)} with those of {', '.join(o.source for o in sharing if o is not now)}"
+            what += f", {sized(needed)} with those of {', '.join(o.source for o in sharing if o is not now)}"
         fix = "Free some space, choose another disk, or HAND100M_FRAME_SELECTION=annotated."
         yield Finding("error", name, what, fix) if free < needed else Finding("fine", name, what, "")
 
 
 def _nearest_folder(path: Path) -> Path:
     return next(folder for folder in (path, *path.absolute().parents) if folder.exists())
-
-
-def _gib(size_bytes: int) -> str:
-    return f"{size_bytes / GIB:,.1f} GiB"

@@ -224,7 +224,7 @@ def test_a_video_of_another_file_size_than_listed_is_a_warning(sound: TinyWorksp
     take_inventory(sound)
     result = evaluate(sound, "sizes_and_lengths_match_the_list")
     assert (result.passed, result.severity, result.metadata["at_fault"]) == (False, WARN, 1)
-    assert f"size: {video_bytes} bytes, listed {video_bytes - 1}" in examples(result) and ONE in examples(result)
+    assert f"size in bytes: {video_bytes:,}, listed {video_bytes - 1:,}" in examples(result) and ONE in examples(result)
     assert evaluate(sound, "videos_match_the_list").passed
 
 

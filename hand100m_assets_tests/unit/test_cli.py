@@ -79,7 +79,7 @@ def error_line(result: click.testing.Result, status: int = 1) -> str:
 def test_doctor_finds_nothing_to_mend_on_sound_folders(root: Path) -> None:
     result = run("doctor")
     assert result.exit_code == 0, result.output
-    assert "2 whole videos, 2 listed" in result.stdout and "GiB free" in result.stdout
+    assert "2 whole videos, 2 listed" in result.stdout and "B free" in result.stdout
     found = document(run("doctor", "--json"))
     assert {finding["severity"] for finding in found} == {"fine"}
     assert {finding["source"] for finding in found} == {"ego4d", "100doh"}
@@ -88,12 +88,30 @@ def test_doctor_finds_nothing_to_mend_on_sound_folders(root: Path) -> None:
 def test_status_is_a_table_for_people_and_rows_for_machines(root: Path) -> None:
     result = run("status")
     assert result.exit_code == 0
-    assert "videos complete" in result.stdout and "100doh" in result.stdout
+    assert "videos complete" in result.stdout and "frames done" not in result.stdout and "100doh" in result.stdout
     rows = document(run("status", "--json"))
     assert [(row["source"], row["videos_listed"], row["frames_outstanding"]) for row in rows] == [
         ("ego4d", 2, 2),
         ("100doh", 2, 2),
     ]
+
+
+@pytest.mark.parametrize("command", ["doctor", "status"])
+def test_doctor_and_status_say_which_settings_file_they_read(
+    command: str, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert run(command).stdout.startswith(f"settings: {root}/.env\n")
+    Path(".env").rename("other.env")
+    monkeypatch.setenv("HAND100M_ENV_FILE", "other.env")
+    assert run(command).stdout.startswith(f"settings: {root}/other.env\n")
+    monkeypatch.delenv("HAND100M_ENV_FILE")
+    assert run(command).stdout.startswith(f"settings: no file at {root}/.env; variables and defaults\n")
+
+
+def test_doctor_names_folders_by_their_whole_path(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(root)
+    monkeypatch.setenv("HAND100M_DATA_ROOT", ".")
+    assert f"{root}/100DOH/videos: 2 whole videos" in run("doctor").stdout
 
 
 def test_extract_takes_every_thirtieth_frame_or_the_list(root: Path) -> None:
@@ -116,7 +134,7 @@ def test_extract_takes_the_colour_rule_and_the_limits_of_the_settings(
     assert newer != older
     assert run("extract", tagged, "c", "--colour-rule", "opencv3").exit_code == 2
     monkeypatch.setenv("HAND100M_MAX_VIDEO_HOURS", "0.0001")
-    assert "more than the 0.0001 hours" in error_line(run("extract", tagged, "c"))
+    assert "more than the limit of 0.0001 h" in error_line(run("extract", tagged, "c"))
 
 
 def test_extract_and_grid_take_the_settings_unless_told_otherwise(

@@ -87,7 +87,7 @@ def build_video_assets(source: Source) -> list[dg.AssetsDefinition | dg.AssetSpe
         """Videos that are missing or must be downloaded again, with reasons; also as the file missing_videos.txt."""
         missing = find_missing(inventory)
         target = workspace.source(source).output.missing_videos_file
-        write_missing_list(missing, target)
+        write_missing_list(missing, target, source)
         note_renewed(workspace.source(source).output.videos_away_file)
         context.log.info(f"{counted(missing.height, 'video')} in {target}")
         context.add_output_metadata(

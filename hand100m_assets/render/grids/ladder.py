@@ -117,7 +117,9 @@ def _plan(
         for index, rank in enumerate(ranks, start=first + 1):
             if rank in rows:
                 known = hand_by_row.get(rows[rank], {"row_index": rows[rank]})
-                rungs.cells.append(hand_cell(index, known, file_names, badge=f"rank {rank}   {distances[rank]:.4f}"))
+                rungs.cells.append(
+                    hand_cell(index, known, file_names, badge=f"rank {rank}   distance {distances[rank]:.4f}")
+                )
             else:
                 rungs.ended[index] = _why_ended(found)
     return rungs

@@ -9,10 +9,11 @@ from typing import Any, Final, TypeAlias
 
 import polars as pl
 
-from hand100m_assets.amounts import sized
+from hand100m_assets.amounts import counted, sized
 from hand100m_assets.errors import Hand100mError, RetryableError
 from hand100m_assets.files import FileStamp, output_errors, write_whole
 from hand100m_assets.layout import SAFE_ID, VIDEO_SUFFIX
+from hand100m_assets.sources import DOH, EGO4D, Source
 from hand100m_assets.video.container import VideoInfo
 from hand100m_assets.video.downloads.file_names import video_id_in
 from hand100m_assets.video.downloads.listing import Listing, partial_video_id
@@ -338,12 +339,16 @@ def video_sizes(inventory: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def write_missing_list(missing: pl.DataFrame, path: Path) -> None:
+def write_missing_list(missing: pl.DataFrame, path: Path, source: Source) -> None:
     """Write the text file of missing videos: one `<video_id>.mp4` per line, sorted; empty if nothing is missing.
+
+    Beside it, `<name>_note.txt` says in words how many names there are and where to send them. The list itself has
+    nothing but names, so that any program can read it.
 
     Args:
         missing: Table of `missing_videos`.
         path: The text file. Its folder is created when absent.
+        source: Whose videos these are.
 
     Raises:
         OutputUnwritableError: The output disk is full, read-only, or you may not write to it. The message says what to
@@ -352,12 +357,31 @@ def write_missing_list(missing: pl.DataFrame, path: Path) -> None:
     Example:
         >>> from pathlib import Path
         >>> import polars as pl
+        >>> from hand100m_assets.sources import DOH
         >>> from hand100m_assets.video.downloads import write_missing_list
-        >>> write_missing_list(pl.DataFrame({"video_id": ["video_b", "video_a"]}), Path("missing_videos.txt"))
+        >>> write_missing_list(pl.DataFrame({"video_id": ["video_b", "video_a"]}), Path("missing_videos.txt"), DOH)
         >>> Path("missing_videos.txt").read_text().split()
         ['video_a.mp4', 'video_b.mp4']
+        >>> Path("missing_videos_note.txt").read_text().splitlines()[0]
+        'missing_videos.txt names 2 videos of 100DOH that are missing, not whole, or another version, one per line.'
     """
     lines = [f"{video_id}{VIDEO_SUFFIX}\n" for video_id in sorted(missing["video_id"].to_list())]
     with output_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(path.with_name(f"{path.stem}_note.txt"), _note(len(lines), path.name, source).encode())
         write_whole(path, "".join(lines).encode())
+
+
+def _note(count: int, name: str, source: Source) -> str:
+    """What the list of missing videos is, and what to do with it."""
+    if not count:
+        return f"{name} is empty: no video of {source.title} is missing.\n"
+    videos = counted(count, f"video of {source.title} that is", f"videos of {source.title} that are")
+    return f"{name} names {videos} missing, not whole, or another version, one per line.\n{_WHAT_TO_DO[source.name]}\n"
+
+
+_WHAT_TO_DO: Final = {
+    EGO4D.name: "Download them again with the ego4d command; send what stays missing to the authors of Hand100M.",
+    DOH.name: "Download them again; send the list of what stays missing to the authors of Hand100M, who ask for it:\n"
+    "the README in the folder Hand100M, from which the annotations come, names their address.",
+}

@@ -58,7 +58,7 @@ def look(place: SourceWorkspace) -> None:
         place.downloads.look_at_videos([ONE, TWO], None)
     inventory = place.downloads.inventory(place.downloads.video_list())
     inventory.write_parquet(place.output.table_file("inventory"))
-    write_missing_list(missing_videos(inventory), place.output.missing_videos_file)
+    write_missing_list(missing_videos(inventory), place.output.missing_videos_file, DOH)
     note_renewed(place.output.videos_away_file)
 
 

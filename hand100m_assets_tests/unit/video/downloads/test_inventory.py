@@ -154,16 +154,23 @@ def test_the_missing_report_names_each_with_its_kind_of_reason(clip, folder: Pat
     ]
     assert missing["reason"].null_count() == 0
     target = tmp_path / "reports" / "missing_videos.txt"
-    write_missing_list(missing, target)
+    write_missing_list(missing, target, DOH)
     assert target.read_text() == "absent.mp4\ncoming.mp4\ncut.mp4\nnoindex.mp4\nwhole.mp4\nzero.mp4\n"
-    write_missing_list(missing.clear(), target)
+    note = target.with_name("missing_videos_note.txt")
+    assert note.read_text().startswith("missing_videos.txt names 6 videos of 100DOH that are missing")
+    assert "README in the folder Hand100M" in note.read_text()
+    write_missing_list(missing.head(1), target, EGO4D)
+    assert note.read_text().startswith("missing_videos.txt names 1 video of Ego4D that is missing")
+    assert "ego4d command" in note.read_text()
+    write_missing_list(missing.clear(), target, DOH)
     assert target.read_text() == ""
+    assert note.read_text() == "missing_videos.txt is empty: no video of 100DOH is missing.\n"
 
 
 def test_a_report_that_cannot_be_written_is_one_clear_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputUnwritableError):
-        write_missing_list(pl.DataFrame(schema=MISSING_SCHEMA), tmp_path / "file" / "missing.txt")
+        write_missing_list(pl.DataFrame(schema=MISSING_SCHEMA), tmp_path / "file" / "missing.txt", DOH)
 
 
 def test_half_of_the_real_list_absent_is_reported_exactly(clip) -> None:
