@@ -201,7 +201,7 @@ def short_files(listing: Listing, official_bytes: Mapping[str, int]) -> dict[str
         >>> from hand100m_assets.video.downloads import Listing, short_files
         >>> listing = Listing({"video_a": FileStamp(size_bytes=1000, mtime_ns=0)})
         >>> short_files(listing, {"video_a": 4000})
-        {'video_a': '1,000 of 4,000 bytes'}
+        {'video_a': 'still to come: 3.0 kB of 4.0 kB'}
     """
     return {
         video_id: f"still to come: {sized(official - stamp.size_bytes)} of {sized(official)}"
