@@ -106,7 +106,7 @@ def test_a_video_that_cannot_be_read_for_now_is_recorded_by_a_later_look_and_hol
     ticks = [small.tick(VIDEOS) for _ in range(3)]
     assert ["".join(event.partition[0] for event in tick.asset_events) for tick in ticks] == ["b", "c", ""]
     assert [request.job_name for request in ticks[1].run_requests] == ["100doh_frames"]
-    why = "1 files cannot be read now, first aaaaaaaaaaa: the video cannot be read now (Permission denied)"
+    why = "1 file cannot be read now, first aaaaaaaaaaa: the video cannot be read now (Permission denied)"
     assert ticks[2].skip_message == why
     monkeypatch.undo()
     assert [event.partition for event in small.tick(VIDEOS).asset_events] == ["aaaaaaaaaaa"]

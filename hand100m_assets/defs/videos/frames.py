@@ -174,7 +174,8 @@ def _observation(asset_key: dg.AssetKey, outcome: ExtractionOutcome) -> dg.Asset
 def _failure(failed: dict[str, str], *, asked: int) -> dg.Failure:
     lines = "\n".join(f"- {video_id}: {reason}" for video_id, reason in sorted(failed.items()))
     return dg.Failure(
-        description=f"{len(failed)} of {counted(asked, 'video')} failed; what is finished is recorded.\n{lines}",
+        description=f"{len(failed)} of {counted(asked, 'video')} failed; the others are finished and recorded.\n"
+        f"{lines}",
         metadata={"failed": dg.MetadataValue.json(failed)},
         allow_retries=False,
     )
