@@ -42,7 +42,6 @@ demo: $(STAMP) ## make a miniature Hand100M, run the whole preparation on it, sa
 	$(BIN)/hand100m sample $(DEMO)
 	@mkdir -p $(DEMO)/dagster_home && cp $(INSTANCE) $(DEMO)/dagster_home/
 	$(IN_DEMO) $(BIN)/python -m hand100m_assets.headless.catch_up
-	@echo "The faults named above were planted: $(DEMO)/sample_report.json lists them."
 	@echo "Open the UI on these results: make dev    (then http://localhost:$(PORT))"
 
 dev: settings $(STAMP) $(DAGSTER_HOME)/dagster.yaml ## the Dagster UI and daemon, on your .env or else on the demo
@@ -68,9 +67,10 @@ explore: $(STAMP) ## random streams and damaged files (EXPLORE=... for its optio
 		{ tests=$$?; test $$tests -le $$status || status=$$tests; }; \
 	exit $$status
 
-check: $(STAMP) ## lint, types, definitions
+check: $(STAMP) ## lint, words, types, definitions
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/python -m hand100m_assets_tests.wording
 	$(BIN)/mypy
 	@home=$$(mktemp -d) && cp $(INSTANCE) $$home && trap "rm -rf $$home" EXIT && \
 		DAGSTER_HOME=$$home HAND100M_DATA_ROOT=/nowhere VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/dg check defs

@@ -35,7 +35,7 @@ warnings.filterwarnings("ignore", category=dg.PreviewWarning)
 
 
 def build_defs(settings: Settings | None = None) -> dg.Definitions:
-    """Both sources, wired to one set of settings; read from `.env` or the environment when none are given."""
+    """The definitions of both sources for these settings; by default they are read from `.env` and the environment."""
     chosen = settings or load_settings()
     shared = dg.Definitions(
         resources={"workspace": Workspace.of(chosen), "io_manager": _tables(chosen)},
@@ -78,7 +78,7 @@ def _assets(source: Source, settings: Settings) -> list[dg.AssetsDefinition | dg
 
 
 def build_checks(source: Source) -> list[dg.AssetChecksDefinition]:
-    """Every check of one source, each on what is on disk: errors where training would go wrong, else warnings."""
+    """Every check of one source, on the files on disk: errors if training would go wrong, otherwise warnings."""
     return [
         *build_video_checks(source),
         build_look_check(source),
@@ -95,5 +95,5 @@ def build_checks(source: Source) -> list[dg.AssetChecksDefinition]:
 
 @dg.definitions
 def defs() -> dg.Definitions:
-    """What Dagster loads; a function, so that a fault in the settings is no fault of whoever imports this file."""
+    """The definitions that Dagster loads. This is a function, so wrong settings do not break an import of this file."""
     return build_defs()

@@ -1,4 +1,4 @@
-"""The error tree: what went wrong, where, and what the user can do; permanent versus worth retrying."""
+"""The errors of this project. Each says what went wrong, where, and what the user can do; some are worth a retry."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 class Hand100mError(Exception):
-    """A failure the user can act on.
+    """A failure about which the user can do something.
 
     Attributes:
         what: One sentence naming the fault.
@@ -36,11 +36,11 @@ def _rebuild(kind: type[Hand100mError], what: str, where: str | None, fix: str |
 
 
 class PermanentError(Hand100mError):
-    """Trying again gives the same failure until somebody changes the input."""
+    """A new try fails in the same way until somebody changes the input."""
 
 
 class RetryableError(Hand100mError):
-    """A passing reason (disk full, share not mounted): the same work may succeed later."""
+    """The reason may pass (disk full, share not mounted): the same work may succeed later."""
 
 
 class SettingsError(PermanentError):
@@ -48,7 +48,7 @@ class SettingsError(PermanentError):
 
 
 class UnsafeIdError(PermanentError):
-    """A video id would escape the output folder or confuse a partition key."""
+    """A video id would lead out of the output folder, or is not safe as a partition key."""
 
 
 class VideoListError(PermanentError):
@@ -56,19 +56,19 @@ class VideoListError(PermanentError):
 
 
 class VideoUnreadableError(PermanentError):
-    """A file is not a video, holds no video stream, or was cut before its index."""
+    """A file is not a video, has no video stream, or was cut before its index."""
 
 
 class AnnotationFileError(PermanentError):
-    """An annotation file is not JSON of the Hand100M shape, or ends in the middle."""
+    """An annotation file does not have the JSON structure of Hand100M, or ends in the middle."""
 
 
 class TrainingSetError(PermanentError):
-    """A training set is not there, was made of other tables, or is damaged."""
+    """A training set is missing, was made from other tables, or is damaged."""
 
 
 class FolderUnreadableError(RetryableError):
-    """A folder is missing, unmounted or not permitted; never to be taken for an empty one."""
+    """A folder is missing, not mounted or not permitted. It is never treated as empty."""
 
 
 class OutputUnwritableError(RetryableError):
@@ -76,8 +76,8 @@ class OutputUnwritableError(RetryableError):
 
 
 class DiskFullError(OutputUnwritableError):
-    """The output disk has no room left, or the quota none: whatever comes next would fail, too."""
+    """The output disk or the quota is full, so all further work would also fail."""
 
 
 class EmptyCropError(PermanentError):
-    """A hand's box holds no pixel of its image: wrong box, or an image of another size than was annotated."""
+    """The box of a hand contains no pixel of its image: the box is wrong, or the image has not the annotated size."""

@@ -86,7 +86,7 @@ class _Signals:
         os.write(self._writing, bytes([_DONE]))
 
     def wait(self, timeout_s: float | None = None) -> int | None:
-        """Number of the next signal, 0 when the work is done, None when neither comes in time."""
+        """Number of the next signal, 0 when the work is done, None if neither comes in time."""
         ready, _, _ = select.select([self._reading], [], [], timeout_s)
         came = os.read(self._reading, 1)[0] if ready else None
         return came if came is None or came == _DONE or came in self._heeded else self.wait(timeout_s)

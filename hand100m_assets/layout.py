@@ -70,7 +70,8 @@ def check_video_id(video_id: str, *, where: str | Path | None = None) -> str:
 def unsafe_id_reason(video_id: str) -> str:
     """What is wrong with an id that does not match `SAFE_ID`."""
     if len(video_id) > MAX_ID_CHARACTERS:
-        return f"video id {video_id[:40]!r}... has {len(video_id)} characters; at most {MAX_ID_CHARACTERS} are allowed"
+        length = f"{len(video_id):,} of at most {MAX_ID_CHARACTERS} characters"
+        return f"video id {video_id[:40]!r}... is too long: {length}"
     return f"video id {video_id[:80]!r} may hold only letters, digits, '_' and '-'"
 
 
@@ -102,7 +103,7 @@ class OutputLayout:
 
     @property
     def frames_dir(self) -> Path:
-        """Folder of the frame folders, one a video."""
+        """Folder of the frame folders, one per video."""
         return self.base_dir / FRAMES_DIR
 
     def frame_dir(self, video_id: str) -> Path:
@@ -179,7 +180,7 @@ class OutputLayout:
 
     @property
     def forgotten_videos_file(self) -> Path:
-        """Ids of videos that nobody is to ask for again, one a line."""
+        """Ids of videos that are not asked for again, one per line."""
         return self.base_dir / "forgotten_videos.txt"
 
     @property

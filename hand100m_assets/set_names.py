@@ -17,8 +17,8 @@ class AnnotationSetName:
         key: Readable partition key, unique within a source, such as `simhand-50k`.
         label: As spoken in the original's console lines, such as `50k` or `TempCLR 100k`.
         family: `simhand` (most similar hand), `topk` (K-th most similar), `tempclr` (temporal), `other`.
-        scale: Such as `50k` or `1m`; empty when the name gives none.
-        title: The dataset's spelling inside the name, such as `Ego4D`; empty when the name gives none.
+        scale: Such as `50k` or `1m`; empty if the name gives none.
+        title: The dataset's spelling inside the name, such as `Ego4D`; empty if the name gives none.
     """
 
     key: str

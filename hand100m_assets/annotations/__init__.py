@@ -1,4 +1,4 @@
-"""Makes checked tables from annotation files, and answers questions about these tables."""
+"""Makes validated tables from annotation files, and answers questions about these tables."""
 
 import lazy_loader
 

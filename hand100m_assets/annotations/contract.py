@@ -1,7 +1,7 @@
-"""What one raw record must be: the contract that every image and every hand of a file is checked by.
+"""The contract: what every raw image record and hand record of an annotation file must satisfy.
 
-A record that breaks it is rejected and listed, because nothing can use it. A record that is well-formed but doubtful is
-kept, and `rules.py` finds it, together with faults that only whole tables show. Field names in errors are those of the
+A record that violates it is rejected and listed, because nothing can use it. A record that is valid but doubtful is
+kept; `rules.py` finds it, together with faults that only whole tables show. Field names in errors are those of the
 file.
 """
 
@@ -13,13 +13,14 @@ from typing import Annotated, Any, Final, Literal, NamedTuple
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo
 
+from hand100m_assets.amounts import counted
 from hand100m_assets.errors import UnsafeIdError
 from hand100m_assets.layout import FRAME_FILE_PATTERN, check_video_id
 
 KEYPOINT_COUNT: Final = 21
-"""Joints of a hand. Source: the original loaders."""
+"""Keypoints of a hand. Source: the original loaders."""
 MAX_KEYPOINT: Final = 1000.0
-"""Largest coordinate, in crop sides; a larger one is no position. Keeps every value finite in float32."""
+"""Largest coordinate, in crop sides; a larger one is not a position. It keeps every value finite in float32."""
 
 MAX_PIXEL: Final = 100_000
 MAX_DISTANCE: Final = 1e9
@@ -89,7 +90,7 @@ def _as_hand_id(value: Any) -> int:  # noqa: ANN401 - raw JSON
 
 
 def _as_box(value: Any) -> Any:  # noqa: ANN401 - raw JSON
-    """The four numbers, from a JSON string, as in the released files, or from a list."""
+    """The four numbers of a box, from a JSON string, as in the released files, or from a list."""
     if isinstance(value, str):
         try:
             return json.loads(value)
@@ -99,9 +100,9 @@ def _as_box(value: Any) -> Any:  # noqa: ANN401 - raw JSON
 
 
 def _of_bounded_length(value: Any) -> Any:  # noqa: ANN401 - raw JSON
-    """The value, if it is not too long; its items are looked at later."""
+    """The value, if it is not too long; its items are checked later."""
     if isinstance(value, list) and len(value) > MAX_ITEMS:
-        raise ValueError(f"{len(value):,} items; no list has more than {MAX_ITEMS:,}")
+        raise ValueError(f"{counted(len(value), 'item')}; no list has more than {MAX_ITEMS:,}")
     return value
 
 
@@ -146,7 +147,7 @@ def named_frame(file_name: str) -> tuple[str, int]:
     """Video id and frame index, from the last two parts of a file name.
 
     Raises:
-        ValueError: The last two parts give none, or the name would lead out of the folder that it is put in.
+        ValueError: The last two parts give no video and frame, or the name would lead out of its folder.
     """
     parts = file_name.replace("\\", "/").split("/")
     match = FRAME_FILE_PATTERN.fullmatch(parts[-1])

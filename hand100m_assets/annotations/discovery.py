@@ -1,4 +1,4 @@
-"""Which annotation files are in a folder, and which set each of them is."""
+"""Finds the annotation files in a folder, and the set of each file."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class AnnotationListing:
     Attributes:
         files: The file of each set, by set key.
         in_progress: Names of unfinished downloads, sorted.
-        refused: Why a file is not taken, by file name.
+        refused: File name -> why the file is refused.
 
     Example:
         >>> from pathlib import Path
@@ -122,8 +122,8 @@ def find_annotation_file(folder: Path, set_key: str, pattern: re.Pattern[str] = 
     Raises:
         FolderUnreadableError: The folder is missing, is no folder, or may not be read. Mount it, give read
             permission, or correct the setting.
-        AnnotationFileError: No file gives this set, or the file that gives it cannot be taken. The message says why;
-            put the file back, or replace it.
+        AnnotationFileError: No file gives this set, or its file is refused. The message says why; put the file back, or
+            replace it.
 
     Example:
         >>> from pathlib import Path

@@ -31,8 +31,8 @@ def frames_on_disk(tables_dir: Path, covered: pl.DataFrame, count: int = 3) -> E
         count: Maximum number of frames.
 
     Returns:
-        The hands of these frames, and what the annotation file calls the images. Both are empty where no frame with
-        a hand is on disk.
+        The hands of these frames, and the names of the images in the annotation file. Both are empty if no frame with a
+        hand is on disk.
 
     Example:
         >>> from pathlib import Path

@@ -1,4 +1,4 @@
-"""Which images of a set can be opened on this machine, and how large they are."""
+"""Finds the images of a set that can be opened on this machine, and their sizes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LOOKS_SCHEMA: Final = pl.Schema({"width_px": pl.Int32(), "height_px": pl.Int32()
 """Size of an image on disk, or why it cannot be opened."""
 
 _THREADS: Final = 8
-"""Files opened at the same time: on a network drive each of them waits for an answer."""
+"""Number of files that are opened at the same time: on a network drive each waits for an answer."""
 
 
 @dataclass(frozen=True)
@@ -53,8 +53,8 @@ class FrameFiles:
             batches: Parts of the images table; `file_name`, `video_id` and `frame_index` are read.
 
         Returns:
-            One row per image with `width_px` and `height_px` (Int32, null where the image cannot be opened) and
-            `fault` (text, why it cannot be opened; null where it can).
+            One row per image with `width_px` and `height_px` (Int32, null if the image cannot be opened) and
+            `fault` (text, why it cannot be opened; null if it can).
         """
         with ThreadPoolExecutor(_THREADS) as pool:
             found = [
@@ -71,13 +71,13 @@ class FrameFiles:
         return (None, None, size_px) if isinstance(size_px, str) else (*size_px, None)
 
     def are_at_mapped_places(self, images: pl.LazyFrame) -> pl.Series | None:
-        """Which images are where one of `prefixes` leads.
+        """Find the images in the folders of `prefixes`.
 
         Args:
-            images: The images table; only `file_name` is read, and nothing is read where there is no prefix.
+            images: The images table; only `file_name` is read, and nothing is read without prefixes.
 
         Returns:
-            One Boolean per row, null where no prefix matches; None where there is no prefix at all.
+            One Boolean per row, null if no prefix matches; None if there is no prefix at all.
         """
         return are_at_mapped_places(images, self.prefixes)
 
@@ -88,7 +88,7 @@ class FrameFiles:
             images: Part of the images table; only `file_name` is read.
 
         Returns:
-            One text per row: the full path where `name_mapped` is set and a prefix matches, else null.
+            One text per row: the full path if `name_mapped` is set and a prefix matches, else null.
         """
         mapped = (mapped_path(name, self.prefixes) if self.name_mapped else None for name in images["file_name"])
         return pl.Series("full_name", [None if path is None else str(path.absolute()) for path in mapped], pl.String)

@@ -1,4 +1,4 @@
-"""Which annotated images are on disk as frames, and why the others are not."""
+"""Finds which annotated images are on disk as frames, and why the others are not."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ COVERAGE_SCHEMA: Final = pl.Schema(
         "reason": pl.String(),
     }
 )
-"""One row per image of the set; `reason` is null where the frame is on disk, else one of `REASONS`."""
+"""One row per image of the set; `reason` is null if the frame is on disk, else one of `REASONS`."""
 
 REASONS: Final = (
     "not where its prefix leads",
@@ -46,7 +46,7 @@ def coverage(
     is_selected: pl.Expr | None = None,
     at_mapped_place: pl.Series | None = None,
 ) -> pl.DataFrame:
-    """Say of each annotated image whether its frame is on disk, and if not, why.
+    """Find for each annotated image whether its frame is on disk, and if not, why.
 
     If a video is damaged, nothing records which of its frames were lost. A missing frame then counts as damaged if
     its index fits the stride of the frames that exist, and as not selected otherwise.
@@ -56,18 +56,18 @@ def coverage(
         hands: The hands table of the set; only `image_id` is read.
         frame_catalog: One row per finished frame; `video_id`, `frame_index` and `status` are read.
         inventory: One row per video on disk or on the list; `video_id`, `state` and `frame_count_from_header` (null
-            where it is not known) are read.
+            if it is not known) are read.
         failures: Videos whose extraction failed, each with whether it failed for good, which means until the video
             file changes.
         is_selected: Polars expression over `video_id` and `frame_index`: whether the present settings select a frame.
             A frame that is selected will be extracted later, one that is not never will. If it is None, frames that
             an extracted video does not have count as not selected.
-        at_mapped_place: One Boolean per image from `FrameFiles.are_at_mapped_places`, null where the image belongs
+        at_mapped_place: One Boolean per image from `FrameFiles.are_at_mapped_places`, null if the image belongs
             among the extracted frames; None if all images belong there.
 
     Returns:
         One row per image, in the order of `images`: `image_id`, `video_id`, `frame_index`, `hand_count` (UInt32),
-        `exists` (Boolean) and `reason` (text, null where the frame is on disk).
+        `exists` (Boolean) and `reason` (text, null if the frame is on disk).
 
     Example:
         >>> import polars as pl

@@ -1,4 +1,4 @@
-"""Which frames are annotated: the selection of frames for those who want no others."""
+"""Finds the annotated frames, for users who want only these."""
 
 from __future__ import annotations
 

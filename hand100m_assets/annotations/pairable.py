@@ -1,4 +1,4 @@
-"""Which hands of a set a loader can use: those whose positive can be loaded, and the positive of that, and so on."""
+"""Finds the hands that a loader can use: those whose positive can be loaded, the positive's positive, and so on."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ def pairable_hands(
 ) -> PairableHands:
     """Select the hands that can be loaded as pairs.
 
-    The selection is the largest part of a set in which every hand has an image, an id of its own, a positive that is
-    in the selection too, and a distance to that positive (the original loaders fail without one). If several hands
-    have the same id, the first one is kept. This takes 50 bytes of memory per hand.
+    The selection is the largest part of a set in which every hand has an image, a unique id, a positive that is also in
+    the selection, and a distance to that positive (the original loaders fail without one). If several hands have the
+    same id, the first one is kept. This takes 50 bytes of memory per hand.
 
     Args:
         hands: The hands table of n rows; `hand_id`, `video_id`, `positives` and `distances` are read.
         has_crop: (n,) bool, whether the box of each hand contains a part of its image; None if that is not known yet.
-        image_faults: Text per row, why the image of the hand cannot be opened, null where it can; None if images are
+        image_faults: Text per row, why the image of the hand cannot be opened, null if it can; None if images are
             not looked at.
 
     Returns:
@@ -86,7 +86,7 @@ def _by_reason(faults: pl.Series | None) -> dict[str, Booleans]:
 
 
 def _places(ids: Integers, positives: Integers) -> tuple[Integers, Booleans]:
-    """Row of each positive, -1 where there is none; and whether a row is the first with its id."""
+    """Row of each positive, -1 if there is none; and whether a row is the first with its id."""
     order = np.argsort(ids, kind="stable")
     in_order = ids[order]
     is_first = np.empty(len(ids), dtype=np.bool_)

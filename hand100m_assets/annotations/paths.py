@@ -1,4 +1,4 @@
-"""Where an annotated image is on disk: below the folder of a mapped prefix, or else among the extracted frames."""
+"""Finds the path of an annotated image: below the folder of a mapped prefix, or else among the extracted frames."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from hand100m_assets.layout import check_video_id, frame_file_name
 def image_path(
     file_name: str, video_id: str, frame_index: int, frames_dir: Path, prefixes: Mapping[str, Path] | None = None
 ) -> Path:
-    """Give the path of one annotated image, whether or not the file exists.
+    """Return the path of one annotated image; the file need not exist.
 
     Args:
-        file_name: Name of the image in the annotation file. Only its prefix is looked at.
+        file_name: Name of the image in the annotation file. Only its prefix is used.
         video_id: Id of the video, which is the last folder of `file_name`.
         frame_index: Number of the frame in the video, counted from 0.
-        frames_dir: Folder with one folder of frames per video; used where no prefix matches.
+        frames_dir: Folder with one folder of frames per video; used if no prefix matches.
         prefixes: Leading folders of `file_name`, each with the folder that holds what follows them. Whole folder
             names are compared, and the longest prefix that matches is used. An empty prefix matches every relative
             name.
@@ -46,14 +46,14 @@ def image_path(
 
 
 def are_at_mapped_places(images: pl.LazyFrame, prefixes: Mapping[str, Path]) -> pl.Series | None:
-    """Which images are in the folder that a mapped prefix names.
+    """Find the images in the folders of mapped prefixes.
 
     Args:
-        images: The images table; only `file_name` is read, and nothing is read where there is no prefix.
+        images: The images table; only `file_name` is read, and nothing is read without prefixes.
         prefixes: As for `image_path`.
 
     Returns:
-        One Boolean per row, null where no prefix matches; None where there is no prefix at all.
+        One Boolean per row, null if no prefix matches; None if there is no prefix at all.
     """
     if not prefixes:
         return None
@@ -70,7 +70,7 @@ def _is_at_mapped_place(file_name: str, prefixes: Mapping[str, Path]) -> bool | 
 
 
 def mapped_path(file_name: str, prefixes: Mapping[str, Path]) -> Path | None:
-    """The path below the folder of the longest prefix that matches; None where none matches.
+    """The path below the folder of the longest prefix that matches; None if none matches.
 
     Raises:
         UnsafeIdError: The name would lead out of its folder. Correct the annotation file.

@@ -1,4 +1,4 @@
-"""Which values the fast path accepts as plain: exactly the types that JSON gives, no subclasses and no casts.
+"""Decides which values the fast path accepts as plain: exactly the types that JSON gives, no subclasses, no casts.
 
 It may refuse values that the contract accepts, because refused records go to the contract. It must never accept values
 that the contract refuses, nor change a value.

@@ -1,7 +1,7 @@
-"""The text of one record -> its value, by Python's own JSON reader, which decides about all text that is not plain.
+"""Parses the text of one record with Python's own JSON reader, which decides about all text that is not plain.
 
 If a record has a key twice, the last value counts, as in `json.load`, and the name of the key is returned. NaN and
-Infinity, which `json.load` accepts, are no JSON: they are refused, or marked if the record is useful without them.
+Infinity, which `json.load` accepts, are not JSON: they are refused, or marked if the record is useful without them.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class RecordTextError(Exception):
 
 
 class NoNumber(float):
-    """A NaN or an Infinity that the text of a record holds.
+    """A NaN or an Infinity in the text of a record.
 
     Attributes:
         name: Its text.
@@ -63,7 +63,7 @@ def parse_record(raw: bytes) -> ParsedRecord:
     """Parse one record.
 
     Raises:
-        RecordTextError: It is no JSON.
+        RecordTextError: It is not JSON.
     """
     no_numbers: list[NoNumber] = []
     parsed = _parsed(raw, no_numbers)
@@ -76,7 +76,7 @@ def parse_record_with_no_numbers(raw: bytes) -> ParsedRecord:
     """Parse one record, and turn every NaN and Infinity into a `NoNumber`.
 
     Raises:
-        RecordTextError: It is no JSON for another reason.
+        RecordTextError: It is not JSON for another reason.
     """
     return _parsed(raw, [])
 

@@ -10,21 +10,12 @@ from pydantic import ValidationError
 
 from hand100m_assets.annotations.contract import Note
 from hand100m_assets.annotations.record_text import NoNumber
+from hand100m_assets.wrong_values import in_words
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
 MAX_VALUE_CHARS: Final = 200
-
-_KINDS: Final[dict[type, str]] = {
-    str: "a string",
-    bool: "true or false",
-    int: "a number",
-    float: "a number",
-    list: "a list",
-    dict: "an object",
-    type(None): "null",
-}
 
 
 class Reject(NamedTuple):
@@ -43,7 +34,7 @@ class Reject(NamedTuple):
 def rejects_of(section: str, record: int, byte_offset: int, error: ValidationError) -> list[Reject]:
     """One row per invalid field, with its reason; the first invalid item of a list stands for all of them."""
     by_field: dict[str, list[ErrorDetails]] = {}
-    for fault in error.errors(include_url=False, include_context=False):
+    for fault in error.errors(include_url=False):
         by_field.setdefault(str(fault["loc"][0]) if fault["loc"] else "", []).append(fault)
     return [_reject(section, record, byte_offset, faults) for faults in by_field.values()]
 
@@ -54,18 +45,13 @@ def _reject(section: str, record: int, byte_offset: int, faults: Sequence[ErrorD
     if isinstance(first["input"], NoNumber):
         return no_number_reject(section, record, byte_offset, first["input"], field=field, and_more=others)
     is_absent = first["type"] == "missing"
-    is_record = first["type"] == "model_type"
-    reason = "Input should be an object" if is_record else first["msg"].removeprefix("Value error, ")
-    if first["type"].endswith("_type"):
-        # The value alone does not show its type: the text "0.5" looks like the number.
-        reason += f", not {_KINDS.get(type(first['input']), 'something else')}"
     return Reject(
         section=section,
         record=record,
         byte_offset=byte_offset,
         field=field,
         rule=f"contract:{first['type']}",
-        reason=reason + others,
+        reason=in_words(first) + others,
         value="" if is_absent else shortened(first["input"]),
     )
 

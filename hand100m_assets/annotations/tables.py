@@ -30,7 +30,7 @@ IMAGES_SCHEMA: Final = pl.Schema(
         "height_px": pl.Int32(),
     }
 )
-"""One row per image: `record` is its position in the file's `images`; sizes are null where the file gives none."""
+"""One row per image: `record` is its position in the file's `images`; sizes are null if the file gives none."""
 
 HANDS_SCHEMA: Final = pl.Schema(
     {
@@ -46,10 +46,10 @@ HANDS_SCHEMA: Final = pl.Schema(
         "distances": pl.List(pl.Float64()),
     }
 )
-"""One row per hand: `row_index` is its position in the file's `annotations`, where rejected records count too;
-`video_id` and `frame_index` are null where the image is missing or was rejected; `box_px` is x1, y1, x2, y2 in image
-pixels; `keypoints` are x, y in [0, 1] of the unmirrored crop and relative z; `distances` are exactly those of the
-file."""
+"""One row per hand: `row_index` is its position in the file's `annotations`, in which rejected records also count;
+`video_id` and `frame_index` are null if the image is missing or was rejected; `box_px` is x1, y1, x2, y2 in image
+pixels; `keypoints` are x, y in [0, 1] of the crop before mirroring, and relative z; `distances` are exactly those of
+the file."""
 
 REJECTS_SCHEMA: Final = pl.Schema(
     {
@@ -66,26 +66,26 @@ REJECTS_SCHEMA: Final = pl.Schema(
 """One row per fault of a rejected record, and per warning about a kept one; `record` is -1 for the file as a whole.
 
 `byte_offset` is where the record begins in the unpacked file, where a byte order mark counts too. For the file as a
-whole it is where the fault is, and null where the fault has no single place."""
+whole it is where the fault is, and null if the fault has no single place."""
 
 SET_FILES: Final = (IMAGES_FILE, HANDS_FILE, REJECTS_FILE, SUMMARY_FILE)
 """Files in the folder of one annotation set; the summary is written last."""
 
 
 class IngestSummary(BaseModel):
-    """Counts of one annotation file that was read, and what that file was.
+    """Counts of one annotation file that was read, and facts about the file.
 
     Attributes:
         source_name: Name of the annotation file.
         source_size_bytes: Size of the file when it was read.
         source_mtime_ns: Modification time of the file when it was read; together with the size its fingerprint.
-        images_read: Number of records in `images`, invalid ones included, as the original's `len` counts them.
+        images_read: Number of records in `images`, with invalid ones, as `len` in the original code counts them.
         hands_read: Number of records in `annotations`, counted in the same way.
         images_kept: Number of rows of `images.parquet`.
         hands_kept: Number of rows of `hands.parquet`.
-        rejects: Number of records that broke the contract.
+        rejects: Number of records that violate the contract.
         complete: Whether the file was read to its end.
-        problem: Why it was not, with the byte offset; None when complete.
+        problem: Why it was not, with the byte offset; None if complete.
         unknown_keys: Keys that no table has a column for, each with the number of records that have it; separately
             for the `file` itself, its `images` and its `annotations`. Only the first hundred names are kept; all
             others are counted together.
@@ -151,13 +151,13 @@ def rejects_frame(rejects: Iterable[Reject]) -> pl.DataFrame:
 
 
 def read_summary(folder: Path) -> IngestSummary:
-    """Read the summary of a set that was ingested.
+    """Read the summary of an ingested set.
 
     Args:
         folder: Folder with the tables of the set.
 
     Returns:
-        Counts of the set, and what its annotation file was.
+        Counts of the set, and facts about its annotation file.
 
     Raises:
         AnnotationFileError: The folder has no finished tables. Ingest the annotation file first.

@@ -1,7 +1,7 @@
-"""The `hand100m` command: one thing at a time, without an orchestrator. Thin over the rooms.
+"""The `hand100m` command: calls the rooms without Dagster.
 
-Exit status: 0 fine, 1 the data is bad, 2 used wrongly, 130 and 143 stopped by Ctrl-C and by SIGTERM. With `--json`,
-stdout is one JSON document.
+Exit status: 0 if all is well, 1 if the data is invalid, 2 if the command was used wrongly, 130 and 143 if it was
+stopped by Ctrl-C and by SIGTERM. With `--json`, stdout is one JSON document.
 """
 
 from __future__ import annotations

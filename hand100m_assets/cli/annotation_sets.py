@@ -1,13 +1,15 @@
-"""`validate`, `grid`, `export`, `report`: annotation files to tables, pictures, pages, and files for others."""
+"""`validate`, `grid`, `export`, `report`: tables, pictures, reports and exports of annotation files."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 import polars as pl
 
+from hand100m_assets.amounts import counted
 from hand100m_assets.annotations.ingest import ingest_file
 from hand100m_assets.annotations.lookup import build_lookup
 from hand100m_assets.annotations.rules import RuleResult, RuleTables, apply_rules
@@ -28,14 +30,17 @@ from hand100m_assets.workspace import SourceWorkspace, console_lines_of, image_f
 @click.argument("file", type=HomePath(dir_okay=False))
 @click.argument("out", type=HomePath(file_okay=False))
 @click.option(
-    "--source", "source_name", type=click.Choice([s.name for s in SOURCES]), help="Default: as FILE is named."
+    "--source",
+    "source_name",
+    type=click.Choice([s.name for s in SOURCES]),
+    help="Source of the set; default: from the name of FILE.",
 )
 @as_json
 def validate(*, file: Path, out: Path, source_name: str | None, json_wanted: bool) -> None:
-    """Validate annotation FILE into tables in OUT; exit 1 when a rule of error severity is broken.
+    """Validate the annotation FILE and write tables into OUT; exit 1 if a rule of error severity is broken.
 
-    Totals and videos are compared where FILE's name, or --source, says whose they are and the workspace knows them;
-    what could not be compared is said.
+    If the name of FILE or --source says which source it belongs to, totals and videos are compared with those that the
+    workspace knows. The output says what could not be compared.
     """
     settings = load_settings()
     summary = ingest_file(file, out)
@@ -44,7 +49,8 @@ def validate(*, file: Path, out: Path, source_name: str | None, json_wanted: boo
     broken = [result for result in results if result.count]
 
     def show() -> None:
-        click.echo(f"{summary.images_kept} images, {summary.hands_kept} hands kept, {summary.rejects} rejects in {out}")
+        kept = f"{counted(summary.images_kept, 'image')} and {counted(summary.hands_kept, 'hand')} kept"
+        click.echo(f"{kept}, {counted(summary.rejects, 'reject')}, in {out}")
         for result in broken:
             colour = "red" if result.rule.severity == "error" else "yellow"
             click.secho(f"{result.rule.severity:8}{result.rule.name}: {result.count}. {result.rule.why}", fg=colour)
@@ -58,7 +64,7 @@ def validate(*, file: Path, out: Path, source_name: str | None, json_wanted: boo
 
 
 def _tables_to_check(settings: Settings, file_name: str, tables: Path, source_name: str | None) -> RuleTables:
-    """The tables with what the workspace knows of their set and its videos, if it is one of a known source."""
+    """The tables, with what the workspace knows of their set and its videos if the source is known."""
     name = annotation_set_name(file_name, settings.name_pattern)
     whose = (source_name or name.title).casefold()
     for source in SOURCES:
@@ -77,13 +83,15 @@ def _rule_facts(result: RuleResult) -> dict[str, object]:
 @click.argument("tables", type=HomePath(exists=True, file_okay=False))
 @click.argument("frames", type=HomePath(exists=True, file_okay=False))
 @click.argument("out", type=HomePath(dir_okay=False))
-@click.option("--labelled", is_flag=True, help="Draw ids, distance and skeleton over the crops.")
+@click.option("--labelled", is_flag=True, help="Draw ids, distances and skeletons over the crops.")
 @click.option(
-    "--seed", type=click.IntRange(min=0), help="Choice of pairs, where none was published; default HAND100M_GRID_SEED."
+    "--seed",
+    type=click.IntRange(min=0),
+    help="Seed for the choice of pairs, if no choice was published; default HAND100M_GRID_SEED.",
 )
 @as_json
 def grid(*, tables: Path, frames: Path, out: Path, labelled: bool, seed: int | None, json_wanted: bool) -> None:
-    """Draw the 10 x 10 grid of TABLES (made by `validate`) from FRAMES (a folder of frame folders) to OUT."""
+    """Draw the 10 x 10 grid of TABLES (made by `validate`) from FRAMES (a folder of frame folders) into OUT."""
     settings = load_settings()
     name = read_set_name(tables, settings.name_pattern)
     hands = pl.read_parquet(tables / "hands.parquet")
@@ -102,7 +110,7 @@ def grid(*, tables: Path, frames: Path, out: Path, labelled: bool, seed: int | N
     def show() -> None:
         for line in console_lines_of(tables, settings.name_pattern):
             click.echo(line)
-        click.echo(f"{out}: {choice.how}; {drawn.missing.height} cells empty")
+        click.echo(f"{out}: {choice.how}; {counted(drawn.missing.height, 'cell is', 'cells are')} empty")
 
     emit(json_wanted, {"grid": out, "pairs_shown": choice.how, "missing": drawn.missing.to_dicts()}, show)
     sys.exit(1 if drawn.missing.height else 0)
@@ -111,18 +119,20 @@ def grid(*, tables: Path, frames: Path, out: Path, labelled: bool, seed: int | N
 @click.command()
 @click.argument("set_keys", metavar="SET...", nargs=-1, required=True)
 @click.option(
-    "--source", "source_name", type=click.Choice([s.name for s in SOURCES]), required=True, help="Whose sets."
+    "--source", "source_name", type=click.Choice([s.name for s in SOURCES]), required=True, help="Source of the sets."
 )
-@click.option("--out", type=HomePath(file_okay=False), help="Folder of the files; made if needed.")
-@click.option("--frames-prefix", help="What comes before <video id>/frame_NNNNNN.jpg; default HAND100M_EXPORT_PREFIX.")
+@click.option("--out", type=HomePath(file_okay=False), help="Folder for the files; it is created if needed.")
+@click.option("--frames-prefix", help="Path before <video id>/frame_NNNNNN.jpg; default HAND100M_EXPORT_PREFIX.")
 @click.option("--format", "export_format", type=click.Choice(EXPORT_FORMATS), default="original", show_default=True)
 @click.option(
     "--images",
     type=click.Choice(EXPORT_IMAGES),
-    help="Only hands whose image is on disk, and in the original format their positives', or all. "
-    "Default: on_disk; for coco HAND100M_COCO_IMAGES.",
+    help="on_disk: only hands whose image is on disk, and in the original format also that of their positive. all: all "
+    "hands. Default: on_disk; for coco HAND100M_COCO_IMAGES.",
 )
-@click.option("--all-hands", is_flag=True, help="Also what the original loaders stumble over: hands without a pair.")
+@click.option(
+    "--all-hands", is_flag=True, help="Also write hands without a pair, which the original loaders cannot load."
+)
 @as_json
 def export(
     *,
@@ -135,11 +145,11 @@ def export(
     all_hands: bool,
     json_wanted: bool,
 ) -> None:
-    """Write finished annotation SETs (keys such as simhand-50k) as the original's JSON or as COCO keypoints."""
+    """Write finished annotation SETs (keys such as simhand-50k) in the original schema or as COCO keypoints."""
     if all_hands and export_format != "original":
         raise click.UsageError("--all-hands is for the original format")
     if all_hands and images == "on_disk":
-        raise click.UsageError("--all-hands leaves out nothing, so that --images on_disk cannot be had with it")
+        raise click.UsageError("--all-hands leaves out nothing, so it excludes --images on_disk")
     place = source_named(load_settings(), source_name, set_keys)
     inventory_file = place.output.table_file("inventory")
     inventory = pl.read_parquet(inventory_file) if inventory_file.exists() else None
@@ -158,7 +168,7 @@ def export(
 
     def show() -> None:
         for one in made:
-            click.echo(f"{one.path}: {one.images} images, {one.hands} hands")
+            click.echo(f"{one.path}: {counted(one.images, 'image')}, {counted(one.hands, 'hand')}")
             for reason, count in one.left_out.items():
                 click.secho(f"  left out: {count} ({reason})", fg="yellow", err=True)
 
@@ -168,23 +178,24 @@ def export(
 @click.command()
 @click.argument("set_keys", metavar="SET...", nargs=-1, required=True)
 @click.option(
-    "--source", "source_name", type=click.Choice([s.name for s in SOURCES]), required=True, help="Whose sets."
+    "--source", "source_name", type=click.Choice([s.name for s in SOURCES]), required=True, help="Source of the sets."
 )
-@click.option("--out", type=HomePath(file_okay=False), help="Folder of the pages; made if needed.")
+@click.option("--out", type=HomePath(file_okay=False), help="Folder for the pages; it is created if needed.")
 @as_json
 def report(*, set_keys: tuple[str, ...], source_name: str, out: Path | None, json_wanted: bool) -> None:
-    """Write one page each on finished annotation SETs: counts, rules, rejects, coverage, pairs and all pictures.
+    """Write one HTML page per finished annotation SET: counts, rules, rejects, coverage, pairs and all pictures.
 
-    The page holds its pictures and asks no network. Pictures are drawn anew from the tables and frames on disk.
+    The page contains its pictures and needs no network. Pictures are drawn again from the tables and frames on disk.
     """
     place = source_named(load_settings(), source_name, set_keys)
-    made = []
+    made: list[dict[str, Any]] = []
     for key in set_keys:
         file, page = write_report(place, key, out=out and out / f"{key}.html")
         made.append({"report": file, "pictures": page.pictures, "cells_empty": page.cells_empty})
 
     def show() -> None:
         for one in made:
-            click.echo(f"{one['report']}: {one['pictures']} pictures, {one['cells_empty']} cells empty")
+            empty = counted(one["cells_empty"], "cell is", "cells are")
+            click.echo(f"{one['report']}: {counted(one['pictures'], 'picture')}, {empty} empty")
 
     emit(json_wanted, made, show)

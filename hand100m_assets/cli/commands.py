@@ -1,4 +1,4 @@
-"""All commands of `hand100m`. A command's module is imported when the command is used, so that help comes at once."""
+"""All commands of `hand100m`. The module of a command is imported when the command is used, so help starts fast."""
 
 from __future__ import annotations
 
@@ -9,78 +9,96 @@ import click
 
 from hand100m_assets.cli.output import Commands
 
-COMMANDS: Final[dict[str, tuple[str, str]]] = {
+COMMANDS: Final[dict[str, tuple[str, str, str]]] = {
     "init": (
         "settings_folder",
-        "Write an .env with every setting, and what Dagster needs, into FOLDER; keep what is there already.",
+        "Write an .env with all settings, and the files that Dagster needs, into FOLDER; keep existing files.",
+        "hand100m init ~/hand100m",
     ),
     "sample": (
         "overview",
-        "Make a miniature Hand100M in FOLDER: videos of true hands, lists, annotations, planted faults.",
+        "Make a miniature Hand100M in FOLDER: videos of moving hands, lists, annotation files and planted faults.",
+        "hand100m sample demo",
     ),
     "doctor": (
         "overview",
-        "Say what is readable, complete, missing, and whether the disk will do; exit 1 when something must be fixed.",
+        "Say what is readable, complete or missing, and whether the disk is large enough; exit 1 on an error.",
+        "hand100m doctor",
     ),
     "status": (
         "overview",
-        "Show how far each source is; exit 1 when one cannot be looked at, the other is shown all the same.",
+        "Show how far each source is; if one cannot be read, show the other and exit 1.",
+        "hand100m status --json",
     ),
-    "forget": ("overview", "Ask for VIDEO_IDs no more: they were deleted, or left out, on purpose."),
+    "forget": (
+        "overview",
+        "Stop asking for VIDEO_IDs that were deleted or left out on purpose.",
+        "hand100m forget --source 100doh -- -dQw4w9WgXc",
+    ),
     "extract": (
         "videos",
         "Extract exact frames of VIDEO into OUT/<video id>/, with a manifest. Put `--` before names that begin with -.",
+        "hand100m extract abcdefghijk.mp4 frames --every 30",
     ),
     "audit": (
         "videos",
-        "Decode frames of finished videos again by ffmpeg itself and compare; exit 1 when one differs or none "
-        "compares.",
+        "Decode frames of finished videos again with ffmpeg and compare; exit 1 if a frame differs or none was "
+        "compared.",
+        "hand100m audit --sample 5 --frames-per-video 10",
     ),
     "validate": (
         "annotation_sets",
-        "Validate annotation FILE into tables in OUT; exit 1 when a rule of error severity is broken.",
+        "Validate the annotation FILE and write tables into OUT; exit 1 if a rule of error severity is broken.",
+        "hand100m validate Hand100M_Ego4D_50k_v1-1.json tables",
     ),
     "mine": (
         "mining",
-        "Mine the nearest hands from other videos of TABLES (made by `validate`) into the Parquet file OUT.",
+        "Mine the nearest hands of other videos for each hand of TABLES (made by `validate`) into Parquet file OUT.",
+        "hand100m mine tables mined.parquet --count 10",
     ),
     "temporal": (
         "mining",
-        "Pair each hand of TABLES with its side's hand in the next frame of its video, into the Parquet file OUT.",
+        "Pair each hand of TABLES with a hand of its side in the next annotated frame of its video, into file OUT.",
+        "hand100m temporal tables temporal.parquet --max-gap 30",
     ),
     "grid": (
         "annotation_sets",
-        "Draw the 10 x 10 grid of TABLES (made by `validate`) from FRAMES (a folder of frame folders) to OUT.",
+        "Draw the 10 x 10 grid of TABLES (made by `validate`) from FRAMES (a folder of frame folders) into OUT.",
+        "hand100m grid tables frames grid.jpg --labelled",
     ),
     "report": (
         "annotation_sets",
-        "Write one page each on finished annotation SETs: counts, rules, rejects, coverage, pairs and all pictures.",
+        "Write one HTML page per finished annotation SET: counts, rules, rejects, coverage, pairs and all pictures.",
+        "hand100m report simhand-50k --source ego4d",
     ),
     "export": (
         "annotation_sets",
-        "Write finished annotation SETs (keys such as simhand-50k) as the original's JSON or as COCO keypoints.",
+        "Write finished annotation SETs (keys such as simhand-50k) in the original schema or as COCO keypoints.",
+        "hand100m export simhand-50k --source ego4d --format coco",
     ),
     "training-set": (
         "training",
-        "Cut the crops of finished annotation SETs (keys such as simhand-50k) once; exit 1 when a set has no sample.",
+        "Build training sets of finished annotation SETs (keys such as simhand-50k); exit 1 if a set has no sample.",
+        "hand100m training-set simhand-50k --source ego4d",
     ),
 }
-"""Name of each command, in the order of the work: the module that holds it, and the first paragraph of its help."""
+"""Command -> its module, the first paragraph of its help, and an example, in the order in which a user needs them."""
 
 
 class LazyCommands(Commands):
-    """Commands that are imported when they are used; the list of them needs no import."""
+    """Commands that are imported when they are used. Listing them imports none."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Names of all commands in the order of the work."""
+        """Names of all commands, in the order of `COMMANDS`."""
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Import one command; None for a name that none has."""
+        """Import one command; None if there is no command of this name."""
         if cmd_name not in COMMANDS:
             return None
-        module = import_module(f"hand100m_assets.cli.{COMMANDS[cmd_name][0]}")
-        command: click.Command = getattr(module, cmd_name.replace("-", "_"))
+        module, _, example = COMMANDS[cmd_name]
+        command: click.Command = getattr(import_module(f"hand100m_assets.cli.{module}"), cmd_name.replace("-", "_"))
+        command.epilog = f"\b\nExample:\n  {example}"  # \b: lines stay as they are
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

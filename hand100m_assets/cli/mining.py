@@ -1,4 +1,4 @@
-"""`mine` and `temporal`: pairs of a set's own hands, as a table and as an annotation file."""
+"""`mine` and `temporal`: pairs of hands of one set, as a table and as an annotation file."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any, get_args
 import click
 import polars as pl
 
+from hand100m_assets.amounts import counted
 from hand100m_assets.annotations import FrameFiles, read_summary
 from hand100m_assets.annotations.export import Exported
 from hand100m_assets.cli.output import as_json, emit
@@ -33,21 +34,33 @@ from hand100m_assets.sources import SOURCES
 @click.argument("tables", type=HomePath(exists=True, file_okay=False))
 @click.argument("out", type=HomePath(dir_okay=False))
 @click.option(
-    "--count", type=click.IntRange(1, MOST_NEIGHBOURS), help="Neighbours a hand; default HAND100M_MINE_NEIGHBOURS."
+    "--count",
+    type=click.IntRange(1, MOST_NEIGHBOURS),
+    help="Number of neighbours per hand; default HAND100M_MINE_NEIGHBOURS.",
 )
-@click.option("--engine", type=click.Choice(get_args(Engine)), help="Default HAND100M_MINE_ENGINE.")
-@click.option("--annotations", type=HomePath(dir_okay=False), help="Also write this annotation JSON.")
 @click.option(
-    "--rank", type=click.IntRange(1, MOST_NEIGHBOURS), default=1, show_default=True, help="Of its positives: the K-th."
+    "--engine", type=click.Choice(get_args(Engine)), help="How hands are mined; default HAND100M_MINE_ENGINE."
 )
-@click.option("--frames-prefix", default="", help="What comes before <video id>/frame_NNNNNN.jpg in it.")
+@click.option("--annotations", type=HomePath(dir_okay=False), help="Also write the pairs to this annotation file.")
+@click.option(
+    "--rank",
+    type=click.IntRange(1, MOST_NEIGHBOURS),
+    default=1,
+    show_default=True,
+    help="Rank of the neighbour that becomes the positive in --annotations.",
+)
+@click.option("--frames-prefix", default="", help="Path before <video id>/frame_NNNNNN.jpg in --annotations.")
 @click.option(
     "--frames",
     type=HomePath(exists=True, file_okay=False),
-    help="Folder of frame folders, for it; "
-    "default: where TABLES lie in an output folder, the frames of that. Hands whose image is not there are left out.",
+    help="Folder of frame folders, for --annotations. Default: if TABLES are in an output folder, its frames. "
+    "Hands whose image is missing are left out.",
 )
-@click.option("--images", type=click.Choice(EXPORT_IMAGES), help="all: look for no image. Default: on_disk.")
+@click.option(
+    "--images",
+    type=click.Choice(EXPORT_IMAGES),
+    help="on_disk: leave out hands whose image is missing. all: keep all hands. Default: on_disk.",
+)
 @as_json
 def mine(
     *,
@@ -62,7 +75,7 @@ def mine(
     images: ExportImages | None,
     json_wanted: bool,
 ) -> None:
-    """Mine the nearest hands from other videos of TABLES (made by `validate`) into the Parquet file OUT."""
+    """Mine the nearest hands of other videos for each hand of TABLES (made by `validate`) into Parquet file OUT."""
     settings = load_settings()
     wanted = count or settings.mine_neighbours
     if annotations and rank > wanted:
@@ -84,7 +97,8 @@ def mine(
         made = export_mined_json(tables, out, annotations, frames_prefix=frames_prefix, first_rank=rank, files=files)
 
     def show() -> None:
-        click.echo(f"{out}: {report.neighbours} neighbours of {report.hands} hands, recall {report.recall:.4f}")
+        found = f"{counted(report.neighbours, 'neighbour')} of {counted(report.hands, 'hand')}"
+        click.echo(f"{out}: {found}, recall {report.recall:.4f}")
         for reason, number in _reasons(report).items():
             click.secho(f"  not mined: {number} ({reason})", fg="yellow", err=True)
         _show_export(made)
@@ -96,16 +110,20 @@ def mine(
 @click.command()
 @click.argument("tables", type=HomePath(exists=True, file_okay=False))
 @click.argument("out", type=HomePath(dir_okay=False))
-@click.option("--max-gap", type=click.IntRange(1), help="A frame further away, in frames, is no neighbour.")
-@click.option("--annotations", type=HomePath(dir_okay=False), help="Also write this annotation JSON.")
-@click.option("--frames-prefix", default="", help="What comes before <video id>/frame_NNNNNN.jpg in it.")
+@click.option("--max-gap", type=click.IntRange(1), help="Maximum distance to the next frame, in frames.")
+@click.option("--annotations", type=HomePath(dir_okay=False), help="Also write the pairs to this annotation file.")
+@click.option("--frames-prefix", default="", help="Path before <video id>/frame_NNNNNN.jpg in --annotations.")
 @click.option(
     "--frames",
     type=HomePath(exists=True, file_okay=False),
-    help="Folder of frame folders, for it; "
-    "default: where TABLES lie in an output folder, the frames of that. Hands whose image is not there are left out.",
+    help="Folder of frame folders, for --annotations. Default: if TABLES are in an output folder, its frames. "
+    "Hands whose image is missing are left out.",
 )
-@click.option("--images", type=click.Choice(EXPORT_IMAGES), help="all: look for no image. Default: on_disk.")
+@click.option(
+    "--images",
+    type=click.Choice(EXPORT_IMAGES),
+    help="on_disk: leave out hands whose image is missing. all: keep all hands. Default: on_disk.",
+)
 @as_json
 def temporal(
     *,
@@ -118,7 +136,7 @@ def temporal(
     images: ExportImages | None,
     json_wanted: bool,
 ) -> None:
-    """Pair each hand of TABLES with its side's hand in the next frame of its video, into the Parquet file OUT."""
+    """Pair each hand of TABLES with a hand of its side in the next annotated frame of its video, into file OUT."""
     read_summary(tables)
     settings = load_settings()
     files = _frame_files(settings, tables, annotations, frames_prefix=frames_prefix, frames=frames, images=images)
@@ -129,7 +147,7 @@ def temporal(
         made = export_temporal_json(tables, out, annotations, frames_prefix=frames_prefix, files=files)
 
     def show() -> None:
-        click.echo(f"{out}: {found} of {pairs.height} hands have a neighbour in time")
+        click.echo(f"{out}: neighbours in time of {found:,} of {counted(pairs.height, 'hand')}")
         for reason, number in reasons.items():
             click.secho(f"  without: {number} ({reason})", fg="yellow", err=True)
         _show_export(made)
@@ -147,26 +165,28 @@ def _frame_files(
     frames: Path | None,
     images: ExportImages | None,
 ) -> FrameFiles | None:
-    """Where the images of these tables lie; None where none is to be looked for, or nobody can say where."""
+    """Finds the images of these tables; None if images do not matter or their folder is not known."""
     if annotations is None:
         if frames or images:
-            raise click.UsageError("--frames and --images are about the file of --annotations, which was not asked for")
+            raise click.UsageError("--frames and --images need --annotations")
         return None
     if images == "all":
         if frames is not None:
-            raise click.UsageError("--images all looks for no image, so that --frames has no meaning")
+            raise click.UsageError("--images all needs no images, so --frames has no meaning")
         return None
     found = frames or _frames_beside(settings, tables)
     if found is not None:
         return FrameFiles(found, settings.image_prefixes, name_mapped=not frames_prefix)
     if images == "on_disk":
-        raise click.UsageError("TABLES lie in no output folder: say with --frames where the images are")
-    click.secho("no image was looked for, as TABLES lie in no output folder; give --frames", fg="yellow", err=True)
+        raise click.UsageError("TABLES are not in an output folder: give the folder of the images with --frames")
+    click.secho(
+        "images were not looked up, because TABLES are not in an output folder; give --frames", fg="yellow", err=True
+    )
     return None
 
 
 def _frames_beside(settings: Settings, tables: Path) -> Path | None:
-    """Folder of frame folders in the output folder that the tables lie in, there or not yet."""
+    """Folder of frame folders in the output folder that contains the tables; it need not exist yet."""
     folder = tables.absolute().parent
     base = folder.parent
     is_output = base in {settings.output(source).base_dir.absolute() for source in SOURCES}
@@ -177,7 +197,7 @@ def _frames_beside(settings: Settings, tables: Path) -> Path | None:
 def _show_export(made: Exported | None) -> None:
     if made is None:
         return
-    click.echo(f"{made.path}: {made.images} images, {made.hands} hands")
+    click.echo(f"{made.path}: {counted(made.images, 'image')}, {counted(made.hands, 'hand')}")
     for reason, number in made.left_out.items():
         click.secho(f"  left out: {number} ({reason})", fg="yellow", err=True)
 
@@ -187,7 +207,7 @@ def _reasons(report: MiningReport) -> dict[str, int]:
 
 
 class _Bar(AbstractContextManager[Progress]):
-    """A progress bar on stderr, told in absolute numbers."""
+    """A progress bar on stderr that is updated with absolute numbers."""
 
     def __init__(self) -> None:
         self._bar: Any = None

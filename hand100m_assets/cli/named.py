@@ -1,4 +1,4 @@
-"""What is named on the command line and has to be there already; if it is not, the command was used wrongly."""
+"""Sources and sets that the command line names; they must exist already."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from hand100m_assets.workspace import SourceWorkspace
 
 
 def source_named(settings: Settings, source_name: str, set_keys: Sequence[str] = ()) -> SourceWorkspace:
-    """One source, whose annotation sets of these names have tables.
+    """The source of this name, after checking that these annotation sets have tables.
 
     Raises:
-        SettingsError: One has none.
+        SettingsError: A set has no tables.
     """
     place = next(SourceWorkspace(settings, source) for source in SOURCES if source.name == source_name)
     for key in set_keys:

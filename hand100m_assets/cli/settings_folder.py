@@ -1,4 +1,4 @@
-"""`init`: the settings file and Dagster's instance folder, where the package was installed without its repository."""
+"""`init`: writes the settings file and Dagster's instance folder, for installations without the repository."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ _TEMPLATES: Final = {
     "dagster.yaml": Path(".dagster_home", "dagster.yaml"),
     "workspace.yaml": Path("workspace.yaml"),
 }
-"""Files that the package carries, and where they belong below the folder."""
+"""File of the package -> its place below the folder."""
 
 
 @click.command("init")
 @click.argument("folder", type=HomePath(file_okay=False), default=Path())
 @as_json
 def init(folder: Path, json_wanted: bool) -> None:
-    """Write an .env with every setting, and what Dagster needs, into FOLDER; keep what is there already."""
+    """Write an .env with all settings, and the files that Dagster needs, into FOLDER; keep existing files."""
     written: list[Path] = []
     kept: list[Path] = []
     for template, place in _TEMPLATES.items():
@@ -38,7 +38,7 @@ def init(folder: Path, json_wanted: bool) -> None:
 
     def show() -> None:
         for target in kept:
-            click.echo(f"kept:    {target} (it was there already)")
+            click.echo(f"kept:    {target} (it existed already)")
         for target in written:
             click.echo(f"written: {target}")
         click.echo(

@@ -1,4 +1,4 @@
-"""`training-set`: what a training job opens, of finished annotation sets."""
+"""`training-set`: builds training sets of finished annotation sets."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from hand100m_assets.amounts import counted, sized
 from hand100m_assets.cli.named import source_named
 from hand100m_assets.cli.output import as_json, emit
 from hand100m_assets.dataset import CODECS, Codec, CutFrom, HandPairs, samples_per_second
@@ -18,15 +19,20 @@ from hand100m_assets.sources import SOURCES
 @click.command("training-set")
 @click.argument("set_keys", metavar="SET...", nargs=-1, required=True)
 @click.option(
-    "--source", "source_name", type=click.Choice([s.name for s in SOURCES]), required=True, help="Whose sets."
+    "--source", "source_name", type=click.Choice([s.name for s in SOURCES]), required=True, help="Source of the sets."
 )
-@click.option("--from", "cut_from", type=click.Choice(["frames", "videos"]), help="Default HAND100M_TRAINING_SET_FROM.")
-@click.option("--codec", type=click.Choice(CODECS), help="Default HAND100M_TRAINING_SET_CODEC.")
+@click.option(
+    "--from",
+    "cut_from",
+    type=click.Choice(["frames", "videos"]),
+    help="What crops are cut from; default HAND100M_TRAINING_SET_FROM.",
+)
+@click.option("--codec", type=click.Choice(CODECS), help="How crops are stored; default HAND100M_TRAINING_SET_CODEC.")
 @as_json
 def training_set(
     *, set_keys: tuple[str, ...], source_name: str, cut_from: CutFrom | None, codec: Codec | None, json_wanted: bool
 ) -> None:
-    """Cut the crops of finished annotation SETs (keys such as simhand-50k) once; exit 1 when a set has no sample."""
+    """Build training sets of finished annotation SETs (keys such as simhand-50k); exit 1 if a set has no sample."""
     given = {"training_set_from": cut_from, "training_set_codec": codec}
     settings = load_settings().model_copy(update={name: value for name, value in given.items() if value})
     place = source_named(settings, source_name, set_keys)
@@ -40,8 +46,8 @@ def training_set(
 
     def show() -> None:
         for one in made:
-            pace, size_mb = one["samples_per_second"], one["size_bytes"] / 1e6
-            click.echo(f"{one['folder']}: {one['samples']} samples, {size_mb:.1f} MB, {pace:,} samples/s")
+            samples, size = counted(one["samples"], "sample"), sized(one["size_bytes"])
+            click.echo(f"{one['folder']}: {samples}, {size}, {counted(one['samples_per_second'], 'sample')} per second")
             for reason, count in one["left_out"].items():
                 click.secho(f"  left out: {count} ({reason})", fg="yellow", err=True)
 

@@ -1,4 +1,4 @@
-"""`extract`, `audit`: frames of one video, and whether finished frames are what they claim to be."""
+"""`extract`, `audit`: frames of one video, and a second decode of finished frames."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from hand100m_assets.amounts import counted
 from hand100m_assets.cli.output import as_json, emit
 from hand100m_assets.cli.paths import HomePath
 from hand100m_assets.layout import SAFE_ID
@@ -29,7 +30,7 @@ from hand100m_assets.workspace import SourceWorkspace, audit_of, in_words, seed_
 @click.option(
     "--colour-rule",
     type=click.Choice(["opencv5", "opencv4"]),
-    help="Honour the colour matrix that a stream names, or take BT.601 always, as those versions of OpenCV do; "
+    help="Use the colour matrix that a stream names, or always BT.601, as these versions of OpenCV do; "
     "default HAND100M_COLOUR_RULE.",
 )
 @as_json
@@ -45,7 +46,7 @@ def extract(
 ) -> None:
     """Extract exact frames of VIDEO into OUT/<video id>/, with a manifest. Put `--` before names that begin with -.
 
-    The id is VIDEO's name without suffix; of "Title [abcdefghijk].mp4" it is what the downloader put in brackets.
+    The id is the name of VIDEO without suffix. For "Title [abcdefghijk].mp4" it is the part in brackets.
     """
     if every is not None and frame_list is not None:
         raise click.UsageError("--every and --frames exclude each other")
@@ -62,7 +63,7 @@ def extract(
     manifest = extract_video(video, out, video_id, selection, options, limits=settings.limits)
 
     def show() -> None:
-        click.echo(f"{len(manifest.frames)} frames in {out / video_id} ({manifest.status})")
+        click.echo(f"{counted(len(manifest.frames), 'frame')} in {out / video_id} ({manifest.status})")
         for error in manifest.decoder_errors[:10]:
             click.secho(f"  near frame {error.frame_index_at}: {error.words}", fg="yellow", err=True)
 
@@ -73,9 +74,9 @@ def extract(
 @click.command()
 @click.argument("video_ids", nargs=-1, metavar="[VIDEO_ID]...")
 @click.option("--source", "source_name", type=click.Choice([s.name for s in SOURCES]), help="One source only.")
-@click.option("--sample", "count", type=click.IntRange(min=1), help="So many finished videos of each source.")
-@click.option("--seed", type=int, help="Draws videos and frames; today's date when not given.")
-@click.option("--frames-per-video", type=click.IntRange(min=1), help="So many JPEGs of each.")
+@click.option("--sample", "count", type=click.IntRange(min=1), help="Number of finished videos per source.")
+@click.option("--seed", type=int, help="Seed for the choice of videos and frames; default: today's date.")
+@click.option("--frames-per-video", type=click.IntRange(min=1), help="Number of JPEGs per video.")
 @as_json
 def audit(
     *,
@@ -86,9 +87,9 @@ def audit(
     frames_per_video: int | None,
     json_wanted: bool,
 ) -> None:
-    """Decode frames of finished videos again by ffmpeg itself and compare; exit 1 when one differs or none compares.
+    """Decode frames of finished videos again with ffmpeg and compare; exit 1 if a frame differs or none was compared.
 
-    VIDEO_IDs, or a sample of all that are finished. Put `--` before ids that begin with -.
+    Give VIDEO_IDs, or a sample of all finished videos is drawn. Put `--` before ids that begin with -.
     """
     if video_ids and count is not None:
         raise click.UsageError("VIDEO_ID and --sample exclude each other")

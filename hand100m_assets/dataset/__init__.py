@@ -1,4 +1,4 @@
-"""Training sets: crops of hands with their positives, opened by `HandPairs` without Dagster, polars or PyTorch."""
+"""Training sets: crops of hands with their positives. `HandPairs` reads them without Dagster, Polars or PyTorch."""
 
 import lazy_loader
 

@@ -1,4 +1,4 @@
-"""Hands with their positives, one by one, as the original loaders give them; for PyTorch and without it."""
+"""Reads hands with their positives, one by one, in the form of the original loaders, with or without PyTorch."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ class Origin(NamedTuple):
 
 
 class StoredPicture(NamedTuple):
-    """A crop with its margin, unmirrored.
+    """A crop with its margin, not mirrored.
 
     Attributes:
         image: (height, width, 3) uint8, RGB.
-        region: Where in it the crop rule's region lies.
+        region: The region of the crop rule inside it.
         keypoints: (21, 3) float32, x and y in [0, 1] of that region, z relative.
         handedness: `Left` or `Right`.
     """
@@ -51,14 +51,14 @@ class StoredPicture(NamedTuple):
 
 
 class HandPairs(reader.HandPairs):
-    """The samples of one training set, in the order of the annotation file; a data set as PyTorch's loaders take it.
+    """The samples of one training set, in the order of the annotation file; a data set for PyTorch's loaders.
 
     A sample is a dict with the keys, shapes, dtypes and values of the original loaders: `image` (224, 224, 3) uint8
     RGB, a left hand flipped; `joints3D` (21, 3) float32 in pixels of it, z = 1; `joints_raw` (21, 3) float32, x and y
     in [0, 1] of the image, z relative; `K` (3, 3) and `joints_valid` (21, 1) float32, constant; `positive_sample_idx`,
     an index into this data set; `positive_sample` and `hand_id`, ids of the annotation file; `distance` to the positive
-    as the file states it, NaN where it states none; `image_name`, path of the frame. Hands without a crop or without a
-    positive are no samples.
+    as the annotation file gives it, NaN if it gives none; `image_name`, path of the frame. Hands without a crop or
+    without a positive are not samples.
 
     Opening costs milliseconds. Pictures and records are mapped from the disk, so that all workers of a machine share
     them.
@@ -89,17 +89,17 @@ class HandPairs(reader.HandPairs):
         Args:
             root: Output folder of a source, such as `output/ego4d`.
             set_key: Such as `simhand-50k`.
-            pictures: `crops` reads what was cut once; `frames` decodes the whole frame for each sample, as the
-                original does.
-            frames_dir: Folder of frame folders, for `frames` and for `image_name`; `<root>/frames` when None. Images
-                elsewhere, which `HAND100M_IMAGE_PREFIXES` lets crops be cut from, are found only where they are named
-                in the same way below this folder: the set does not keep their names.
-            tensors: Whether joints and `K` are PyTorch's tensors rather than arrays, which is what the original
-                gives; when None, if PyTorch is installed. The image is an array either way.
+            pictures: `crops` reads the stored crops; `frames` decodes the whole frame for each sample, as the original
+                does.
+            frames_dir: Folder of frame folders, for `frames` and for `image_name`; `<root>/frames` when None. Images in
+                other folders (`HAND100M_IMAGE_PREFIXES`) are found only if they have the same kind of path below this
+                folder, because the set does not store their names.
+            tensors: Whether keypoints and `K` are PyTorch tensors, as in the original, or arrays; None means tensors if
+                PyTorch is installed. The image is always an array.
 
         Raises:
-            TrainingSetError: There is no finished training set, or its records are damaged. Asking for a sample raises
-                it where the shard or the frame is gone or damaged, unpickling where another set lies there by then.
+            TrainingSetError: There is no finished training set, or its records are damaged. Reading a sample raises it
+                if the shard or the frame is gone or damaged. Unpickling raises it if another set has replaced this one.
         """
         self.pictures = pictures
         super().__init__(root, set_key, frames_dir=frames_dir, tensors=tensors)
@@ -111,8 +111,8 @@ class HandPairs(reader.HandPairs):
             index: Of the sample, from 0; from the end when negative.
 
         Returns:
-            Hand, row of the annotation file, video, frame, box in pixels of the frame, side, and place of the stored
-            crop.
+            Hand, row of the annotation file, video, frame, box in pixels of the frame, handedness, and place of the
+            stored crop.
 
         Raises:
             IndexError: There is no such sample.
@@ -146,8 +146,8 @@ class HandPairs(reader.HandPairs):
             index: Of the sample, from 0; from the end when negative.
 
         Returns:
-            The picture (height, width, 3) uint8 RGB, unmirrored; where in it the region of the crop rule lies; the
-            keypoints (21, 3) float32, x and y in [0, 1] of that region; and the side.
+            The picture (height, width, 3) uint8 RGB, not mirrored; the region of the crop rule inside it; the keypoints
+            (21, 3) float32, x and y in [0, 1] of that region; and the handedness.
 
         Raises:
             IndexError: There is no such sample.

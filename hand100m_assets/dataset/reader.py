@@ -1,7 +1,7 @@
-"""Reads a training set with NumPy and OpenCV alone, on Python 3.8 and later, where hand100m_assets is not installed.
+"""Reads a training set with only NumPy and OpenCV, on Python 3.8 and later, if hand100m_assets is not installed.
 
-A copy lies as `hand_pairs.py` in the folder of each training set. It imports nothing of the package and uses nothing
-newer than Python 3.8, as the original training code is bound to that.
+The folder of each training set contains a copy, `hand_pairs.py`. It imports nothing from the package and uses nothing
+newer than Python 3.8, because the original training code requires that version.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 VERSION = 1
-"""Of what a training set looks like on disk."""
+"""Version of the files of a training set."""
 
 INDEX_FILE = "index.json"
 TRAINING_SET_DIR = "training_set"
@@ -35,13 +35,13 @@ FRAMES_DIR = "frames"
 CROP_SIZE_PX = 224
 
 _ENOUGH_FILES = 1 << 16
-"""As many shards as anyone has; Linux maps no more files than this."""
+"""More shards than any set has; Linux maps at most this number of files."""
 
 _COPY_AGAIN = "Copy the training set again, or build it again: only what is damaged is cut anew."
 
 
 class DamagedSetError(Exception):
-    """A training set is not there, is damaged, or is another one than was expected."""
+    """A training set is missing, is damaged, or is another one than was expected."""
 
     def __init__(self, what: str, *, where: object, fix: str) -> None:
         super().__init__(f"{where}: {what}. {fix}")
@@ -56,7 +56,7 @@ class Shard(NamedTuple):
 
 
 class Index(NamedTuple):
-    """What `index.json` says that reading needs."""
+    """The parts of `index.json` that reading needs."""
 
     samples: int
     samples_file: str
@@ -71,8 +71,8 @@ Region = Tuple[int, int, int, int]  # noqa: UP006
 def sample_dtype(video_id_bytes: int) -> np.dtype[Any]:
     """One sample.
 
-    `positive` is the position of its positive; `offset` is where in the shard the picture begins; `region` is the crop
-    rule's, inside the picture; keypoints are as in the tables, before any mirroring.
+    `positive` is the position of its positive; `offset` is the byte of the shard at which the picture begins; `region`
+    is the region of the crop rule inside the picture; keypoints are as in the tables, before mirroring.
     """
     return np.dtype(
         [
@@ -102,7 +102,7 @@ def decode(data: bytes | npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8] | None:
         data: The bytes of a JPEG, PNG or WebP.
 
     Returns:
-        (height, width, 3) uint8, BGR; None where these bytes are no picture.
+        (height, width, 3) uint8, BGR; None if these bytes are not a picture.
     """
     array = np.frombuffer(data, dtype=np.uint8) if isinstance(data, bytes) else data
     try:
@@ -113,11 +113,11 @@ def decode(data: bytes | npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8] | None:
 
 
 def crop_of_stored(image_bgr: npt.NDArray[np.uint8], region: Region, handedness: str) -> npt.NDArray[np.uint8]:
-    """Make the picture that the crop rule gives of a stored crop.
+    """Make the picture of the crop rule from a stored crop.
 
     Args:
         image_bgr: The stored crop, (height, width, 3) uint8, BGR.
-        region: x1 y1 x2 y2 of the rule's region in it, end exclusive.
+        region: x1 y1 x2 y2 of the rule's region inside it, end exclusive.
         handedness: `Left` or `Right`; a left hand is flipped.
 
     Returns:
@@ -131,20 +131,20 @@ def crop_of_stored(image_bgr: npt.NDArray[np.uint8], region: Region, handedness:
 class HandPairs:
     """The samples of one training set, in the order of the annotation file.
 
-    Opening costs milliseconds. Records (`records`, one array) and shards are mapped from the disk, so that all workers
-    of a machine share their pages, and none holds more than one picture of its own. The object keeps working in forked
-    processes and is opened again where it is unpickled (spawned workers); this is refused if another set lies there by
-    then. It closes itself.
+    Opening costs milliseconds. Records (`records`, one array) and shards are mapped from the disk, so all workers of a
+    machine share their pages, and each worker has at most one picture in its own memory. The object keeps working in
+    forked processes. It is opened again when it is unpickled (spawned workers), which fails if another set has replaced
+    this one. It closes itself.
 
     A sample has the keys, shapes, dtypes and values of the original loaders: `image` (224, 224, 3) uint8 RGB, a left
     hand flipped; `joints3D` (21, 3) float32 in pixels of it, z = 1; `joints_raw` (21, 3) float32, x and y in [0, 1], z
     relative; `K` (3, 3) and `joints_valid` (21, 1), constant as in the original; `positive_sample_idx`, an index into
-    this data set; `positive_sample`, `distance` (NaN where the file states none), `hand_id`, `image_name`. Source: the
+    this data set; `positive_sample`, `distance` (NaN if the file gives none), `hand_id`, `image_name`. Source: the
     original loaders.
     """
 
     error: ClassVar[Any] = DamagedSetError
-    """What is raised where a training set is not there or not whole."""
+    """The error for a training set that is missing or incomplete."""
 
     def __init__(
         self,
@@ -160,8 +160,8 @@ class HandPairs:
             root: Output folder of a source, such as `output/ego4d`.
             set_key: Such as `simhand-50k`.
             frames_dir: Folder of frame folders, for `image_name`; `<root>/frames` when None.
-            tensors: Whether joints and `K` are PyTorch's tensors rather than arrays, as in the original; when None, if
-                PyTorch is installed. The image is an array either way.
+            tensors: Whether keypoints and `K` are PyTorch tensors, as in the original, or arrays; None means tensors if
+                PyTorch is installed. The image is always an array.
 
         Raises:
             DamagedSetError: There is no finished training set, or its records are damaged; copy it again.
@@ -213,12 +213,12 @@ class HandPairs:
         return _opened_again, (type(self), self._arguments(), count, self._identity(count))
 
     def _arguments(self) -> dict[str, Any]:
-        """What opens the same set in the same way."""
+        """The arguments that open the same set in the same way."""
         how = {"frames_dir": self.frames_dir, "tensors": self._tensors}
         return {"root": self.root, "set_key": self.set_key, **how}
 
     def _identity(self, shards: int) -> str:
-        """Digest of the records and of the first so many shards; later builds may add some that no record needs."""
+        """Digest of the records and of the first shards; later builds may add shards that no record needs."""
         digests = [self.index.samples_sha256, *(shard.sha256 for shard in self.index.shards[:shards])]
         return hashlib.sha256("\n".join(digests).encode()).hexdigest()
 
@@ -244,7 +244,7 @@ class HandPairs:
         return index
 
     def _open_records(self) -> npt.NDArray[Any]:
-        """Map the records; nothing is read but their header."""
+        """Map the records; only their header is read."""
         path, count = self.folder / self.index.samples_file, self.index.samples
         try:
             # An empty file cannot be mapped.
@@ -254,7 +254,10 @@ class HandPairs:
         except (OSError, ValueError, SyntaxError, TypeError, KeyError, tokenize.TokenError) as error:
             raise self.error(f"cannot be read ({error})", where=path, fix=_COPY_AGAIN) from error
         if records.shape != (count,) or not is_sound:
-            what = f"holds {records.shape} records of {records.dtype.names or records.dtype}, not {count} samples"
+            what = (
+                f"holds an array {records.shape} of {records.dtype.names or records.dtype}, "
+                f"not {count:,} sample{'' if count == 1 else 's'}"
+            )
             raise self.error(what, where=path, fix=_COPY_AGAIN)
         return np.asarray(records)
 
@@ -309,7 +312,7 @@ class HandPairs:
         return mapped
 
     def _close_all(self) -> None:
-        """Let go of all maps; another thread may be at work with one, which then ends with that work."""
+        """Drop all maps. If another thread uses one, that map ends with its work."""
         self._maps = {}
 
     def _map(self, shard: int) -> mmap.mmap:
@@ -324,7 +327,7 @@ class HandPairs:
                 what, fix = f"cannot be read ({error}); was the training set built anew meanwhile?", "Open it anew."
             raise self.error(what, where=path, fix=fix) from error
         if len(mapped) != entry.size_bytes:
-            what = f"has {len(mapped)} bytes, not {entry.size_bytes}"
+            what = f"its size is {len(mapped):,} B, not {entry.size_bytes:,} B"
             raise self.error(what, where=path, fix=self._rebuild())
         if hasattr(mmap, "MADV_RANDOM") and hasattr(mapped, "madvise"):
             # Otherwise each picture would pull its neighbours from the disk, too.
@@ -365,7 +368,7 @@ def _opened_again(kind: type[HandPairs], arguments: dict[str, Any], shards: int,
 
 
 def _most_open() -> int:
-    """How many shards a process may have open: a quarter of the files that it may, as others open some, too."""
+    """Number of shards that a process may have open: a quarter of its limit of open files, as other code needs some."""
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return max((_ENOUGH_FILES if soft < 0 else min(soft, _ENOUGH_FILES)) // 4, 1)
 

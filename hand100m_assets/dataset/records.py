@@ -1,8 +1,7 @@
-"""What stands beside the shards: which video each crop came from, what is missing and why, what a shard must hash to.
+"""The files beside the shards: the video of each crop, the missing hands with reasons, and the digests of shards.
 
-`shard-00000-1a2b3c4d.tar` with its `.json` are finished once the latter is there; the digest in the name makes that a
-shard is never replaced by another of the same name under a running job. `index.json` is written last and names what
-belongs to the set.
+`shard-00000-1a2b3c4d.tar` is finished when its `.json` exists. Because of the digest in the name, no other shard of the
+same name replaces it while a job runs. `index.json` is written last and names the files of the set.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from hand100m_assets.errors import TrainingSetError
 
 VERSION: Final = reader.VERSION
 INDEX_FILE: Final = reader.INDEX_FILE
-"""What a training set is and which files belong to it; written last."""
+"""File that describes a training set and names its files; written last."""
 MISSING_FILE: Final = "missing.parquet"
 READER_FILE: Final = "hand_pairs.py"
 """A copy of `reader.py` beside each set, for machines where the package cannot be installed."""
@@ -29,7 +28,7 @@ CutFrom: TypeAlias = Literal["frames", "videos"]
 
 
 class Member(NamedTuple):
-    """One stored crop; `row` is that of `hands.parquet`, the last four are the rule's region inside the crop."""
+    """One stored crop; `row` is its row of `hands.parquet`, and the last four are the rule's region inside the crop."""
 
     row: int
     offset: int
@@ -43,14 +42,14 @@ class Member(NamedTuple):
 
 
 class VideoCut(BaseModel):
-    """What one video gave.
+    """The crops of one video.
 
     Attributes:
         video_id: Which.
-        token: Fingerprint of what it was cut from; other pixels have another one.
+        token: Fingerprint of what it was cut from; it changes with the pixels.
         members: Its crops.
         missing: Row -> why there is no crop.
-        for_good: Trying again is useless until the token changes.
+        for_good: Whether a new try is useless until the token changes.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -63,7 +62,7 @@ class VideoCut(BaseModel):
 
 
 class CutOrder(BaseModel):
-    """What all crops of a set have in common: those of another order are made anew."""
+    """What all crops of a set have in common. Crops of another order are made again."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -73,7 +72,7 @@ class CutOrder(BaseModel):
 
 
 class ShardEntry(BaseModel):
-    """A tar file; `sha256` is that of the whole file."""
+    """A tar file; `sha256` is the digest of the whole file."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -83,7 +82,7 @@ class ShardEntry(BaseModel):
 
 
 class ShardRecord(BaseModel):
-    """The `.json` beside a tar file; `digest` is that of the rest, empty in records of earlier versions."""
+    """The `.json` beside a tar file; `digest` is that of its other content, empty in earlier versions."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -99,14 +98,14 @@ class TrainingIndex(BaseModel):
     Attributes:
         order: Of which tables, with which options.
         set_key: The annotation set.
-        samples: How many there are.
-        samples_file: One record each, in the order of `hands.parquet`.
-        samples_sha256: Of that file.
-        shards: In the order that the records number them.
-        hands: Rows of `hands.parquet`.
-        left_out: Reason -> count of the hands that are no samples; `missing.parquet` has them one by one.
-        files: Name -> sha256 of what else lies there; empty in indices of earlier versions.
-        digest: Of all the rest; empty in indices of earlier versions.
+        samples: Number of samples.
+        samples_file: File with one record per sample, in the order of `hands.parquet`.
+        samples_sha256: Digest of that file.
+        shards: The shards, in the order in which the records number them.
+        hands: Number of rows of `hands.parquet`.
+        left_out: Reason -> number of hands that are not samples; `missing.parquet` lists these hands.
+        files: Name -> sha256 of the other files; empty in indices of earlier versions.
+        digest: Digest of all other fields; empty in indices of earlier versions.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -124,7 +123,7 @@ class TrainingIndex(BaseModel):
 
     @property
     def size_bytes(self) -> int:
-        """Of all shards."""
+        """Size of all shards."""
         return sum(shard.size_bytes for shard in self.shards)
 
 
@@ -138,12 +137,12 @@ def sha256_of(path: Path) -> str:
 
 
 def sealed(record: ShardRecord | TrainingIndex) -> bytes:
-    """JSON with the digest of its own content, by which a changed byte is seen."""
+    """JSON with a digest of its own content, so that a changed byte is found."""
     return record.model_copy(update={"digest": _digest(record)}).model_dump_json(indent=1).encode()
 
 
 def is_intact(record: ShardRecord | TrainingIndex) -> bool:
-    """Whether the content is still that which the digest was made of."""
+    """Whether the content still agrees with the digest."""
     return record.digest in ("", _digest(record))
 
 
@@ -152,10 +151,10 @@ def _digest(record: ShardRecord | TrainingIndex) -> str:
 
 
 def read_index(folder: Path) -> TrainingIndex:
-    """Index of a finished training set.
+    """Read the index of a finished training set.
 
     Raises:
-        TrainingSetError: There is none here, or not of this version; build the training set.
+        TrainingSetError: There is no index, or it has another version; build the training set.
     """
     path = folder / INDEX_FILE
     build = "Build it: materialize training_set, or `hand100m training-set`."

@@ -1,4 +1,4 @@
-"""How fast samples come out of a training set, in this process."""
+"""Measures how fast samples are read from a training set in this process."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from hand100m_assets.dataset.hand_pairs import HandPairs
 
 
 def samples_per_second(pairs: HandPairs, *, seconds: float = 0.5, seed: int = 0) -> float:
-    """Measure how fast samples come out of a training set, in random order and in this process.
+    """Measure how fast samples are read from a training set, in random order and in this process.
 
     Args:
         pairs: The training set.
-        seconds: About how long to measure.
-        seed: Seed of the order.
+        seconds: Approximate duration of the measurement.
+        seed: Seed for the order.
 
     Returns:
         Samples per second; 0 for an empty set.

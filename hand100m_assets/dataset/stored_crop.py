@@ -1,8 +1,8 @@
-"""A crop as it is stored: what the crop rule takes of a frame, compressed; and back to the picture of the rule.
+"""Stored crops: cuts the part of a frame that the crop rule needs and compresses it.
 
-A region no larger than `size_px` keeps the frame's own pixels, and the rule's resize is left to the reader; a larger
-one is resized by the rule when it is cut. So without a margin a lossless codec gives the rule's 224 px picture bit for
-bit at the size 224, and at any size where the region was not larger.
+A region not larger than `size_px` keeps the pixels of the frame, and the reader does the resize of the rule. A larger
+region is resized by the rule when it is cut. So without a margin, a lossless codec gives the rule's 224 px picture bit
+for bit at the size 224, and at any size if the region was not larger.
 """
 
 from __future__ import annotations
@@ -40,11 +40,11 @@ _WEBP_LOSSLESS: Final = 101
 
 
 class CropOptions(BaseModel):
-    """What changes the bytes of a stored crop. Crops that were made with other options are made again.
+    """Options that change the bytes of a stored crop. Crops that were made with other options are made again.
 
     Attributes:
         codec: `jpeg` is small and fast; `webp` and `png` are lossless.
-        jpeg_quality: OpenCV's, 1 to 100, with full chroma.
+        jpeg_quality: OpenCV's JPEG quality, 1 to 100, with full chroma.
         size_px: A region whose longer side is larger is reduced to this; 224 to 4096.
         margin: How much of the frame around the region is kept on each side, in sides of the region; 0 to 1.
 
@@ -70,9 +70,9 @@ class StoredCrop(NamedTuple):
 
     Attributes:
         data: The compressed picture.
-        width_px: Of it.
-        height_px: Of it.
-        region: Where in it the region of the crop rule lies.
+        width_px: Width of the picture.
+        height_px: Height of the picture.
+        region: The region of the crop rule inside it.
     """
 
     data: bytes
@@ -82,10 +82,10 @@ class StoredCrop(NamedTuple):
 
 
 def store_crop(image_bgr: ImageBgr, box_px: Box, options: CropOptions) -> StoredCrop:
-    """Cut one hand out of a whole frame and compress it, unmirrored.
+    """Cut one hand out of a whole frame and compress it, not mirrored.
 
     Raises:
-        EmptyCropError: The box holds no pixel of the image.
+        EmptyCropError: The box contains no pixel of the image.
     """
     height_px, width_px = image_bgr.shape[:2]
     region = crop_region(box_px, width_px, height_px)
@@ -105,7 +105,7 @@ def _with_margin(region: CropRegion, margin: float, width_px: int, height_px: in
 
 
 def _reduced(cut: ImageBgr, inner: CropRegion, size_px: int) -> tuple[ImageBgr, CropRegion]:
-    """The region becomes a square of this size, as the rule makes it, and what is around it follows."""
+    """Resize the region to a square of this size, as the rule does, and its surroundings with it."""
     scale_x, scale_y = size_px / inner.width_px, size_px / inner.height_px
     x1, y1 = round(inner.x1 * scale_x), round(inner.y1 * scale_y)
     right, bottom = round((cut.shape[1] - inner.x2) * scale_x), round((cut.shape[0] - inner.y2) * scale_y)

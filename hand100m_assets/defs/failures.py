@@ -1,4 +1,4 @@
-"""The project's own errors as Dagster failures whose message leads with the one clear line."""
+"""Turns errors of this project into Dagster failures whose message begins with one clear line."""
 
 import inspect
 from collections.abc import Callable, Iterator
@@ -16,10 +16,10 @@ Result = TypeVar("Result")
 
 @contextmanager
 def clear_failures() -> Iterator[None]:
-    """Turn an error of ours into a failure that says what, where and what to do; others pass as they are.
+    """Turn an error of this project into a failure that says what, where and what to do; other errors pass unchanged.
 
     Raises:
-        Failure: Retried by a retry policy only where trying again may help.
+        Failure: A retry policy repeats it only if a second try may help.
     """
     try:
         yield

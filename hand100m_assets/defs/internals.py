@@ -1,7 +1,7 @@
-"""Everything that is used of Dagster and is not in its public API. No other module imports `dagster._...`.
+"""Everything that this project uses of Dagster outside of its public API. No other module imports `dagster._...`.
 
-`hand100m_assets_tests/defs/test_internals.py` says which behaviour of each is relied on, so that a version of Dagster
-that changes it fails there, by name, and not in a sensor at night.
+`hand100m_assets_tests/defs/test_internals.py` tests the behaviour that is relied on. So if a version of Dagster changes
+it, a test fails by name, and not a sensor at night.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -67,7 +67,7 @@ __all__ = [
 ]
 
 EVALUATED: Final = frozenset({AssetCheckExecutionRecordStatus.SUCCEEDED, AssetCheckExecutionRecordStatus.FAILED})
-"""States of a check that ran to its end, whatever it found."""
+"""States of a check that ran to its end, passed or failed."""
 
 _NO_OUTPUT_MANAGER: Final = ConfigurableClassData(
     "dagster._core.storage.noop_compute_log_manager", "NoOpComputeLogManager", "{}"
@@ -83,7 +83,7 @@ def latest_storage_ids(
         instance: Where events are recorded.
         key: The asset.
         kind: Materializations or observations.
-        partitions: Those looked for; None for all.
+        partitions: The wanted partitions; None for all.
     """
     return instance.get_latest_storage_id_by_partition(key, kind, partitions)
 
@@ -103,7 +103,7 @@ def database_id(instance: dg.DagsterInstance) -> str:
 def evaluate_tick(
     sensor: dg.SensorDefinition, context: dg.SensorEvaluationContext, instance: dg.DagsterInstance
 ) -> SensorExecutionData:
-    """One tick of a sensor as the daemon takes it: its asset events are recorded, its run requests only returned."""
+    """Run one tick of a sensor as the daemon does: record its asset events, and only return its run requests."""
     data = sensor.evaluate_tick(context)
     for event in data.asset_events:
         instance.report_runless_asset_event(event)
@@ -111,7 +111,7 @@ def evaluate_tick(
 
 
 def function_of(asset: dg.AssetsDefinition) -> Callable[..., Any]:
-    """The function that was decorated, as it stood in front of the decorator of Dagster."""
+    """The function that a decorator of Dagster has wrapped."""
     return asset.op.compute_fn.decorated_fn  # type: ignore[union-attr]
 
 
@@ -122,5 +122,5 @@ def set_data_version(context: dg.OutputContext, version: dg.DataVersion) -> None
 
 
 def without_captured_output(instance: dg.DagsterInstance) -> dg.DagsterInstance:
-    """The same instance, which leaves what steps print on the console instead of in files."""
+    """The same instance, but output of steps stays on the console instead of going into files."""
     return dg.DagsterInstance.from_ref(instance.get_ref()._replace(compute_logs_data=_NO_OUTPUT_MANAGER))

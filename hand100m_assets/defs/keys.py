@@ -1,4 +1,4 @@
-"""Keys and groups of a source's assets: the only place that spells them."""
+"""The keys and groups of the assets of a source. No other module spells them."""
 
 from typing import Final
 
@@ -13,7 +13,7 @@ GROUPS: Final[dict[str, tuple[str, ...]]] = {
     "pictures": ("grid", "sheets", "report"),
     "training": ("training_set", "export"),
 }
-"""Assets of each group. A group follows one kind of work and fits a screen of the UI."""
+"""Assets of each group. A group contains one kind of work and fits on one screen of the UI."""
 
 _GROUP_OF: Final = {asset: group for group, assets in GROUPS.items() for asset in assets}
 

@@ -1,4 +1,4 @@
-"""Partitions: one key a video, one key an annotation set, both found at run time. Never a partition a frame."""
+"""Partitions: one key per video and one per annotation set, both found at run time. A frame is never a partition."""
 
 from collections.abc import Iterable
 
@@ -31,8 +31,8 @@ def register(
 ) -> list[str]:
     """Register the keys not yet known, sorted, in one call; return them.
 
-    Sorted, because backfills batch only keys that stand next to each other in order of registration;
-    one call, because asking the daemon to add them costs a query a key.
+    Sorted, because backfills put only keys into one batch that follow each other in order of registration; one call,
+    because a request to the daemon costs one query per key.
     """
     new = sorted(set(keys) - set(known_keys(instance, partitions)))
     if new and partitions.name:
@@ -45,15 +45,15 @@ def key_ranges(
 ) -> list[tuple[str, str]]:
     """Split wanted keys into (first, last) ranges of registered order.
 
-    A range request names its first and last key and takes all between, so a range never spans a key
-    nobody asked for, except those that cost nothing to ask for again.
+    A range request names its first and last key and includes all keys in between. So a range includes a key that was
+    not requested only if it is in `may_span`.
 
     Args:
         wanted: Keys to request; those not registered are left out.
         registered: All keys in order of registration.
-        may_span: Keys that a range may take along, such as finished videos.
-        batch_size: At most this many keys a range.
-        limit: At most this many wanted keys in all.
+        may_span: Keys that a range may include, because they cost nothing, such as finished videos.
+        batch_size: Maximum number of keys per range.
+        limit: Maximum number of wanted keys in total.
     """
     position = {key: index for index, key in enumerate(registered)}
     indices = sorted({position[key] for key in wanted if key in position})[:limit]

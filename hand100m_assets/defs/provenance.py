@@ -1,7 +1,7 @@
-"""What things were made of, as Dagster's own tags: a partition is shown as stale once that has changed.
+"""Records the inputs of results in Dagster's own tags, so that a partition is shown as stale if they change.
 
-Dagster writes these tags itself on what a step returns. Frames are recorded one by one while the step goes on
-(docs/adr/0003), and pictures set by set, so they are written here.
+Dagster itself writes these tags only on what a step returns. Frames are recorded one by one while the step runs
+(docs/adr/0003), and pictures set by set, so the tags are written here.
 """
 
 from collections.abc import Callable, Collection, Mapping
@@ -22,7 +22,7 @@ from hand100m_assets.defs.internals import (
 from hand100m_assets.video.frames import MANIFEST_VERSION, Manifest
 
 FRAMES_CODE_VERSION: Final = f"manifest-{MANIFEST_VERSION}"
-"""Frames of manifests of another version are shown as stale."""
+"""Version of the code of `frames`: frames with manifests of another version are shown as stale."""
 
 _BLOCK_BYTES: Final = 1 << 20
 
@@ -30,7 +30,7 @@ _RECORDS: Final = (dg.DagsterEventType.ASSET_MATERIALIZATION, dg.DagsterEventTyp
 
 
 def version_of(*contents: Path | str) -> dg.DataVersion:
-    """Data version of files by their bytes, and of texts: the same content, made again, is the same version."""
+    """Data version of files, by their bytes, and of texts: the same content has the same version."""
     digest = blake2b(digest_size=16)
     for content in contents:
         if isinstance(content, str):
@@ -50,15 +50,15 @@ def version_of_file(size_bytes: int, mtime_ns: int) -> dict[str, str]:
 def frames_provenance(
     instance: dg.DagsterInstance, inputs: Collection[dg.AssetKey], video_ids: Collection[str]
 ) -> Callable[[Manifest], dict[str, str]]:
-    """Look up what is recorded of the inputs now, before they are read.
+    """Find the present records of the inputs, before the inputs are read.
 
     Args:
-        instance: Where it is recorded.
-        inputs: The videos, whose partitions are those of the frames, and what is read of as a whole.
+        instance: Where they are recorded.
+        inputs: The videos, which have the same partitions as the frames, and inputs that are read as a whole.
         video_ids: The partitions.
 
     Returns:
-        Tags for the materialization of each manifest that is made of them.
+        A function: manifest -> tags for its materialization.
     """
     latest = {key: _latest_records(instance, key, set(video_ids) if _is_videos(key) else None) for key in inputs}
 

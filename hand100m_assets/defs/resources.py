@@ -1,4 +1,4 @@
-"""Resources: the settings as the UI shows them, and tables as Parquet files."""
+"""Resources: the settings, which the UI shows, and the storage of tables as Parquet files."""
 
 import os
 from pathlib import Path
@@ -21,26 +21,26 @@ from hand100m_assets.workspace import SourceWorkspace
 
 
 class Workspace(dg.ConfigurableResource):  # type: ignore[type-arg]
-    """Every setting, as read from `.env` or the environment when the code location was loaded."""
+    """The settings, as read from `.env` or the environment when Dagster loaded the code."""
 
-    settings: dict[str, Any] = Field(description="Every setting by its name, each folder with its whole path.")
+    settings: dict[str, Any] = Field(description="Every setting by its name; folders with their full paths.")
 
     @classmethod
     def of(cls, settings: Settings) -> "Workspace":
-        """Wrap settings so that the UI shows them, every folder resolved, as resource configuration."""
+        """Wrap settings so that the UI shows them as resource configuration, with resolved folders."""
         return cls(settings=settings.resolved().model_dump(mode="json", exclude_none=True))
 
     def read_settings(self) -> Settings:
-        """The settings again, typed."""
+        """The settings as a typed object."""
         return Settings.model_validate(self.settings)
 
     def source(self, source: Source) -> SourceWorkspace:
-        """One source's folders and outputs."""
+        """The folders and outputs of one source."""
         return SourceWorkspace(self.read_settings(), source)
 
 
 class ParquetTables(dg.UPathIOManager):
-    """Stores polars frames as `<output>/<source>/<asset>[/<partition>].parquet`, written beside, then renamed."""
+    """Stores Polars tables as `<output>/<source>/<asset>[/<partition>].parquet`; a file is replaced in one step."""
 
     extension = ".parquet"
 
@@ -48,33 +48,33 @@ class ParquetTables(dg.UPathIOManager):
         super().__init__(base_path=UPath(output_root))
 
     def handle_output(self, context: dg.OutputContext, obj: Any) -> None:  # noqa: ANN401 - Dagster's own signature
-        """Store a table; a disk that refuses is one clear line."""
+        """Store a table; if the disk refuses, fail with one clear line."""
         with clear_failures(), output_errors(Path(str(self._base_path))):
             super().handle_output(context, obj)
 
     def load_input(self, context: dg.InputContext) -> Any:  # noqa: ANN401 - Dagster's own signature
-        """Load a table; one that is not there yet is one clear line."""
+        """Load a table; if it does not exist yet, fail with one clear line."""
         with clear_failures():
             return super().load_input(context)
 
     def dump_to_path(self, context: dg.OutputContext, obj: pl.DataFrame, path: UPath) -> None:
-        """Write the frame, and tell its data version, so that the same table made again is no change."""
+        """Write the table and record its data version, so that the same table made again does not count as a change."""
         target = Path(str(path))
         write_table(obj, target)
         set_data_version(context, version_of(target))
 
     def load_from_path(self, context: dg.InputContext, path: UPath) -> pl.DataFrame | pl.LazyFrame:
-        """Scan or read the file, as the reading asset's parameter is annotated."""
+        """Scan or read the file, as the annotation of the asset's parameter says."""
         frame = scan_made_table(Path(str(path)), context.asset_key.to_user_string())
         return frame if context.dagster_type.typing_type is pl.LazyFrame else frame.collect()
 
     def get_metadata(self, context: dg.OutputContext, obj: pl.DataFrame) -> dict[str, dg.MetadataValue]:
-        """Rows, columns and their origin, in the entries for which the UI has panels."""
+        """Rows, columns and their origin, in the metadata entries that the UI shows in panels."""
         return table_metadata(context.asset_key, obj.height, obj.schema)
 
 
 def write_table(table: pl.DataFrame, target: Path) -> None:
-    """Write a table beside its place, then rename it: replace the old file in one step."""
+    """Write a table under another name, then rename it, so that the old file is replaced in one step."""
     target.parent.mkdir(parents=True, exist_ok=True)
     beside = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     try:

@@ -1,4 +1,4 @@
-"""Files on disk: stamps that tell whether a file has changed, output that is whole or absent, folders that are away."""
+"""Files on disk: stamps that show changes, files that are complete or absent, and folders that are not mounted."""
 
 import lazy_loader
 

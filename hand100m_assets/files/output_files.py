@@ -1,4 +1,4 @@
-"""Writes files that are whole or absent: first beside, then renamed. A disk that refuses gives one clear error."""
+"""Writes files under another name and then renames them, so that they are complete or absent. Errors are clear."""
 
 from __future__ import annotations
 
@@ -63,9 +63,10 @@ def output_errors(where: Path) -> Iterator[None]:
 
 @contextmanager
 def file_in_place_of(path: Path) -> Iterator[BinaryIO]:
-    """Open a file for writing that replaces another one only when it is whole.
+    """Open a file for writing. It replaces an earlier file only when it is complete.
 
-    It is written beside, and renamed at the end of the block. If the block raises, the earlier file stays as it was.
+    It is written under another name in the same folder, and renamed at the end of the block. If the block raises, the
+    earlier file stays unchanged.
 
     Args:
         path: The final name. Its folder is created when absent.
@@ -98,14 +99,14 @@ def file_in_place_of(path: Path) -> Iterator[BinaryIO]:
 
 
 def write_whole(path: Path, data: bytes) -> None:
-    """Write a file that appears under its name only when it is whole, in place of an earlier one.
+    """Write a file. It appears under its name, and replaces an earlier file, only when it is complete.
 
     Args:
         path: The final name. Its folder must exist.
         data: All bytes of the file.
 
     Raises:
-        OSError: The disk refuses. Inside of `output_errors` it becomes an error that says what to do.
+        OSError: The disk refuses. Inside of `output_errors` this becomes an error that says what to do.
 
     Example:
         >>> from pathlib import Path

@@ -1,4 +1,4 @@
-"""One clear error when the disk refuses a table: polars reports it in its own words."""
+"""Turns the various errors of Polars for a disk that refuses a table into one clear error."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Guards against folders that are suddenly empty: most likely they are not mounted, and nothing was deleted."""
+"""Handles folders that are suddenly empty: most likely they are not mounted, and nothing was deleted."""
 
 from __future__ import annotations
 
@@ -6,20 +6,21 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
+from hand100m_assets.amounts import counted
 from hand100m_assets.errors import FolderUnreadableError
 from hand100m_assets.files.output_files import write_whole
 
 
-def refuse_emptied(folder: Path, what: str, known: int, things: str, *, on_purpose: str) -> None:
+def refuse_emptied(folder: Path, what: str, known: int, thing: str, *, on_purpose: str) -> None:
     """Raise an error if a folder seems empty although files in it are known.
 
-    Call it when a folder was listed and nothing was found.
+    Call this function if the listing of a folder is empty.
 
     Args:
         folder: The folder in which nothing was found.
-        what: The folder in words, for the error.
+        what: A description of the folder, for the error.
         known: How many files of it are known.
-        things: What these files are, in the plural, for the error.
+        thing: A noun for one of these files, for the error.
         on_purpose: A sentence that says what to do if they were deleted on purpose.
 
     Raises:
@@ -29,24 +30,25 @@ def refuse_emptied(folder: Path, what: str, known: int, things: str, *, on_purpo
         >>> from pathlib import Path
         >>> from hand100m_assets.files import refuse_emptied
         >>> folder, advice = Path("downloads"), "If you deleted them, forget them."
-        >>> refuse_emptied(folder, "the video folder", 0, "videos", on_purpose=advice)
-        >>> refuse_emptied(folder, "the video folder", 1200, "videos", on_purpose=advice)
+        >>> refuse_emptied(folder, "the video folder", 0, "video", on_purpose=advice)
+        >>> refuse_emptied(folder, "the video folder", 1200, "video", on_purpose=advice)
         Traceback (most recent call last):
             ...
         hand100m_assets.errors.FolderUnreadableError: ...
     """
     if known:
+        of_it = (f"{thing} of it is", f"{thing}s of it are")
         raise FolderUnreadableError(
-            f"{what} is empty, though {known:,} {things} of it are known",
+            f"{what} is empty, though {counted(known, *of_it)} known",
             where=folder,
             fix=f"Mount it, or correct the setting. {on_purpose}",
         )
 
 
 def note_away(mark: Path) -> None:
-    """Record that a folder is away, so that what was made meanwhile is made again when it is back.
+    """Record that a folder is not mounted, so that what is made meanwhile is made again when it is mounted.
 
-    The first time is kept. An output folder that cannot be written is away, too, and nothing is recorded.
+    If it is recorded already, the earlier time stays. If the output folder cannot be written, nothing is recorded.
 
     Args:
         mark: The file to write, in the output folder.
@@ -64,13 +66,13 @@ def note_away(mark: Path) -> None:
 
 
 def away_since(mark: Path) -> str | None:
-    """Return since when a folder is away, or was away without anything having been renewed.
+    """Return since when a folder is not mounted, or was not mounted and nothing has been renewed since.
 
     Args:
         mark: The file that `note_away` writes.
 
     Returns:
-        Seconds since 1970 as text; None when the folder is not away.
+        Seconds since 1970 as text; None if nothing is recorded.
 
     Example:
         >>> from pathlib import Path
@@ -85,7 +87,7 @@ def away_since(mark: Path) -> str | None:
 
 
 def note_renewed(mark: Path) -> None:
-    """Record that everything made from a folder is up to date again: removes what `note_away` wrote.
+    """Record that everything made from a folder is up to date again, by removing the file of `note_away`.
 
     Args:
         mark: The file that `note_away` writes.
@@ -106,8 +108,8 @@ def note_look(mark: Path) -> None:
     """Record that a look at a folder has succeeded now.
 
     Args:
-        mark: File that holds the time. Its folder is made where it does not exist; nothing happens where it cannot be
-            written.
+        mark: File that holds the time. Its folder is created if it does not exist. If it cannot be written, nothing
+            happens.
 
     Example:
         >>> from pathlib import Path
@@ -128,7 +130,7 @@ def last_look_s(mark: Path) -> float | None:
         mark: The file that `note_look` writes.
 
     Returns:
-        Seconds since 1970; None when no look has succeeded.
+        Seconds since 1970; None if no look has succeeded.
 
     Example:
         >>> from pathlib import Path

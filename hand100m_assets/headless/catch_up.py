@@ -1,11 +1,12 @@
-"""Everything that sensors and schedules would do, now, in this process: `python -m hand100m_assets.headless.catch_up`.
+"""Does everything that sensors and schedules would do, now: `python -m hand100m_assets.headless.catch_up`.
 
-For a first look (`make demo`) and for machines without a daemon. Runs are recorded in the instance, so the UI shows
-them; work that is already done costs milliseconds, and nothing that fails stops the rest, unless the disk is full.
-Exit status 0 also with videos that failed for good, which are reported as missing; 1 when anything else failed; 2 for a
-wrong setting; 130 and 143 when Ctrl-C and SIGTERM stopped it.
+It is for a first look (`make demo`) and for machines without a daemon. Runs are recorded in the instance, so the UI
+shows them. Finished work costs milliseconds. A failure does not stop the rest, unless the disk is full. The exit status
+is 0 also if videos failed for good, which are listed as missing; 1 if anything else failed; 2 for a wrong setting; 130
+and 143 if Ctrl-C and SIGTERM stopped it.
 """
 
+from hand100m_assets.amounts import counted, sized
 from hand100m_assets.interrupts import listen, work_until_told
 
 if __name__ == "__main__":
@@ -16,6 +17,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import click
 import dagster as dg
@@ -37,12 +39,13 @@ from hand100m_assets.defs.resources import Workspace
 from hand100m_assets.errors import DiskFullError, FolderUnreadableError, Hand100mError
 from hand100m_assets.headless.check_data import ending_clearly, evaluate_checks, failure_lines, open_instance, report
 from hand100m_assets.headless.in_process import execute_here
+from hand100m_assets.sample.workspace import planted_fault_lines
 from hand100m_assets.settings import Settings, load_settings
 from hand100m_assets.sources import SOURCES, Source
 from hand100m_assets.workspace import SourceWorkspace, outstanding_videos
 
 SETTLE_S = 2.0
-"""Between the two looks that prove a download complete."""
+"""Seconds between the two looks that show that a download is complete."""
 
 
 @dataclass
@@ -50,8 +53,8 @@ class CatchUp:
     """One pass over both sources against one instance.
 
     Attributes:
-        bad_videos: Runs of frames that failed by nothing but videos that failed for good; the rest of each is done.
-        failed: What else did not succeed, a line each.
+        bad_videos: Runs of frames that failed only because of videos that failed for good; their other videos are done.
+        failed: One line for everything else that did not succeed.
     """
 
     settings: Settings
@@ -64,7 +67,7 @@ class CatchUp:
         self.defs = build_defs(self.settings)
 
     def everything(self) -> None:
-        """Notice what is new, then annotations, frames, catalog and pictures of every source."""
+        """Notice what is new, then make annotations, frames, catalog and pictures of every source."""
         self.notice()
         # Each part of every source before the next: some pictures show the sets of both sources.
         for part in (self._annotations, self._frames, self._catalog, self._pictures):
@@ -79,7 +82,7 @@ class CatchUp:
 
     @contextmanager
     def _going_on(self) -> Iterator[None]:
-        """Note an error of ours and pass over it: a folder that is not here is no reason to leave out the others."""
+        """Record an error of this project and continue: one missing folder should not stop the work on the others."""
         try:
             yield
         except DiskFullError:
@@ -88,7 +91,7 @@ class CatchUp:
             self.failed.append(str(error))
 
     def notice(self) -> None:
-        """Two looks by every folder sensor, as the daemon would take them: new partitions are registered."""
+        """Run two ticks of every folder sensor, as the daemon would; new partitions are registered."""
         names = [f"{source.name}_{what}" for source in SOURCES for what in ("new_videos", "new_annotation_files")]
         cursors: dict[str, str | None] = dict.fromkeys(names)
         for look in range(2):
@@ -157,7 +160,7 @@ class CatchUp:
 
 
 def is_by_bad_videos(result: dg.ExecuteInProcessResult, place: SourceWorkspace) -> bool:
-    """Whether a run failed by nothing but videos that give no frames until their files change."""
+    """Whether a run failed only because of videos that give no frames until their files change."""
     for_good = place.extraction_failures()
     failures = [event.step_failure_data.user_failure_data for event in result.all_events if event.is_step_failure]
     named = [_videos_named(failure) for failure in failures]
@@ -165,7 +168,7 @@ def is_by_bad_videos(result: dg.ExecuteInProcessResult, place: SourceWorkspace) 
 
 
 def is_by_full_disk(result: dg.ExecuteInProcessResult) -> bool:
-    """Whether a run failed because there is no room left: then every other run would, too."""
+    """Whether a run failed because the disk is full, so that every other run would also fail."""
     errors = [event.step_failure_data.error for event in result.all_events if event.is_step_failure]
     while errors:
         error = errors.pop()
@@ -184,7 +187,7 @@ def _videos_named(failure: UserFailureData | None) -> list[str]:
 def evaluate_sensor(
     defs: dg.Definitions, instance: dg.DagsterInstance, settings: Settings, name: str, cursor: str | None
 ) -> SensorExecutionData:
-    """One tick of a sensor in this process, its asset events recorded; the run requests are left to the caller."""
+    """Run one tick of a sensor in this process and record its asset events; the caller handles the run requests."""
     repository, resources = defs.get_repository_def(), {"workspace": Workspace.of(settings)}
     with (
         dg.build_sensor_context(instance, cursor, repository_def=repository, resources=resources) as context,
@@ -194,21 +197,27 @@ def evaluate_sensor(
 
 
 def summarise(source: Source, settings: Settings) -> Iterator[str]:
-    """Where to look now, a few lines a source."""
+    """A few lines per source that say where the results are; paths below the working directory are relative."""
     output = settings.output(source)
     videos = len(list(output.frames_dir.glob("[!.]*/manifest.json")))
-    yield f"{source.title}: frames of {videos} videos in {output.frames_dir}"
-    yield f"  missing videos, ready to send: {output.missing_videos_file}"
+    yield f"{source.title}: frames of {counted(videos, 'video')} in {_shown(output.frames_dir)}"
+    yield f"  missing videos, ready to send: {_shown(output.missing_videos_file)}"
     for picture in (*sorted(output.grid_dir.glob("*.jpg")), *sorted(output.report_dir.glob("*.html"))):
-        yield f"  {picture}"
+        yield f"  {_shown(picture)}"
     for key in SourceWorkspace(settings, source).training_sets():
         pairs = HandPairs(output.base_dir, key, tensors=False)
-        size_mb, pace = pairs.index.size_bytes / 1e6, samples_per_second(pairs)
-        yield f"  {pairs.folder}: {len(pairs)} samples, {size_mb:.1f} MB, {pace:,.0f} samples/s in this process"
+        size, pace = sized(pairs.index.size_bytes), counted(round(samples_per_second(pairs)), "sample")
+        yield f"  {_shown(pairs.folder)}: {counted(len(pairs), 'sample')}, {size}, {pace} per second in this process"
+
+
+def _shown(path: Path) -> Path:
+    """The path from the working directory, if it lies below that: shorter than the whole one."""
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path
 
 
 def main() -> None:
-    """Catch up, say what failed and where to look; exit 1 for what bad videos do not explain."""
+    """Catch up, then say what failed and where the results are; exit 1 for failures other than faulty videos."""
     with ending_clearly():
         settings = load_settings()
         with open_instance() as instance:
@@ -218,6 +227,8 @@ def main() -> None:
             work.check()
     for what in work.bad_videos:
         click.secho(f"run with failures (the rest of it is done, see its log): {what}", fg="yellow")
+    if planted := planted_fault_lines(settings.data_root):
+        click.echo("\n" + "\n".join(planted) + "\n")
     for source in SOURCES:
         for line in summarise(source, settings):
             click.echo(line)

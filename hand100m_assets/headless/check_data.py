@@ -1,9 +1,10 @@
-"""Every asset check against what is on disk, for a CI: `python -m hand100m_assets.headless.check_data`.
+"""Runs every asset check on what is on disk, for a CI: `python -m hand100m_assets.headless.check_data`.
 
-Exit status 1 when a check of error severity fails, 2 when a setting is wrong, 130 and 143 when Ctrl-C and SIGTERM
-stopped it. Launching the checks job from the command line of Dagster exits 0 there unless the check blocks, hence this.
+The exit status is 1 if a check of error severity fails, 2 if a setting is wrong, 130 and 143 if Ctrl-C and SIGTERM
+stopped it. Dagster's own command line exits with 0 for a failed check unless the check is blocking.
 """
 
+from hand100m_assets.amounts import counted
 from hand100m_assets.interrupts import listen, work_until_told
 
 if __name__ == "__main__":
@@ -27,10 +28,10 @@ SILENT = {"loggers": {"console": {"config": {"log_level": "ERROR"}}}}
 
 
 def evaluate_checks(defs: dg.Definitions, instance: dg.DagsterInstance) -> list[dg.AssetCheckEvaluation]:
-    """Run the checks of every source; the results are recorded in the instance too.
+    """Run the checks of every source, and record the results in the instance.
 
     Raises:
-        Hand100mError: A check could not be evaluated at all.
+        Hand100mError: A check could not be evaluated.
     """
     evaluations: list[dg.AssetCheckEvaluation] = []
     for source in SOURCES:
@@ -44,7 +45,7 @@ def evaluate_checks(defs: dg.Definitions, instance: dg.DagsterInstance) -> list[
 
 
 def failure_lines(result: dg.ExecuteInProcessResult) -> list[str]:
-    """Each failed step and the first line of why."""
+    """One line per failed step, with the first line of its reason."""
     lines = []
     for event in result.all_events:
         if event.is_step_failure:
@@ -55,12 +56,12 @@ def failure_lines(result: dg.ExecuteInProcessResult) -> list[str]:
 
 
 def failed_errors(evaluations: Sequence[dg.AssetCheckEvaluation]) -> list[dg.AssetCheckEvaluation]:
-    """Those that should turn a CI red."""
+    """Failed checks of error severity, which should fail a CI."""
     return [e for e in evaluations if not e.passed and e.severity == dg.AssetCheckSeverity.ERROR]
 
 
 def report(evaluations: Sequence[dg.AssetCheckEvaluation]) -> None:
-    """Print one line a failed check, and the totals."""
+    """Print one line per failed check, and the totals."""
     for e in evaluations:
         if not e.passed:
             colour = "red" if e.severity == dg.AssetCheckSeverity.ERROR else "yellow"
@@ -68,16 +69,17 @@ def report(evaluations: Sequence[dg.AssetCheckEvaluation]) -> None:
             click.secho(f"{e.severity.value:5} {name}: {(e.description or '').splitlines()[0]}", fg=colour)
     passed = sum(e.passed for e in evaluations)
     errors = len(failed_errors(evaluations))
-    click.echo(f"{passed} checks passed, {errors} errors, {len(evaluations) - passed - errors} warnings")
+    warnings = counted(len(evaluations) - passed - errors, "warning")
+    click.echo(f"{counted(passed, 'check')} passed, {counted(errors, 'error')}, {warnings}")
 
 
 def open_instance() -> dg.DagsterInstance:
-    """The instance that DAGSTER_HOME names, with what is printed left on the console, where whoever asked reads it.
+    """The instance that DAGSTER_HOME names. What its steps print stays on the console.
 
-    Dagster would print it through two more processes for each step, which Ctrl-C ends before they have done so.
+    Dagster would print it through two more processes per step, and Ctrl-C would end these before they have printed.
 
     Raises:
-        SettingsError: DAGSTER_HOME is not set, or is no folder.
+        SettingsError: DAGSTER_HOME is not set, or is not a folder.
     """
     try:
         with dg.DagsterInstance.get() as found:
@@ -92,7 +94,7 @@ def open_instance() -> dg.DagsterInstance:
 
 @contextmanager
 def ending_clearly() -> Iterator[None]:
-    """End the process on an error of ours with its one line, and 2 where a setting is at fault, else 1."""
+    """On an error of this project, print its line and end the process, with 2 for a wrong setting, else with 1."""
     try:
         yield
     except Hand100mError as error:

@@ -1,8 +1,8 @@
-"""`dg dev` that ends with everything it started, whichever signal ends it and however often it comes.
+"""Runs `dg dev` so that everything it started also ends, for any signal and any number of signals.
 
-`dg dev` starts a web server and a daemon, which stop only when it tells them to. A second signal while it does so makes
-it leave at once, without them: a signal to the process group of `make dev` arrives twice, because make hands it on.
-So `dg dev` gets a session of its own, where only one signal reaches it.
+`dg dev` starts a web server and a daemon, and stops them at its end. After a second signal it would exit at once and
+leave them running. A signal to the process group of `make dev` arrives twice, because make forwards it. So `dg dev`
+gets its own session, in which only one signal reaches it.
 
     python -m hand100m_assets.headless.dev --port 3000
 """

@@ -1,6 +1,7 @@
-"""Runs in this process, without a daemon. One that is stopped is recorded as canceled.
+"""Executes runs in this process, without a daemon, and records a stopped run as cancelled.
 
-Dagster does so itself only once a run has begun; else it would seem to go on for ever, and sensors would wait for it.
+Dagster itself does so only after a run has begun. Otherwise the run would seem to continue for ever, and sensors would
+wait for it.
 """
 
 from typing import Any
@@ -17,7 +18,7 @@ def execute_here(
     job_name: str,
     **how: Any,  # noqa: ANN401 - those of Dagster
 ) -> dg.ExecuteInProcessResult:
-    """Execute a job; a step that fails is in the result.
+    """Execute a job; a failed step is in the result and raises nothing.
 
     Args:
         defs: Where the job is.

@@ -1,4 +1,4 @@
-"""Pictures of hands: how a crop is cut, how the joints are ordered, and how image files are read and written."""
+"""Pictures of hands: how a crop is cut, how the keypoints are ordered, and how image files are read and written."""
 
 import lazy_loader
 

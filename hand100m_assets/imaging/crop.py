@@ -1,7 +1,7 @@
-"""The crop rule: from a hand's box to the 224 px crop that its keypoints refer to.
+"""The crop rule: cuts the 224 px crop that the keypoints of a hand refer to from the hand's bounding box.
 
-Source: the original crop code, which is followed bit for bit. `cv2.resize` with `INTER_LINEAR` is part of the rule, as
-no other library rounds in the same way.
+Source: the original crop code, with the same results bit for bit. `cv2.resize` with `INTER_LINEAR` is part of the rule,
+    because no other library rounds in the same way.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class CropRegion(NamedTuple):
 
     @property
     def width_px(self) -> int:
-        """Number of columns. It differs from the number of rows where the image's border cuts the square."""
+        """Number of columns. It differs from the number of rows if the border of the image cuts the square."""
         return self.x2 - self.x1
 
     @property
@@ -71,7 +71,7 @@ def crop_region(box_px: Box, image_width_px: int, image_height_px: int, scale: f
         scale: Factor by which the box grows; 1.3 in the original crop code.
 
     Returns:
-        The region in whole pixels. It is not square where the image's border cuts it.
+        The region in whole pixels. It is not square if the border of the image cuts it.
 
     Raises:
         EmptyCropError: No pixel of the image lies in the square, or the box is not finite. Check the box, and that the
@@ -117,7 +117,7 @@ def have_crops(boxes_px: npt.NDArray[np.float64], sizes_px: npt.NDArray[np.float
 
     Args:
         boxes_px: (n, 4) float64: x1, y1, x2, y2 in image pixels.
-        sizes_px: (n, 2) float64: width and height of the image; infinite where the size is not known.
+        sizes_px: (n, 2) float64: width and height of the image; infinite if the size is not known.
 
     Returns:
         (n,) bool; False also for a box that is not finite.
@@ -156,7 +156,7 @@ def crop_hand(image_bgr: ImageBgr, box_px: Box, handedness: Handedness | str, si
         size_px: Side of the result; 224 in the original crop code.
 
     Returns:
-        (size_px, size_px, 3) uint8, blue first. It is stretched where the image's border cuts the square.
+        (size_px, size_px, 3) uint8, blue first. It is stretched if the border of the image cuts the square.
 
     Raises:
         EmptyCropError: No pixel of the image lies in the square. Check the box, and that the image has the size at

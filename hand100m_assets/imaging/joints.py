@@ -1,4 +1,4 @@
-"""The 21 joints of a hand: which belong to which finger, in both orders that datasets use."""
+"""The 21 keypoints of a hand: which belong to which finger, in both orders that datasets use."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ FINGER_NAMES: Final = ("thumb", "index", "middle", "ring", "pinky")
 
 
 def finger_joints(joint_order: JointOrder = "mediapipe") -> tuple[tuple[int, ...], ...]:
-    """Return the joints of each finger, from the wrist to the tip.
+    """Return the keypoints of each finger, from the wrist to the tip.
 
     Args:
-        joint_order: How the 21 joints are ordered; `mediapipe` in the annotation files.
+        joint_order: How the 21 keypoints are ordered; `mediapipe` in the annotation files.
 
     Returns:
-        For each of the five fingers, in the order of `FINGER_NAMES`, the indices of five joints.
+        For each of the five fingers, in the order of `FINGER_NAMES`, the indices of five keypoints.
 
     Example:
         >>> from hand100m_assets.imaging import FINGER_NAMES, finger_joints

@@ -1,4 +1,4 @@
-"""Pictures in files: JPEGs that are written whole or not at all, and pictures small enough for an asset's metadata."""
+"""Pictures in files: JPEGs that are complete or absent, and pictures small enough for the metadata of an asset."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Final
 import cv2
 import numpy as np
 
+from hand100m_assets.amounts import sized
 from hand100m_assets.files import output_errors, write_whole
 from hand100m_assets.imaging.crop import ImageBgr
 
@@ -17,7 +18,7 @@ METADATA_MAX_BYTES: Final = 100_000
 
 _JPEG_START: Final = b"\xff\xd8"
 _JPEG_END: Final = b"\xff\xd9"
-"""OpenCV decodes a file that was cut without an error, with the rest grey; only this marker tells. Source: ITU T.81."""
+"""Without this end marker a file was cut: OpenCV decodes it without an error, with the rest grey. Source: ITU T.81."""
 
 _SCAN_START: Final = b"\xff\xda"
 """The marker before the picture's own data, which cannot hold either marker. A thumbnail in a header ends before it."""
@@ -51,11 +52,11 @@ def _encode(image_bgr: ImageBgr, quality: int, *flags: int) -> bytes:
 
 
 def write_jpeg(image_bgr: ImageBgr, path: Path, quality: int = 95) -> Path:
-    """Write a picture as a JPEG file, which appears under its name only when it is whole.
+    """Write a picture as a JPEG file, which appears under its name only when it is complete.
 
     Args:
         image_bgr: (height, width, 3) uint8, blue first.
-        path: The file. Its folder is created when absent; a file that is there is replaced.
+        path: The file. Its folder is created if absent; an existing file is replaced.
         quality: OpenCV's JPEG quality, 1 to 100; 95 is OpenCV's default.
 
     Returns:
@@ -150,7 +151,7 @@ def _decoded_size_px(path: Path) -> tuple[int, int] | str:
 
 
 def _size_in_head_px(head: bytes) -> tuple[int, int] | None:
-    """Size that a JPEG states; None where these bytes are not the plain beginning of one.
+    """Size that a JPEG states; None if these bytes are not the plain beginning of one.
 
     An Exif segment may rotate the picture, and a segment that is longer than these bytes hides the size.
     """
@@ -172,13 +173,13 @@ def _size_in_head_px(head: bytes) -> tuple[int, int] | None:
 
 
 def jpeg_size_px(path: Path) -> tuple[int, int] | None:
-    """Return the size of a whole JPEG file.
+    """Return the size of a JPEG file, if the file is complete.
 
     Args:
         path: The file. It is decoded.
 
     Returns:
-        (width, height) in pixels; None where the file is absent, damaged or cut short.
+        (width, height) in pixels; None if the file is absent, damaged or cut short.
 
     Example:
         >>> from pathlib import Path
@@ -195,7 +196,7 @@ def jpeg_size_px(path: Path) -> tuple[int, int] | None:
 
 
 def jpeg_under(image_bgr: ImageBgr, max_bytes: int, max_side_px: int = THUMBNAIL_MAX_PX) -> bytes:
-    """Compress a picture to at most so many bytes: as large as possible, then in the best quality; never enlarged.
+    """Compress a picture to a limited number of bytes: as large as possible, then in the best quality.
 
     Args:
         image_bgr: (height, width, 3) uint8, blue first.
@@ -224,7 +225,7 @@ def jpeg_under(image_bgr: ImageBgr, max_bytes: int, max_side_px: int = THUMBNAIL
             data = _encode(small, quality, cv2.IMWRITE_JPEG_OPTIMIZE, 1)
             if len(data) <= max_bytes:
                 return data
-    raise ValueError(f"no JPEG of this picture fits into {max_bytes} bytes")
+    raise ValueError(f"no JPEG of this picture fits into {sized(max_bytes)}")
 
 
 def _shrunk(image_bgr: ImageBgr, factor: float) -> ImageBgr:

@@ -1,7 +1,7 @@
-"""Runs started by Celery workers, and noticed when their worker is gone.
+"""Starts runs with Celery workers, and notices runs whose worker is gone.
 
-Celery keeps the state of a task that began as `STARTED` for ever when the worker's machine dies, and the launcher of
-`dagster-celery` takes that for a healthy run. Ours also asks the workers whether one of them has the task.
+If the machine of a worker dies, Celery keeps the state of its task as `STARTED` for ever, and the launcher of
+`dagster-celery` treats that as a healthy run. This launcher also asks the workers whether one of them has the task.
 """
 
 from typing import Any
@@ -13,19 +13,19 @@ from dagster_celery.tags import DAGSTER_CELERY_TASK_ID_TAG
 from hand100m_assets.defs.internals import CheckRunHealthResult, WorkerStatus
 
 LOOKS_BEFORE_LOST = 3
-"""So often in a row no worker may know of a task: one that is only slow to answer has not lost its run."""
+"""Number of looks in a row without any worker that knows the task; a worker may only be slow to answer."""
 ANSWER_WITHIN_S = 5.0
 
 
 class WatchfulCeleryRunLauncher(CeleryRunLauncher):
-    """`CeleryRunLauncher` for which a run is healthy only while a worker has it."""
+    """A `CeleryRunLauncher` for which a run is healthy only as long as a worker has it."""
 
     def __init__(self, *arguments: Any, **named: Any) -> None:  # noqa: ANN401 - those of CeleryRunLauncher
         super().__init__(*arguments, **named)
         self._looks_without: dict[str, int] = {}
 
     def check_run_worker_health(self, run: dg.DagsterRun) -> CheckRunHealthResult:
-        """As Celery says, unless no worker knows of a task that is said to be at work."""
+        """Return the state that Celery gives, unless no worker knows a task that should be running."""
         said = super().check_run_worker_health(run)
         if said.status != WorkerStatus.RUNNING or self._has_worker(run.tags[DAGSTER_CELERY_TASK_ID_TAG]):
             self._looks_without.pop(run.run_id, None)

@@ -1,7 +1,7 @@
-"""Runs started on this machine, and noticed when their process is gone.
+"""Starts runs on this machine, and notices runs whose process is gone.
 
-Dagster's code server reports a run whose process dies; when it dies with it, as in a power failure or when the memory
-ran out, the run would be called started for ever. Run monitoring asks this launcher, which looks for the process.
+Dagster's code server reports a run whose process dies. If the server dies at the same time, as in a power failure or
+without memory, the run would stay started for ever. Run monitoring asks this launcher, which looks for the process.
 """
 
 import json
@@ -14,26 +14,26 @@ from hand100m_assets.defs.internals import GRPC_INFO_TAG, CheckRunHealthResult, 
 
 LOCAL_HOSTS = {"localhost", "127.0.0.1", "::1"}
 START_SLACK_S = 120.0
-"""A process that began so much later than its run said so is another that was given the same number."""
+"""A process that started this much later than its run reported it is another process with the same number."""
 
 
 class WatchfulRunLauncher(dg.DefaultRunLauncher):
-    """`DefaultRunLauncher` for which a run is healthy only while its process lives."""
+    """A `DefaultRunLauncher` for which a run is healthy only as long as its process lives."""
 
     @property
     def supports_check_run_worker_health(self) -> bool:
-        """Yes: that is what it is for."""
+        """True: this check is the purpose of the class."""
         return True
 
     def check_run_worker_health(self, run: dg.DagsterRun) -> CheckRunHealthResult:
-        """Look for the process that the run said it is; on another machine it is taken to live."""
+        """Look for the process that the run reported. A process on another machine counts as living."""
         told = self._process_of(run)
         if told is None or is_alive(*told):
             return CheckRunHealthResult(WorkerStatus.RUNNING)
         return CheckRunHealthResult(WorkerStatus.FAILED, f"its process, {told[0]}, is gone")
 
     def _process_of(self, run: dg.DagsterRun) -> tuple[int, float] | None:
-        """Number of the run's process on this machine, and when it said so; None when it has not yet."""
+        """Number of the run's process on this machine, and when the run reported it; None if it has not done so yet."""
         server = json.loads(run.tags.get(GRPC_INFO_TAG, "{}"))
         if server.get("host", "localhost") not in LOCAL_HOSTS:
             return None
@@ -46,7 +46,7 @@ class WatchfulRunLauncher(dg.DefaultRunLauncher):
 
 
 def is_alive(pid: int, said_at_s: float) -> bool:
-    """Whether a process lives that may have said at this time (seconds since 1970) that it has this number."""
+    """Whether a process with this number lives that may have reported it at this time (seconds since 1970)."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
@@ -58,7 +58,7 @@ def is_alive(pid: int, said_at_s: float) -> bool:
 
 
 def _started_at_s(pid: int) -> float | None:
-    """When a process was started, in seconds since 1970; None where the system does not tell, or it is no more."""
+    """When a process was started, in seconds since 1970; None if the system does not say, or the process has ended."""
     try:
         # Source: proc(5): field 22 of stat is the start in clock ticks after boot; a name may hold spaces.
         ticks = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19])

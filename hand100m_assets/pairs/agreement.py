@@ -1,4 +1,4 @@
-"""How well the positives of an annotation file agree with mining: which rank each of them has among all hands."""
+"""How well the positives of an annotation file agree with mining: the rank of each of them among all hands."""
 
 from __future__ import annotations
 
@@ -30,13 +30,14 @@ AGREEMENT_SCHEMA: Final = pl.Schema(
 """One row per hand of the pairs table.
 
 `rank` is the exact rank of the positive among the hands of other videos: 1 is the nearest, and equal distances are
-ranked by row. It is null where there is a `reason`. It is also null where the positive is farther than the nearest
-hands that are known (the mined ones, at least ten) and its rank was not counted; `rank_at_least` is then one more than
-the number of those hands. Distances are in the unit of `mined_pairs`."""
+ranked by row. It is null if there is a `reason`. It is also null if the positive is farther than the nearest hands that
+are known (the mined ones, at least ten) and its rank was not counted; `rank_at_least` is then one more than the number
+of those hands. Distances are in the unit of `mined_pairs`."""
 
 _SLICE_HANDS: Final = 20_000
 SURE_RANKS: Final = 10
-"""Every rank up to this one is known: if mining found fewer neighbours, these are searched for the comparison."""
+"""Every rank up to this one is known: if mining found fewer neighbours, the missing ones are mined for the
+comparison."""
 
 COUNTED_HANDS: Final = 1000
 """Maximum number of positives beyond the known neighbours whose rank is found by counting all nearer hands.
@@ -62,11 +63,11 @@ def measure_agreement(
         hands: The hands table.
         options: How keypoints become vectors; None for the defaults.
         engine: The engine that found the mined pairs. If it is not `exact`, or if all lists of neighbours are shorter
-            than ten, they do not give ranks. The ten nearest hands of every hand are then searched, which takes as
-            long as mining them exactly.
-        counted_hands: Maximum number of ranks that are counted where the positive is not among the known neighbours;
+            than ten, they do not give ranks. The ten nearest hands of every hand are then mined exactly, which takes as
+            long as any exact mining of ten.
+        counted_hands: Maximum number of ranks that are counted for positives that are not among the known neighbours;
             these hands are spread evenly over the set.
-        workers: Number of threads that search and count.
+        workers: Number of threads that mine and count.
 
     Returns:
         One row per row of `pairs`, in the same order: `row_index`, `hand_id`, `positive_row_index`, `rank` and
@@ -159,7 +160,7 @@ def summarise_agreement(agreement: pl.DataFrame) -> AgreementSummary:
 
 
 def _with_places(pairs: pl.DataFrame, embedding: Embedding) -> pl.DataFrame:
-    """The row of the vectors of each hand and of its positive; null where there is none."""
+    """The row of the vectors of each hand and of its positive; null if there is none."""
     places = pl.DataFrame({"row_index": embedding.row_index}).with_row_index("place")
     positives = places.select(positive_row_index="row_index", positive_place="place")
     columns = pairs.select("row_index", "hand_id", "positive_row_index", "same_video", unresolved="reason")

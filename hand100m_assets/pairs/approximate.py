@@ -1,4 +1,4 @@
-"""An approximate search by faiss, for sets that are too large for the exact search.
+"""Approximate mining with faiss, for sets that are too large for exact mining.
 
 It fetches more neighbours than asked for and drops those of the same video. Videos and distances of its answers are
 always right, but it may miss nearer hands: `mined.measured_recall` says how many.
@@ -24,12 +24,12 @@ _BATCH: Final = 4096
 
 
 class ApproximateSearch:
-    """A faiss index over vectors, with the interface of `ExactSearch`.
+    """Approximate mining with a faiss index over vectors; it has the interface of `ExactSearch`.
 
     Args:
         vectors: (n, d) float32, finite.
         videos: (n,) int32, the video of each hand as a number that is not negative.
-        probed_lists: Number of inverted lists that are searched for each hand; more lists find more and take longer.
+        probed_lists: Number of inverted lists that are compared with each hand; more lists find more and take longer.
 
     Raises:
         SettingsError: faiss is not installed.
@@ -100,7 +100,7 @@ class ApproximateSearch:
     def _from_others(
         self, queries: Integers, found: Integers, count: int
     ) -> tuple[Integers, Floats, np.ndarray[Any, np.dtype[np.bool_]]]:
-        """The first `count` by (squared distance as the exact search computes it, row) that are from other videos."""
+        """The first `count` from other videos by squared distance, computed as in exact mining, then by row."""
         known = found >= 0
         allowed = known & (self.videos[found] != self.videos[queries][:, None])
         each = np.repeat(queries, found.shape[1])

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from hand100m_assets.amounts import counted
 from hand100m_assets.pairs.leaves import Floats, Integers
 from hand100m_assets.pairs.resolve import mirrored_xy, plain_xy
 
@@ -26,9 +27,9 @@ REJECTED_SCHEMA: Final = pl.Schema({"row_index": pl.UInt32(), "hand_id": pl.Int6
 _CHUNK_ROWS: Final = 50_000
 _NEEDED: Final = ("row_index", "hand_id", "video_id", "keypoints", "handedness")
 _SMALLEST_SPREAD: Final = 1e-6
-"""Crop sides; if all joints are nearer to each other than this, there is no scale to remove."""
+"""Crop sides; if all keypoints are nearer to each other than this, there is no scale to remove."""
 _LARGEST: Final = 1e6
-"""Crop sides; a larger coordinate is no position, and its square is not exact enough in float32."""
+"""Crop sides; a larger coordinate is not a position, and its square is not exact enough in float32."""
 
 
 @dataclass(frozen=True)
@@ -38,8 +39,9 @@ class EmbeddingOptions:
     Attributes:
         centre: What moves to the origin: the wrist, or the middle of the crop, which keeps the position of the hand
             in the crop.
-        remove_scale: Divide by the RMS distance of the joints from their mean, which then is the unit.
-        remove_rotation: Turn each hand in the picture plane until the mean of its joints is straight above the wrist.
+        remove_scale: Divide by the RMS distance of the keypoints from their mean, which then is the unit.
+        remove_rotation: Rotate each hand in the image plane until the mean of its keypoints is straight above the
+            wrist.
         components: Number of principal components, 1 to 42; 0 keeps all 42, so that distances are those without PCA.
         mirror: Before all other steps, mirror left hands, x -> 1 - x, so that left and right hands can be compared.
 
@@ -65,13 +67,30 @@ class EmbeddingOptions:
         if not 0 <= self.components <= 2 * JOINTS:
             raise ValueError(f"components must be 0 (all) to {2 * JOINTS}, not {self.components}")
 
+    def in_words(self) -> str:
+        """Say how poses are compared, for reports and logs.
+
+        Example:
+            >>> from hand100m_assets.pairs import EmbeddingOptions
+            >>> EmbeddingOptions().in_words()
+            'left hands mirrored, centred on the crop, size removed, 14 principal components'
+        """
+        steps = [
+            "left hands mirrored" if self.mirror else "left hands not mirrored",
+            f"centred on the {self.centre}",
+            *(["size removed"] if self.remove_scale else []),
+            *(["rotation removed"] if self.remove_rotation else []),
+            counted(self.components, "principal component") if self.components else f"all {2 * JOINTS} coordinates",
+        ]
+        return ", ".join(steps)
+
 
 @dataclass(frozen=True)
 class Embedding:
     """The hands of a set that can be compared, as vectors.
 
     Attributes:
-        vectors: (n, d) float32, in crop sides, or in RMS distances of joints if scale was removed.
+        vectors: (n, d) float32, in crop sides, or in RMS distances of keypoints if scale was removed.
         row_index: (n,) uint32, `row_index` of the hands table, in its order.
         hand_ids: (n,) int64.
         videos: (n,) int32, the number of the video of each hand.
@@ -175,7 +194,7 @@ def normalise(xy: Floats, options: EmbeddingOptions) -> Floats:
 
 
 def centre_on_wrist(xy: Floats) -> Floats:
-    """Move joint 0, which is the wrist in every joint order, to the origin."""
+    """Move keypoint 0, which is the wrist in every order of keypoints, to the origin."""
     moved: Floats = xy - xy[:, :1]
     return moved
 
@@ -187,20 +206,20 @@ def centre_on_crop(xy: Floats) -> Floats:
 
 
 def scales(xy: Floats) -> Floats:
-    """RMS distance of each hand's joints from their mean, (n,)."""
+    """RMS distance of the keypoints of each hand from their mean, (n,)."""
     gaps = xy - xy.mean(axis=1, keepdims=True)
     rms: Floats = np.sqrt((gaps * gaps).sum(axis=2).mean(axis=1))
     return rms
 
 
 def remove_scale(xy: Floats) -> Floats:
-    """Divide each hand by its own RMS distance of joints, which must not be 0."""
+    """Divide each hand by its own RMS distance of keypoints, which must not be 0."""
     unscaled: Floats = xy / scales(xy)[:, None, None]
     return unscaled
 
 
 def remove_rotation(xy: Floats) -> Floats:
-    """Turn each hand around the origin until its mean joint is above the wrist, unless both are in one place."""
+    """Rotate each hand around the origin until its mean keypoint is above the wrist, unless both are in one place."""
     along = xy.mean(axis=1) - xy[:, 0]
     length = np.hypot(along[:, 0], along[:, 1])
     defined = length > 0

@@ -1,4 +1,4 @@
-"""The compiled inner loops of the exact search. Importing this module imports numba: do it only when mining starts.
+"""The compiled inner loops of exact mining. Importing this module imports numba, so import it only when mining starts.
 
 Everything is float32 and in one order: squares are added dimension by dimension, and no steps are fused or reordered
 (no `fastmath`). Rounding is monotone. So the bound of a box, summed in the same order, is never larger than the
@@ -44,7 +44,7 @@ def search(
         slots: (q,) rows of `found` and `squares` that receive the results.
         leaves: All vectors.
         found: (·, k) int32, receives rows, nearest first; `NOBODY` if there are fewer than k.
-        squares: (·, k) float32, receives squared distances; inf where there is no neighbour.
+        squares: (·, k) float32, receives squared distances; inf if there is no neighbour.
     """
     leaf_count, count = leaves.places.shape[0], found.shape[1]
     bounds = np.empty(leaf_count, np.float32)

@@ -1,6 +1,6 @@
 """Vectors of hands in the leaves of a k-d tree, packed so that a whole leaf is compared at once.
 
-The tree itself is not kept: the search needs only the box around each leaf, and a box around each group of leaves.
+The tree itself is not kept: mining needs only the box around each leaf, and a box around each group of leaves.
 """
 
 from __future__ import annotations
@@ -37,7 +37,8 @@ class Leaves(NamedTuple):
         high: (B, L) float32, largest coordinate in the leaf.
         group_low: (B, G) float32, smallest coordinate in each group of `GROUP_LEAVES` leaves that follow each other.
         group_high: (B, G) float32, largest coordinate in each group.
-        group_leaves: Leaves per group. A value and no constant, because compiled code on disk would keep an old one.
+        group_leaves: Leaves per group. This is a value and not a constant, because compiled code on disk would keep an
+            old constant.
     """
 
     points: Floats

@@ -1,4 +1,4 @@
-"""An exact search for the nearest hands of other videos, in float32, with the same result for any number of threads."""
+"""Exact mining of the nearest hands of other videos, in float32, with the same result for any number of threads."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ class Neighbours:
     """Neighbours of q hands, nearest first; equal distances are in the order of the rows.
 
     Attributes:
-        rows: (q, k) int32, rows of the searched vectors; -1 where other videos have fewer than k hands.
-        distances: (q, k) float32, Euclidean, in the unit of the vectors; inf where there is no neighbour.
+        rows: (q, k) int32, rows of the vectors; -1 if other videos have fewer than k hands.
+        distances: (q, k) float32, Euclidean, in the unit of the vectors; inf if there is no neighbour.
     """
 
     rows: Integers
@@ -45,10 +45,10 @@ class Neighbours:
 
 
 class ExactSearch:
-    """An exact search for the nearest hands of other videos.
+    """Finds the nearest hands of other videos exactly.
 
     Args:
-        vectors: (n, d) float32, finite; the search is fastest if the first dimensions vary most, as after PCA.
+        vectors: (n, d) float32, finite; mining is fastest if the first dimensions vary most, as after PCA.
         videos: (n,) int32, the video of each hand as a number that is not negative.
 
     Raises:
@@ -81,7 +81,7 @@ class ExactSearch:
         Args:
             queries: (q,) int32, the rows of `vectors` to find neighbours for.
             count: Number of neighbours per hand, at least 1.
-            workers: Number of threads, which search without Python's lock.
+            workers: Number of threads, which run without Python's lock.
             progress: Called after each finished part.
 
         Returns:
@@ -101,7 +101,7 @@ class ExactSearch:
         return Neighbours(rows, np.sqrt(squares))
 
     def chunks(self, count: int, *, workers: int = 1, progress: Progress | None = None) -> Iterator[Neighbours]:
-        """Find the neighbours of all hands, chunk by chunk in the order of the rows, in the memory of one chunk.
+        """Find the neighbours of all hands, chunk by chunk in the order of the rows, with the memory of one chunk.
 
         Args:
             count: Number of neighbours per hand, at least 1.
@@ -156,7 +156,7 @@ class ExactSearch:
 
 
 def squared_distances(vectors: Floats, rows: Integers, others: Integers) -> Floats:
-    """Squared distance of each row from its other row, (q,) float32, exactly as the search computes it."""
+    """Squared distance of each row from its other row, (q,) float32, exactly as mining computes it."""
     squares = np.zeros(len(rows), np.float32)
     for dimension in range(vectors.shape[1]):
         gaps = vectors[rows, dimension] - vectors[others, dimension]

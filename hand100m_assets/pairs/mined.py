@@ -20,7 +20,7 @@ from hand100m_assets.pairs.embed import Embedding, EmbeddingOptions, embed_hands
 from hand100m_assets.pairs.mine import ExactSearch, Neighbours, Progress
 
 Engine: TypeAlias = Literal["exact", "faiss"]
-"""What searches the neighbours: `exact`, or `faiss`, which is approximate and needs the extra `ann`."""
+"""How neighbours are mined: `exact`, or `faiss`, which is approximate and needs the extra `ann`."""
 MOST_NEIGHBOURS: Final = 100
 """Maximum number of neighbours per hand that can be mined."""
 
@@ -37,8 +37,8 @@ MINED_SCHEMA: Final = pl.Schema(
 """Columns of the table of mined pairs: one row per hand that can be compared, in the order of the hands table.
 
 The rank of a neighbour is its position in the three lists; the nearest comes first. Lists are shorter than asked for
-if other videos have fewer hands, and empty if they have none. `distances` are Euclidean, in RMS distances of joints if
-scale was removed, else in crop sides."""
+if other videos have fewer hands, and empty if they have none. `distances` are Euclidean, in RMS distances of keypoints
+if scale was removed, else in crop sides."""
 
 _RECALL_QUERIES: Final = 1000
 
@@ -149,7 +149,7 @@ def exact_neighbours(embedding: Embedding, count: int, *, workers: int = 1) -> p
 def measured_recall(
     search: ExactSearch | ApproximateSearch, embedding: Embedding, count: int, *, workers: int = 1
 ) -> float:
-    """Share of the exact neighbours that a search finds, for at most 1,000 hands spread evenly; 1.0 if there are none.
+    """Share of the exact neighbours that an engine finds, for at most 1,000 hands spread evenly; 1.0 without any.
 
     A neighbour counts as found if it is no farther than the farthest exact one: hands at equal distance are equally
     good.
@@ -192,7 +192,7 @@ def _table(embedding: Embedding, start: int, found: Neighbours) -> pl.DataFrame:
 
 
 def _write_parts(out_file: Path, tables: Iterable[pl.DataFrame]) -> None:
-    """Write each table to a file of its own, then join the files: only one table is in memory."""
+    """Write each table to its own file, then join the files, so that only one table is in memory."""
     with _folder_beside(out_file) as folder:
         parts = []
         for number, table in enumerate(tables):

@@ -26,9 +26,8 @@ PAIRS_SCHEMA: Final = pl.Schema(
         "reason": pl.String(),
     }
 )
-"""One row per hand. `reason` is null where the positive was found. Where it was not, the columns of the positive,
-`pose_distance` and `same_video` are null. `distance` is that of the annotation file; `pose_distance` is our own, in
-crop sides."""
+"""One row per hand. `reason` is null if the positive was found. If not, the columns of the positive, `pose_distance`
+and `same_video` are null. `distance` is that of the annotation file; `pose_distance` is our own, in crop sides."""
 
 _OF_THE_POSITIVE: Final = ("positive_row_index", "positive_image_id", "positive_video_id", "positive_frame_index")
 _CHUNK_ROWS: Final = 100_000
@@ -37,7 +36,7 @@ _CHUNK_ROWS: Final = 100_000
 def resolve_pairs(hands: pl.DataFrame | pl.LazyFrame) -> pl.DataFrame:
     """Find the positive of each hand, or say why there is none.
 
-    The pose distance is the mean distance of the 21 joints of both hands, from their x and y in crop sides; left
+    The pose distance is the mean distance of the 21 keypoints of both hands, from their x and y in crop sides; left
     hands are mirrored first.
 
     Args:
@@ -108,7 +107,7 @@ def _reason() -> pl.Expr:
 
 
 def _pose_distances(hands: pl.LazyFrame, places: pl.Series) -> pl.Series:
-    """Distance per row; null where the place is null. Works in chunks, because keypoints are most of the table."""
+    """Distance per row; null if the place is null. Works in chunks, because keypoints are most of the table."""
     keypoints = np.empty((len(places), 21, 2), np.float32)
     for start in range(0, len(places), _CHUNK_ROWS):
         chunk = hands.select("keypoints", "handedness").slice(start, _CHUNK_ROWS).collect()

@@ -24,7 +24,7 @@ TEMPORAL_SCHEMA: Final = pl.Schema(
         "reason": pl.String(),
     }
 )
-"""One row per hand. Where there is a neighbour, `reason` is null; where there is none, its columns are null."""
+"""One row per hand. If there is a neighbour, `reason` is null; if there is none, its columns are null."""
 
 _CHUNK_ROWS: Final = 100_000
 _TRACK: Final = ["video_id", "handedness"]
@@ -41,8 +41,8 @@ def temporal_pairs(hands: pl.DataFrame | pl.LazyFrame, *, max_gap_frames: int | 
         max_gap_frames: Largest distance of the two frames, in frames; None for any distance.
 
     Returns:
-        Columns of `TEMPORAL_SCHEMA`, in the order of `hands`. `pose_distance` is the mean distance of joints in crop
-        sides, left hands mirrored; null where keypoints are not finite.
+        Columns of `TEMPORAL_SCHEMA`, in the order of `hands`. `pose_distance` is the mean distance of keypoints in crop
+        sides, left hands mirrored; null if keypoints are not finite.
     """
     table = hands.lazy().collect().with_row_index("place")
     lean = table.select("place", "row_index", "hand_id", "frame_index", *_TRACK)
@@ -79,7 +79,7 @@ def write_temporal_pairs(hands_file: Path, out_file: Path, *, max_gap_frames: in
     Returns:
         The table: one row per hand, in the order of the hands. Columns are `row_index`, `hand_id`, `video_id`,
         `frame_index`, `neighbour_row_index`, `neighbour_hand_id`, `neighbour_frame_index`, `pose_distance` (Float32,
-        the mean distance of joints in crop sides, left hands mirrored; null where keypoints are not finite) and
+        the mean distance of keypoints in crop sides, left hands mirrored; null if keypoints are not finite) and
         `reason` (text, why there is no neighbour; null if there is one).
 
     Raises:

@@ -1,4 +1,4 @@
-"""Pictures for people: grids of hands, charts, and the report page."""
+"""Pictures for people: grids of hands, charts, and the report."""
 
 import lazy_loader
 

@@ -1,4 +1,4 @@
-from .settings import DEFAULT_EXPORT_PREFIX, Settings, SourceFolders, installation, load_settings
+from .settings import DEFAULT_EXPORT_PREFIX, Settings, SourceFolders, installation, load_settings, settings_file
 
 __all__ = [
     "DEFAULT_EXPORT_PREFIX",
@@ -6,4 +6,5 @@ __all__ = [
     "SourceFolders",
     "installation",
     "load_settings",
+    "settings_file",
 ]

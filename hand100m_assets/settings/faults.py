@@ -4,29 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from typing import Any, Final, cast
+from typing import Final
 
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
+from hand100m_assets import wrong_values
+from hand100m_assets.wrong_values import what_is_needed
+
 _SHOWN_CHARACTERS: Final = 60
 
-_KINDS: Final = {
-    "int": "a whole number",
-    "float": "a number",
-    "finite": "a number",
-    "bool": "true or false",
-    "string": "a text in quotes",
-    "path": "a path in quotes",
-}
-"""What is expected, by how the name of a fault begins."""
-
-_BOUNDS: Final = {
-    "greater_than_equal": ("at least", "ge"),
-    "greater_than": ("above", "gt"),
-    "less_than_equal": ("at most", "le"),
-    "less_than": ("below", "lt"),
-}
+_AS_WRITTEN: Final = {"string": "a text in quotes", "path": "a path in quotes", "finite": "a number"}
+"""What is expected in the words of a settings file, by how the name of a fault begins."""
 
 
 def in_words(fault: ErrorDetails, field: FieldInfo | None) -> str:
@@ -34,7 +23,7 @@ def in_words(fault: ErrorDetails, field: FieldInfo | None) -> str:
 
     Args:
         fault: As the library gives it.
-        field: The setting; None when several are at fault together.
+        field: The setting; None if several are at fault together.
     """
     kind, context = fault["type"], fault.get("ctx", {})
     if kind == "value_error":
@@ -45,8 +34,8 @@ def in_words(fault: ErrorDetails, field: FieldInfo | None) -> str:
         return (
             f"must be {'{...}' if kind == 'dict_type' else '[...]'}, not {_shown(fault['input'])}{written_like(field)}"
         )
-    expected = _expected(kind, context)
-    return fault["msg"] if expected is None else f"must be {expected}, not {_shown(fault['input'])}"
+    expected = _AS_WRITTEN.get(kind.partition("_")[0]) or what_is_needed(kind, context)
+    return wrong_values.in_words(fault) if expected is None else f"must be {expected}, not {_shown(fault['input'])}"
 
 
 def no_json(error: BaseException | None, field: FieldInfo | None) -> str:
@@ -64,15 +53,6 @@ def written_like(field: FieldInfo | None) -> str:
     """An example of the setting, where it has one."""
     examples = field.examples if field is not None else None
     return f", such as {json.dumps(examples[0], ensure_ascii=False)}" if examples else ""
-
-
-def _expected(kind: str, context: dict[str, Any]) -> str | None:
-    if kind in _BOUNDS:
-        words, name = _BOUNDS[kind]
-        return f"{words} {context[name]:g}"
-    if kind == "literal_error":
-        return cast("str", context["expected"])
-    return _KINDS.get(kind.partition("_")[0])
 
 
 def _shown(value: object) -> str:

@@ -1,4 +1,4 @@
-"""The only reader of the environment: data roots, lists, limits. One `.env` file or `HAND100M_*` variables."""
+"""Reads all settings, from one `.env` file and from `HAND100M_*` variables. No other module reads the environment."""
 
 from __future__ import annotations
 
@@ -33,21 +33,21 @@ from hand100m_assets.sources import DOH, EGO4D, SOURCES, Source
 from hand100m_assets.video.frames import Limits
 
 ENV_FILE_VARIABLE: Final = "HAND100M_ENV_FILE"
-"""Names the settings file; `.env` in the working directory when unset."""
+"""Environment variable that names the settings file; if unset, it is `.env` in the working directory."""
 
 OTHER_VARIABLES: Final = frozenset(
     {"env_file", "postgres_url", "broker_url", "results_url", "reference_dir", "bench_torchcodec_python"}
 )
-"""Of the same prefix, but read by deploy/, the benchmarks and the tests."""
+"""Variables with the same prefix that deploy/, the benchmarks and the tests read."""
 
 
 DEFAULT_EXPORT_PREFIX: Final = "{source}/frames"
-"""Where frames lie below the output root."""
+"""The folder of the frames below the output root."""
 
 
 @dataclass(frozen=True)
 class SourceFolders:
-    """Where one source's input lies: resolved paths, not checked for existence.
+    """The input paths of one source, resolved; they need not exist.
 
     Attributes:
         videos_dir: Folder of the mp4 files.
@@ -67,10 +67,10 @@ class SourceFolders:
 
 
 class Settings(BaseSettings):
-    """Every choice of the user, each with a default that works; `.env.example` describes them in words.
+    """All choices of the user, each with a working default; `.env.example` describes them.
 
-    Each field is also a variable: `frame_stride` is `HAND100M_FRAME_STRIDE`. `load_settings` reads the settings file,
-    too, and names the variable at fault.
+    Each field is also an environment variable: `frame_stride` is `HAND100M_FRAME_STRIDE`. `load_settings` also reads
+    the settings file, and its errors name the variable at fault.
 
     Raises:
         pydantic.ValidationError: A value is malformed; correct it.
@@ -84,8 +84,8 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="HAND100M_", env_file_encoding=ENCODING, extra="ignore")
 
-    data_root: Path = Field(Path("data"), description="Folder above ego4d/, 100DOH/ and annotations/.")
-    output_root: Path = Field(Path("output"), description="Folder that receives frames, tables and pictures.")
+    data_root: Path = Field(Path("data"), description="Folder that contains ego4d/, 100DOH/ and annotations/.")
+    output_root: Path = Field(Path("output"), description="Folder for frames, tables and pictures.")
 
     ego4d_videos_dir: Path | None = Field(None, description="Folder of the Ego4D mp4 files.")
     ego4d_list_file: Path | None = Field(None, description="The Ego4D list, ego4d_name_list.txt.")
@@ -98,125 +98,146 @@ class Settings(BaseSettings):
         "stride",
         description="`stride`: every N-th frame; `annotated`: only frames that annotation sets name.",
     )
-    frame_stride: int = Field(30, ge=1, description="Every how many frames one is taken.")
+    frame_stride: int = Field(30, ge=1, description="Distance between two taken frames; 30 takes every 30th frame.")
     annotated_sets: list[str] = Field(
         default=[],
-        description="Sets that `annotated` draws on, `<source>/<set>` or `<set>`; a source not named draws on all.",
+        description="Sets that `annotated` uses, as `<source>/<set>` or `<set>`; a source without entries uses all.",
         examples=[["ego4d/simhand-50k"]],
     )
     jpeg_quality: int = Field(95, ge=1, le=100, description="OpenCV JPEG quality; the original uses 95.")
     colour_rule: Literal["opencv5", "opencv4"] = Field(
         "opencv5",
-        description="`opencv5` honours the colour matrix that a stream names (BT.709), `opencv4` takes BT.601 always.",
+        description="`opencv5` uses the colour matrix that a stream names (BT.709); `opencv4` always uses BT.601.",
     )
     image_prefixes: dict[str, Path] = Field(
         default={},
-        description="Prefix of `file_name` in the annotations -> folder that really holds those images.",
+        description="Prefix of `file_name` in the annotations -> folder that contains these images.",
         examples=[{"hand100m/": "/mnt/frames"}],
     )
     annotation_name_pattern: str = Field(
         DEFAULT_NAME_PATTERN.pattern,
-        description="Regular expression of annotation file names without suffix; groups source, name, family, scale.",
+        description="Regular expression for annotation file names without suffix; groups source, name, family, scale.",
     )
     export_prefix: str = Field(
         DEFAULT_EXPORT_PREFIX,
-        description="Folder of the frames in exported file names; {source} stands for ego4d or 100doh.",
+        description="Folder of the frames in exported file names; {source} becomes ego4d or 100doh.",
     )
     export_formats: list[Literal["original", "coco"]] = Field(
         default=list(EXPORT_FORMATS),
-        description="What the export asset writes of each set.",
+        description="Formats in which the export asset writes each set.",
         examples=[["original", "coco"]],
     )
     coco_images: ExportImages = Field(
-        "all", description="Whether COCO files hold all hands, or only those whose image can be opened."
+        "all", description="Whether COCO files hold all hands, or only hands whose image is on disk."
     )
     joint_order: Literal["mediapipe", "by_joint"] = Field(
         "mediapipe",
-        description="Order of the 21 keypoints: wrist + finger by finger, or wrist + MCPs + PIPs + ...",
+        description="Order of the 21 keypoints: wrist, then finger by finger; or wrist, then all MCPs, all PIPs, ...",
     )
 
-    workers: int = Field(0, ge=0, description="Worker processes for extraction; 0 means one a core.")
-    execution: Literal["local", "dask"] = Field("local", description="Where videos are worked on.")
+    workers: int = Field(0, ge=0, description="Worker processes for extraction; 0 means one per core.")
+    execution: Literal["local", "dask"] = Field(
+        "local", description="Where videos are processed: on this machine or on a Dask cluster."
+    )
     dask_scheduler: str = Field("", description="Address of a running Dask scheduler, or its scheduler file.")
-    dask_queue: DaskQueue | None = Field(None, description="Batch system that Dask workers are started through.")
-    dask_queue_jobs: int = Field(1, ge=1, description="How many jobs of workers are asked of the batch system.")
+    dask_queue: DaskQueue | None = Field(None, description="Batch system that starts the Dask workers.")
+    dask_queue_jobs: int = Field(1, ge=1, description="Number of worker jobs that are requested from the batch system.")
     dask_queue_options: dict[str, Any] = Field(
         default={},
-        description="Arguments of dask-jobqueue's cluster class: cores, memory, walltime, queue and so on.",
+        description="Arguments of the cluster class of dask-jobqueue: cores, memory, walltime, queue and so on.",
         examples=[{"cores": 8, "memory": "16GB"}],
     )
-    videos_per_run: int = Field(200, ge=1, description="At most this many videos in one backfill run.")
-    videos_per_tick: int = Field(500, ge=1, description="At most this many videos requested by one sensor tick.")
-    nightly_videos: int = Field(2000, ge=1, description="At most this many videos asked for by one nightly tick.")
+    videos_per_run: int = Field(200, ge=1, description="Maximum number of videos in one run.")
+    videos_per_tick: int = Field(500, ge=1, description="Maximum number of videos that one sensor tick requests.")
+    nightly_videos: int = Field(2000, ge=1, description="Maximum number of videos that one night requests.")
     time_zone: str = Field(
-        "", description="Zone in which schedules tell the time, such as Europe/Vienna; empty: that of this machine."
+        "", description="Time zone of the schedules, such as Europe/Vienna; empty: the zone of this machine."
     )
     sensor_interval_s: int = Field(60, ge=5, description="Seconds between two looks at a folder.")
-    max_video_hours: float = Field(24, gt=0, description="Longer videos are refused, by header or by what comes out.")
-    max_seconds_per_video: float = Field(21_600, gt=0, description="Work on one video is ended after so long.")
+    max_video_hours: float = Field(
+        24, gt=0, description="Longer videos are refused, by their header or by their decoded frames."
+    )
+    max_seconds_per_video: float = Field(21_600, gt=0, description="Work on one video stops after so many seconds.")
 
-    audit_videos: int = Field(5, ge=0, description="Finished videos that the audit looks into each time; 0: none.")
-    audit_frames_per_video: int = Field(10, ge=1, description="JPEGs of each that are compared.")
+    audit_videos: int = Field(5, ge=0, description="Number of finished videos that one audit compares; 0: none.")
+    audit_frames_per_video: int = Field(10, ge=1, description="Number of JPEGs per video that the audit compares.")
 
-    mine_neighbours: int = Field(10, ge=1, le=100, description="Nearest hands of other videos mined for each hand.")
-    mine_engine: Literal["exact", "faiss"] = Field("exact", description="`faiss` is approximate and an extra, `ann`.")
+    mine_neighbours: int = Field(
+        10, ge=1, le=100, description="Number of nearest hands of other videos that are mined per hand."
+    )
+    mine_engine: Literal["exact", "faiss"] = Field(
+        "exact", description="How hands are mined; `faiss` is approximate and needs the extra `ann`."
+    )
     mine_annotations: bool = Field(
-        True, description="Whether mined pairs are also written as an annotation file of the original schema."
+        True, description="Whether mined pairs are also written as an annotation file in the original schema."
     )
     embedding_mirror: bool = Field(True, description="Whether left hands are compared as their mirror images.")
-    embedding_centre: Literal["crop", "wrist"] = Field("crop", description="What mined hands are centred on.")
-    embedding_remove_scale: bool = Field(True, description="Whether the size of a hand in its crop counts for nothing.")
-    embedding_remove_rotation: bool = Field(
-        False, description="Whether a turn in the picture plane counts for nothing."
+    embedding_centre: Literal["crop", "wrist"] = Field(
+        "crop", description="Point on which poses are centred for mining."
     )
+    embedding_remove_scale: bool = Field(True, description="Whether the size of a hand in its crop is removed.")
+    embedding_remove_rotation: bool = Field(False, description="Whether the rotation in the image plane is removed.")
     embedding_components: int = Field(14, ge=0, le=42, description="Principal components kept; 0: all 42 coordinates.")
 
     training_set_from: Literal["frames", "videos"] = Field(
-        "frames", description="What crops are cut from: extracted frames, or the videos themselves."
+        "frames", description="What crops are cut from: extracted frames, or directly the videos."
     )
     training_set_codec: Literal["jpeg", "webp", "png"] = Field(
         "jpeg", description="How crops are stored; webp and png are lossless."
     )
-    training_set_jpeg_quality: int = Field(98, ge=1, le=100, description="Of jpeg crops, with full chroma.")
-    training_set_size_px: int = Field(224, ge=224, le=4096, description="Larger crops are reduced to this side.")
-    training_set_margin: float = Field(
-        0, ge=0, le=1, description="Surroundings kept on each side of a crop, in sides of the crop."
+    training_set_jpeg_quality: int = Field(
+        98, ge=1, le=100, description="Quality of jpeg crops, which have full chroma."
     )
-    training_set_shard_samples: int = Field(2000, ge=1, description="Crops in one tar file, about.")
-    training_set_audit: int = Field(50, ge=0, description="Crops of each set that the check cuts again; 0: none.")
+    training_set_size_px: int = Field(
+        224, ge=224, le=4096, description="Side length to which larger crops are reduced."
+    )
+    training_set_margin: float = Field(
+        0, ge=0, le=1, description="Margin that is kept on each side of a crop, as a share of its side."
+    )
+    training_set_shard_samples: int = Field(2000, ge=1, description="Approximate number of crops in one tar file.")
+    training_set_audit: int = Field(
+        50, ge=0, description="Number of crops per set that the check cuts again and compares; 0: none."
+    )
 
     max_look_age_hours: float = Field(
-        24, gt=0, description="A check warns when the last successful look at the downloads is older, in hours."
+        24, gt=0, description="A check warns if the last successful look at the downloads is older, in hours."
     )
-    grid_seed: int = Field(0, ge=0, description="Seed of the pairs shown where no published choice exists.")
+    grid_seed: int = Field(
+        0, ge=0, description="Seed for the choice of the shown pairs, if there is no published choice."
+    )
     max_missing_share: float = Field(
-        0.05, ge=0, le=1, description="Checks fail when more than this share of annotated images is missing."
+        0.05,
+        ge=0,
+        le=1,
+        description="Checks fail if more than this share is missing: of images, grid cells or training samples.",
     )
-    output_url: str = Field("", description="Address at which a web server shows the output folder; empty: none does.")
+    output_url: str = Field(
+        "", description="Address at which a web server shows the output folder; empty: there is none."
+    )
     asset_owners: list[str] = Field(
         default=["team:hand100m"],
-        description="Owners that the UI shows of each asset: e-mail addresses, or `team:` and a name.",
+        description="Owners that the UI shows for each asset: e-mail addresses, or `team:` and a name.",
         examples=[["team:hands", "ada@example.org"]],
     )
     asset_tags: dict[str, str] = Field(
         default={"dataset": "hand100m"},
-        description="Tags that each asset gets in the UI, which searches by them.",
+        description="Tags that each asset gets in the UI, for searching.",
         examples=[{"dataset": "hand100m", "project": "pretraining"}],
     )
     code_url: str = Field(
         "",
-        description="Address of the code on GitHub or GitLab, to which assets are linked; empty: to the local files.",
+        description="Address of the code on GitHub or GitLab for links from assets; empty: links lead to local files.",
     )
     expected_totals: dict[str, tuple[int, int]] = Field(
         default={"ego4d/simhand-50k": (49_930, 50_000)},
-        description="`<source>/<set>` -> (images, hands) its file must hold.",
+        description="`<source>/<set>` -> numbers of images and hands that its file must hold.",
         examples=[{"ego4d/simhand-50k": [49_930, 50_000]}],
     )
 
     @field_validator("*", mode="before")
     @classmethod
     def _is_no_empty_path(cls, value: object, info: ValidationInfo) -> object:
-        """An empty path would be the working directory, which nobody means by it."""
+        """Refuse an empty path: it would mean the working directory, which is never intended."""
         if value == "" and "Path" in str(cls.model_fields[str(info.field_name)].annotation):
             raise ValueError("is empty; name a folder or file, or delete the line")
         return value
@@ -224,7 +245,7 @@ class Settings(BaseSettings):
     @field_validator("*", mode="after")
     @classmethod
     def _has_no_shell_words(cls, value: object) -> object:
-        """No shell reads the settings file: `~` is replaced here, and a variable would be the name of a folder."""
+        """Replace `~` and refuse `$NAME` at the beginning of a path, because no shell reads the settings file."""
         if isinstance(value, Path):
             return _at_home(value)
         if isinstance(value, dict):
@@ -288,17 +309,17 @@ class Settings(BaseSettings):
 
     @property
     def name_pattern(self) -> re.Pattern[str]:
-        """How annotation files are named."""
+        """The regular expression for names of annotation files."""
         return name_pattern(self.annotation_name_pattern)
 
     def folders(self, source: Source) -> SourceFolders:
-        """Resolve one source's input folders: the explicit setting, else the original tree below the data root.
+        """Resolve the input paths of one source: the explicit settings, or else places below the data root.
 
         Args:
             source: Ego4D or 100DOH.
 
         Returns:
-            Paths that need not exist.
+            Paths; they need not exist.
         """
         prefix = "ego4d" if source is EGO4D else "doh"
         return SourceFolders(
@@ -308,10 +329,10 @@ class Settings(BaseSettings):
         )
 
     def resolved(self) -> Settings:
-        """Copy the settings with every input folder written out, so that no value is left to be derived.
+        """Copy the settings with explicit paths for every input folder.
 
         Returns:
-            Settings that mean the same.
+            Equivalent settings.
         """
         folders = {
             f"{prefix}_{name}": getattr(self.folders(source), name)
@@ -321,36 +342,36 @@ class Settings(BaseSettings):
         return self.model_copy(update=folders)
 
     def annotated_sets_of(self, source: Source) -> list[str]:
-        """Name the sets of one source that frames are chosen by.
+        """Return the sets of one source that choose its frames.
 
         Args:
             source: Ego4D or 100DOH.
 
         Returns:
-            Keys of the sets; empty means all that are here.
+            Keys of the sets; an empty list means all sets that have tables.
         """
         named = (name.rpartition("/") for name in self.annotated_sets)
         return [key for owner, _, key in named if owner in ("", source.name)]
 
     def output(self, source: Source) -> OutputLayout:
-        """Say where the outputs of one source go.
+        """Return the output paths of one source.
 
         Args:
             source: Ego4D or 100DOH.
 
         Returns:
-            Paths of all folders and files that are made.
+            Paths of all folders and files that the project writes.
         """
         return OutputLayout(self.output_root, source)
 
     def output_url_of(self, file: Path) -> str | None:
-        """Say at which address a web server shows a file.
+        """Return the address at which a web server shows a file.
 
         Args:
             file: A file below the output root.
 
         Returns:
-            The address; None where `output_url` is not set.
+            The address; None if `output_url` is not set.
         """
         if not self.output_url:
             return None
@@ -358,7 +379,7 @@ class Settings(BaseSettings):
 
     @property
     def schedule_time_zone(self) -> str:
-        """Name of the zone in which schedules tell the time: the setting, else this machine's, else UTC."""
+        """Name of the time zone of the schedules: the setting, else the zone of this machine, else UTC."""
         if self.time_zone:
             return self.time_zone
         try:
@@ -368,12 +389,12 @@ class Settings(BaseSettings):
 
     @property
     def limits(self) -> Limits:
-        """What one video may cost."""
+        """Limits on one video: its length, and the time to process it."""
         return Limits(max_video_hours=self.max_video_hours, max_seconds=self.max_seconds_per_video)
 
     @property
     def embedding(self) -> EmbeddingOptions:
-        """How keypoints become vectors that are mined."""
+        """How keypoints become the vectors that mining compares."""
         return EmbeddingOptions(
             centre=self.embedding_centre,
             remove_scale=self.embedding_remove_scale,
@@ -394,7 +415,7 @@ class Settings(BaseSettings):
 
     @property
     def dask_cluster(self) -> DaskCluster:
-        """The cluster that works on videos, if `execution` says so."""
+        """The cluster that processes videos if `execution` is `dask`."""
         return DaskCluster(
             scheduler=self.dask_scheduler,
             queue=self.dask_queue,
@@ -404,7 +425,7 @@ class Settings(BaseSettings):
 
     @property
     def worker_count(self) -> int:
-        """Worker processes to start: the setting, or one a core this process may use."""
+        """Number of worker processes to start: the setting, or one per core that this process may use."""
         if self.workers:
             return self.workers
         return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -425,7 +446,7 @@ def _at_home(path: Path) -> Path:
 
 
 def installation() -> str:
-    """Say whose settings these are: this machine, and the settings file or else the working directory.
+    """Identify this installation: the machine, and the settings file or else the working directory.
 
     Returns:
         Name of the machine, a colon and an absolute path.
@@ -440,17 +461,34 @@ def installation() -> str:
     return f"{socket.gethostname()}:{Path(named).expanduser().resolve() if named else Path.cwd()}"
 
 
-def load_settings() -> Settings:
-    """Read the settings file and the environment; variables win over the file.
+def settings_file() -> Path | None:
+    """Say which settings file is read.
 
-    The file is `.env` in the working directory, or the one that `HAND100M_ENV_FILE` names. Without a file and
+    Returns:
+        Its absolute path; None where `HAND100M_ENV_FILE` names none and the working directory has no `.env`.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from hand100m_assets.settings import settings_file
+        >>> _ = Path(".env").write_text("HAND100M_FRAME_STRIDE=30")
+        >>> settings_file() == Path.cwd() / ".env"
+        True
+    """
+    file = Path(os.path.expanduser(os.environ.get(ENV_FILE_VARIABLE, "") or ".env")).absolute()  # noqa: PTH111 - as below
+    return file if file.is_file() else None
+
+
+def load_settings() -> Settings:
+    """Read the settings file and the environment; environment variables override the file.
+
+    The file is `.env` in the working directory, or the file that `HAND100M_ENV_FILE` names. Without a file and without
     variables, all settings have their defaults.
 
     Returns:
         The settings.
 
     Raises:
-        SettingsError: A value is malformed, or a name is no setting; the message names each variable at fault.
+        SettingsError: A value is malformed, or a name is not a setting; the message names each variable at fault.
 
     Example:
         >>> from hand100m_assets.settings import load_settings

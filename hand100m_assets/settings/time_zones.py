@@ -43,7 +43,7 @@ _OFFSET: Final = re.compile(r"(?:UTC|GMT|Z)?\s*([+-])\s*(\d{1,2})(?::?00)?", re.
 
 
 def why_no_zone(name: str) -> str | None:
-    """What is wrong with the name of a time zone, with one that can be used; None when nothing is."""
+    """What is wrong with the name of a time zone, with one that can be used; None if nothing is."""
     place = (PLACES | _GERMAN).get(name.upper())
     if name in _WITHOUT_SUMMER:
         return f"{name!r} has no summer time; use {place}, or the name of another place"

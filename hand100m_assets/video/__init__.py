@@ -1,4 +1,4 @@
-"""Videos and their exact frames: which downloads are complete, what a file holds, and the pictures at frame indices."""
+"""Videos and their exact frames: complete downloads, the contents of a file, and the pictures at frame indices."""
 
 import lazy_loader
 

@@ -1,4 +1,4 @@
-"""One source's inputs and outputs joined: its downloads, tables, frames, pictures, report and state."""
+"""Joins the inputs and outputs of one source: its downloads, tables, frames, pictures, reports and state."""
 
 import lazy_loader
 

@@ -1,17 +1,18 @@
-"""Which finished videos of a source an audit looks into, and what it found, in words."""
+"""Chooses the finished videos that an audit compares, and describes what it found."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timezone
 
+from hand100m_assets.amounts import counted
 from hand100m_assets.errors import FolderUnreadableError, SettingsError
 from hand100m_assets.video.audit import VideoAudit, audit_video, sampled
 from hand100m_assets.workspace.workspace import SourceWorkspace
 
 
 def seed_of_today() -> int:
-    """Make a seed of the date (UTC): another sample each day, and the same one all day.
+    """Make a seed from the date (UTC), so that the sample changes each day and stays the same all day.
 
     Returns:
         The date as a number, such as 20260131.
@@ -34,7 +35,7 @@ def finished_videos(place: SourceWorkspace) -> list[str]:
         Video ids, sorted.
 
     Raises:
-        FolderUnreadableError: The frames folder is there but cannot be read; mount it or give permission.
+        FolderUnreadableError: The frames folder exists but cannot be read; mount it or give permission.
 
     Example:
         >>> from hand100m_assets.settings import load_settings
@@ -66,7 +67,7 @@ def sample_of(place: SourceWorkspace, finished: Sequence[str], count: int, seed:
         place: The source and the settings.
         finished: Video ids, such as `finished_videos` lists.
         count: Maximum number of videos.
-        seed: Seed of the drawing.
+        seed: Seed for the sample.
 
     Returns:
         Video ids.
@@ -96,7 +97,8 @@ def videos_to_audit(
         Video ids, each with its source.
 
     Raises:
-        SettingsError: A named video has no finished frame folder, or there is none at all; extract frames first.
+        SettingsError: A named video has no finished frame folder, or there are no finished videos at all; extract
+            frames first.
         FolderUnreadableError: A frames folder cannot be read; mount it or give permission.
 
     Example:
@@ -126,7 +128,7 @@ def videos_to_audit(
 
 
 def audit_of(place: SourceWorkspace, video_id: str, *, frames_per_video: int, seed: int) -> VideoAudit:
-    """Compare some extracted frames of one video with the pictures that another decoder makes of them.
+    """Compare some extracted frames of one video with the pictures that another decoder gives for them.
 
     Args:
         place: The source and the settings.
@@ -154,7 +156,7 @@ def audit_of(place: SourceWorkspace, video_id: str, *, frames_per_video: int, se
 
 
 def in_words(audit: VideoAudit) -> str:
-    """Say in one line what an audit found.
+    """Describe in one line what an audit found.
 
     Args:
         audit: The audit of one video.
@@ -170,12 +172,16 @@ def in_words(audit: VideoAudit) -> str:
     """
     if audit.why_skipped is not None:
         return f"skipped: {audit.why_skipped}"
-    words = f"{audit.frames_compared} frames compared, {audit.frames_identical} identical"
+    words = f"{counted(audit.frames_compared, 'frame')} compared, {audit.frames_identical} identical"
     if audit.frames_alike:
         words += f", {audit.frames_alike} alike"
     if audit.differences:
         first = audit.differences[0]
         words += f", {len(audit.differences)} differ; frame {first.frame_index}: {first.reason}"
     skipped = "".join(f"; {frames} not compared: {reason}" for reason, frames in audit.frames_skipped.items())
-    unseen = f"; ffmpeg complains {audit.complaint_count} times: {audit.complaints[0]}" if audit.complaints else ""
+    unseen = (
+        f"; ffmpeg complains {counted(audit.complaint_count, 'time')}: {audit.complaints[0]}"
+        if audit.complaints
+        else ""
+    )
     return words + skipped + unseen

@@ -1,4 +1,4 @@
-"""One source's downloads as the video room wants them: the official list, looks at the folder, the inventory."""
+"""The downloads of one source: the official list, looks at the folder, and the inventory."""
 
 from __future__ import annotations
 
@@ -48,41 +48,41 @@ from hand100m_assets.video.frames import stamp_of
 
 
 def _pass_over(_: Hand100mError) -> None:
-    """Whoever does not ask for faults goes on with what is known."""
+    """Ignores faults, for callers that do not ask for them."""
 
 
 @dataclass(frozen=True)
 class Downloads:
-    """One source's videos on disk, under one set of settings."""
+    """The videos of one source on disk, under one set of settings."""
 
     settings: Settings
     source: Source
 
     @property
     def folders(self) -> SourceFolders:
-        """Where they lie."""
+        """The input paths of the source."""
         return self.settings.folders(self.source)
 
     @property
     def output(self) -> OutputLayout:
-        """Where what is known of them goes."""
+        """The output paths of the source."""
         return self.settings.output(self.source)
 
     def video_file(self, video_id: str) -> Path:
-        """The downloaded file of one video, whether or not it is there."""
+        """Path of the file of one video; it need not exist."""
         return self.folders.videos_dir / f"{video_id}{VIDEO_SUFFIX}"
 
     def video_list(self) -> pl.DataFrame | None:
-        """The official list as a table, or None where there is no list file.
+        """The official list as a table, or None if there is no list file.
 
         Raises:
-            VideoListError: The file is there but is not a list; the message names row and column.
+            VideoListError: The file exists but is not a list; the message names row and column.
         """
         list_file = self.folders.list_file
         return read_video_list(list_file, self.source) if list_file.exists() else None
 
     def listing(self, registered: Iterable[str] = ()) -> Listing:
-        """One look at the folder, which is not believed to be empty while videos of it are known.
+        """Look at the folder; an empty folder is an error if videos of it are known.
 
         Args:
             registered: Videos that have a partition.
@@ -98,7 +98,7 @@ class Downloads:
                     folder,
                     f"the {self.source.title} video folder",
                     len(self._known_to_be_here(registered)),
-                    "videos",
+                    "video",
                     on_purpose="If they were deleted on purpose, `hand100m forget` them.",
                 )
         except FolderUnreadableError:
@@ -107,10 +107,10 @@ class Downloads:
         return listing
 
     def refused(self, inventory: pl.DataFrame) -> dict[str, str]:
-        """File name -> why it is not taken though no download would mend that: its name, its permission, its disk.
+        """File name -> why it cannot be used, if a new download would not help: its name, permissions or disk.
 
         Args:
-            inventory: As of now.
+            inventory: The present inventory.
 
         Raises:
             FolderUnreadableError: As `listing`.
@@ -121,9 +121,9 @@ class Downloads:
         return refused | {self.video_file(v).name: why for v, why in here.select("video_id", "reason").iter_rows()}
 
     def known_and_here(self) -> tuple[set[str], set[str]]:
-        """Videos that are listed or that some look found, and those among them whose file is here.
+        """Videos that are listed or that a look found, and those of them whose file is here.
 
-        A folder that is empty is taken as it is: whoever asks this is about to say that it was emptied on purpose.
+        An empty folder is no error here: the caller is about to say that it was emptied on purpose.
 
         Raises:
             FolderUnreadableError: The video folder is missing, unmounted or not permitted.
@@ -137,7 +137,7 @@ class Downloads:
         return found if listed is None else found | set(listed["video_id"]), here
 
     def not_deleted(self) -> set[str]:
-        """Videos of which there is a file, whole or not, under whatever name tells its id.
+        """Videos that have a file, complete or not, under any name that contains the id.
 
         Raises:
             FolderUnreadableError: As `listing`.
@@ -147,7 +147,7 @@ class Downloads:
         return listing.complete_names.keys() | begun | {v for name in listing.refused if (v := video_id_in(name))}
 
     def _known_to_be_here(self, registered: Iterable[str]) -> set[str]:
-        """Videos that an earlier look or an earlier inventory found, less those that were seen to go one by one."""
+        """Videos that an earlier look or inventory found, without those whose deletion was noticed."""
         known = read_known_files(self.output.known_videos_file)
         found = {*registered, *known.stamps} | files_in(self.output.table_file("inventory"))
         return found - known.gone - self.forgotten()
@@ -158,16 +158,16 @@ class Downloads:
         concluded: int | None,
         on_fault: Callable[[Hand100mError], None] = _pass_over,
     ) -> Look:
-        """One look at the downloads, compared with all earlier ones and remembered before anything is made of it.
+        """Look at the downloads and compare with all earlier looks; the result is stored before it is used.
 
         Args:
-            registered: Files that have a partition.
-            concluded: Number of the last look that was taken over whole, None where nobody knows.
-            on_fault: Told of a list or manifest that cannot be read, so that its sizes are not known.
+            registered: Videos that have a partition.
+            concluded: Number of the last look that was accepted completely; None if not known.
+            on_fault: Called with the error if a list or manifest cannot be read, so that its sizes are not known.
 
         Raises:
             FolderUnreadableError: The video folder is missing, unmounted, emptied or not permitted.
-            OutputUnwritableError: What was seen cannot be written down.
+            OutputUnwritableError: The result of the look cannot be stored.
         """
         listing = self.listing(registered)
         file = self.output.known_videos_file
@@ -187,7 +187,7 @@ class Downloads:
         return look
 
     def whole_videos(self) -> set[str]:
-        """Videos whose file is here under its final name and not below its official size; no file is opened.
+        """Videos whose file has its final name and at least its official size; no file is opened.
 
         Raises:
             FolderUnreadableError: The video folder is missing, unmounted or not permitted.
@@ -196,7 +196,7 @@ class Downloads:
         return listing.complete_names.keys() - short_files(listing, self.official_bytes()).keys()
 
     def official_bytes(self, on_fault: Callable[[Hand100mError], None] = _pass_over) -> Mapping[str, int]:
-        """Video id -> size in `manifest.csv`, else in the official list, where one is here and tells sizes."""
+        """Video id -> size in `manifest.csv`, or else in the official list, if one of them exists and gives sizes."""
         list_file, manifest = self.folders.list_file, self.folders.videos_dir / "manifest.csv"
         listed: Mapping[str, int] = {}
         try:
@@ -209,7 +209,7 @@ class Downloads:
         return {**listed, **in_manifest}
 
     def official_metadata(self, on_fault: Callable[[VideoListError], None]) -> pl.DataFrame:
-        """What the files that come with the official downloads say, as far as they are here and are what they seem."""
+        """The values of the metadata files of the official downloads, as far as these files exist and can be read."""
         videos_dir = self.folders.videos_dir
         doh_dir = None if self.source.list_format == "ego4d" else videos_dir.parent / "file"
         return read_official_metadata(videos_dir, doh_dir, on_fault=on_fault)
@@ -217,11 +217,11 @@ class Downloads:
     def inventory(
         self, listed: pl.DataFrame | None, on_fault: Callable[[VideoListError], None] = _pass_over
     ) -> pl.DataFrame:
-        """One row a video, on disk, listed or once here; headers are read of files that changed since the last table.
+        """One row per video that is or was on disk, or is listed. Only headers of files that changed are read.
 
         Args:
-            listed: The official list; None where there is none.
-            on_fault: Told of official metadata that cannot be read, whose columns stay null.
+            listed: The official list; None if there is none.
+            on_fault: Called with the error if official metadata cannot be read; its columns stay null.
 
         Raises:
             FolderUnreadableError: The video folder is missing, unmounted or not permitted.
@@ -242,15 +242,15 @@ class Downloads:
         )
 
     def forgotten(self) -> set[str]:
-        """Videos that nobody is to ask for again.
+        """Videos that were deleted on purpose and are not asked for again.
 
         Raises:
-            FolderUnreadableError: The list of them is there, and cannot be read.
+            FolderUnreadableError: The list of them exists, but cannot be read.
         """
         return read_forgotten(self.output.forgotten_videos_file)
 
     def _headers_of_a_video(self, video_id: str) -> VideoInfo | None:
-        """None for what is no video; a passing reason is raised."""
+        """None if the file is not a video. A reason that may pass is raised."""
         try:
             return probe_video(self.video_file(video_id))
         except PermanentError:
@@ -264,18 +264,18 @@ class Downloads:
 
 
 def forget_videos(downloads: Downloads, video_ids: Iterable[str] | None, *, undo: bool) -> tuple[set[str], set[str]]:
-    """Stop asking for videos, or ask for them again; a list of missing videos that is there is written anew at once.
+    """Stop asking for videos, or ask for them again. An existing list of missing videos is updated at once.
 
     Args:
         downloads: The downloads of the videos' source.
-        video_ids: Which videos; None for all that are known and not here, or with `undo` for all that are forgotten.
+        video_ids: Which videos; None for all that are known and missing, or with `undo` for all that are forgotten.
         undo: Ask for them again.
 
     Returns:
-        Videos for which this is a change, and all videos that are forgotten now.
+        Videos that this call changed, and all videos that are forgotten now.
 
     Raises:
-        SettingsError: An id is neither listed nor was ever here, or is to be undone and not forgotten; correct it.
+        SettingsError: An id is neither listed nor was ever here, or `undo` names one that is not forgotten; correct it.
         FolderUnreadableError: The video folder or the list of forgotten videos cannot be read; mount it or give
             permission.
         OutputUnwritableError: The output disk is full, read-only or not permitted; free space or correct the
@@ -305,7 +305,9 @@ def forget_videos(downloads: Downloads, video_ids: Iterable[str] | None, *, undo
     if downloads.output.missing_videos_file.exists():
         with suppress(FolderUnreadableError):  # away: nothing is written about it until it is back
             write_missing_list(
-                missing_videos(downloads.inventory(downloads.video_list())), downloads.output.missing_videos_file
+                missing_videos(downloads.inventory(downloads.video_list())),
+                downloads.output.missing_videos_file,
+                downloads.source,
             )
     return before ^ now, now
 
@@ -317,13 +319,13 @@ def _insist_on_known(unknown: set[str], why: str) -> None:
 
 @lru_cache(maxsize=2)
 def _sizes_listed(list_file: Path, source: Source, stamp: FileStamp | None) -> Mapping[str, int]:
-    """Read once for each state of the list; an error, whose reason may pass, is not remembered."""
+    """Read the list once per state of its file. An error is not stored, because its reason may pass."""
     return {} if stamp is None else _known_sizes(read_video_list(list_file, source), "size_bytes_listed")
 
 
 @lru_cache(maxsize=2)
 def _sizes_in_manifest(manifest: Path, stamp: FileStamp | None) -> tuple[Mapping[str, int], Sequence[Hand100mError]]:
-    """The same of `manifest.csv`, and its faults; of one that breaks off, what it said until then counts."""
+    """The same for `manifest.csv`, with its faults; if it breaks off, the rows before that count."""
     faults: list[Hand100mError] = []
     if stamp is None:
         return {}, faults

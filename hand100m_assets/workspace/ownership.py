@@ -1,4 +1,4 @@
-"""Who fills an output folder, and with which settings: two installations with different ones undo each other's work."""
+"""Records which installation uses an output folder: two with different settings would undo each other's work."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ from hand100m_assets.files import write_whole
 from hand100m_assets.settings import Settings, installation
 
 MARK_FILE: Final = ".hand100m.json"
-"""In the output root: the installation that fills it, and its settings."""
+"""File in the output root that names the installation that uses it, and its settings."""
 
 _SHAPING: Final = (
     *("frame_", "annotated_", "jpeg_", "colour_", "joint_"),
     *("mine_", "embedding_", "training_set_", "export_"),
 )
-"""What names of settings begin with that change what is made; the rest says where and how fast."""
+"""Beginnings of the names of settings that change results. Other settings say where and how fast work is done."""
 
 
 def shaping_settings(settings: Settings) -> dict[str, Any]:
-    """The settings that change what is made."""
+    """The settings that change results."""
     values = settings.model_dump(mode="json")
     return {name: value for name, value in sorted(values.items()) if name.startswith(_SHAPING)}
 
 
 def claim_output(settings: Settings) -> None:
-    """Note in the output folder that this installation fills it, unless another one does already.
+    """Record in the output folder that this installation uses it, unless another one does already.
 
-    If the output cannot be written, nothing happens here; the error comes when something is made.
+    If the output cannot be written, nothing happens here; the error comes when a result is written.
 
     Args:
         settings: The settings of this installation.
@@ -51,13 +51,13 @@ def claim_output(settings: Settings) -> None:
 
 
 def other_owner(settings: Settings) -> str | None:
-    """Warn where another installation fills the same output folder with other settings.
+    """Warn if another installation uses the same output folder with other settings.
 
     Args:
         settings: The settings of this installation.
 
     Returns:
-        A warning that says what differs and what to do; None where there is no such installation.
+        A warning that says what differs and what to do; None if there is no such installation.
 
     Example:
         >>> from hand100m_assets.settings import Settings
@@ -84,7 +84,7 @@ def other_owner(settings: Settings) -> str | None:
 
 
 def _owner(mark: Path) -> tuple[str, dict[str, Any]] | None:
-    """A mark that cannot be read is as good as none."""
+    """The recorded owner; None if there is no record or it cannot be read."""
     try:
         said = json.loads(mark.read_bytes())
         return str(said["installation"]), dict(said["settings"])

@@ -1,4 +1,4 @@
-"""The pictures of one annotation set: where its tables on disk and the render room meet."""
+"""Draws the pictures of one annotation set from its tables on disk."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class SetPictures:
 
     Attributes:
         place: The set's source and the settings.
-        key: Its key, such as `simhand-50k`.
+        key: Key of the set, such as `simhand-50k`.
 
     Example:
         >>> from hand100m_assets.settings import load_settings
@@ -71,12 +71,12 @@ class SetPictures:
 
     @property
     def title(self) -> str:
-        """Source and set, as headlines name them."""
+        """Names of the source and the set, for headlines."""
         return f"{self.place.source.title} {self.key}"
 
     @cached_property
     def tables(self) -> Path:
-        """Folder of the set's own tables.
+        """Folder of the tables of the set.
 
         Raises:
             AnnotationFileError: The set is not finished; materialize its annotations first.
@@ -90,18 +90,18 @@ class SetPictures:
 
     @cached_property
     def pairs(self) -> pl.DataFrame:
-        """The pairs table, resolved anew where it was not made yet."""
+        """The pairs table; if it does not exist yet, the pairs are resolved here."""
         made = self._made("pairs")
         return resolve_pairs(self.hands) if made is None else made.collect()
 
     @property
     def coverage(self) -> pl.LazyFrame | None:
-        """The coverage table, None where it was not made yet."""
+        """The coverage table; None if it does not exist yet."""
         return self._made("coverage")
 
     @property
     def mined(self) -> pl.LazyFrame | None:
-        """The mined pairs, None where they were not made yet."""
+        """The mined pairs; None if they do not exist yet."""
         return self._made("mined_pairs")
 
     def _made(self, asset: str) -> pl.LazyFrame | None:
@@ -109,7 +109,7 @@ class SetPictures:
         return pl.scan_parquet(file) if file.exists() else None
 
     def anchors(self, count: int) -> AnchorChoice:
-        """Choose which hands are shown: the published ones where this is their set, else seeded ones.
+        """Choose the hands to show: the published ones if this is their set, else a choice by the seed.
 
         Args:
             count: Maximum number of hands.
@@ -157,7 +157,7 @@ class SetPictures:
         )
 
     def write_sheet(self, name: str) -> tuple[Sheet, Path]:
-        """Draw a sheet and write it to its place below the output folder.
+        """Draw a sheet and write it to its file below the output folder.
 
         Args:
             name: One of `SHEETS`.
@@ -174,7 +174,7 @@ class SetPictures:
         return sheet, write_jpeg(sheet.image_bgr, self.place.output.sheet_file(self.key, f"{name}.jpg"))
 
     def write_chart(self, name: str) -> tuple[bytes, Path]:
-        """Draw a chart and write it to its place below the output folder.
+        """Draw a chart and write it to its file below the output folder.
 
         Args:
             name: One of `CHARTS`.
@@ -194,7 +194,7 @@ class SetPictures:
 
     def _ladder(self) -> Sheet:
         choice, options = self.anchors(LADDER_ROWS), self.place.settings.embedding
-        unit = "RMS joint distances" if options.remove_scale else "crop sides"
+        unit = "RMS distances of keypoints" if options.remove_scale else "crop sides"
         return draw_ladder(
             far_neighbours(self.mined, self.hands, choice, options),
             self.hands,
@@ -229,7 +229,7 @@ class SetPictures:
         )
 
     def _hands_by_source(self) -> dict[str, pl.LazyFrame]:
-        """This set's hands, and those of the other source's set of the same key, if it is finished."""
+        """The hands of this set, and of the set of the same key in the other source, if that is finished."""
         found = {}
         for source in SOURCES:
             tables = self.place.settings.output(source).annotation_dir(self.key)
@@ -243,7 +243,7 @@ def far_neighbours(
 ) -> pl.DataFrame:
     """Neighbours of the chosen hands as `draw_ladder` takes them, up to its last rank.
 
-    Taken from the mined pairs where these go so far; else searched for, which is exact too.
+    They are taken from the mined pairs if these have enough neighbours. Otherwise they are mined here, exactly.
     """
     wanted = pl.col("row_index").is_in(pl.Series(choice.rows, dtype=pl.UInt32).implode())
     if mined is not None:

@@ -1,4 +1,4 @@
-"""Everything there is to say of one annotation set, as one page to keep, send or print."""
+"""The report: one HTML page about one annotation set."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import Final
 
 import polars as pl
 
+from hand100m_assets.amounts import counted, sized
 from hand100m_assets.annotations import IngestSummary, read_summary
 from hand100m_assets.annotations.rules import RuleResult, apply_rules
 from hand100m_assets.files import file_in_place_of
@@ -24,7 +25,7 @@ from hand100m_assets.workspace.pictures import CHARTS, SHEETS, SetPictures
 from hand100m_assets.workspace.workspace import SourceWorkspace
 
 _PICTURE_MAX_BYTES: Final = 1_200_000
-"""Of each sheet inside the page; the full ones lie beside the tables."""
+"""Limit per sheet inside the page; the full sheets are separate files."""
 
 _EXAMPLES: Final = 10
 _WORST_VIDEOS: Final = 10
@@ -42,7 +43,7 @@ class Report:
 
     Attributes:
         html: The document.
-        pictures: How many it holds.
+        pictures: Number of pictures in it.
         cells_empty: Cells of its grid and sheets that should show a hand and do not.
     """
 
@@ -52,10 +53,10 @@ class Report:
 
 
 def write_report(place: SourceWorkspace, key: str, *, out: Path | None = None) -> tuple[Path, Report]:
-    """Write the HTML page of one finished set to its place below the output folder, or to `out`.
+    """Write the report of one finished set to its file below the output folder, or to `out`.
 
     Args:
-        place: The set's source and the settings.
+        place: The source of the set, and the settings.
         key: Key of the set.
         out: File of the page; None for its usual place.
 
@@ -82,7 +83,7 @@ def write_report(place: SourceWorkspace, key: str, *, out: Path | None = None) -
 
 
 def make_report(place: SourceWorkspace, key: str) -> Report:
-    """The page of one finished set from its tables and frames; what was not made yet is said to be so.
+    """Make the report of one finished set from its tables and frames; it says what has not been made yet.
 
     The same tables, frames and settings give the same bytes.
 
@@ -93,7 +94,7 @@ def make_report(place: SourceWorkspace, key: str) -> Report:
 
 
 class _Writer:
-    """Gathers, then writes, section by section."""
+    """Collects the facts, then writes the page section by section."""
 
     def __init__(self, pictures: SetPictures) -> None:
         self.set, self.place = pictures, pictures.place
@@ -117,7 +118,7 @@ class _Writer:
 
     def _origin(self) -> str:
         changed = datetime.fromtimestamp(self.summary.source_mtime_ns / 1e9, tz=timezone.utc)
-        size = f"{self.summary.source_size_bytes:,} bytes"
+        size = sized(self.summary.source_size_bytes)
         return f"{self.summary.source_name}, {size}, changed {changed:%Y-%m-%d %H:%M:%S} UTC"
 
     def _warnings(self) -> Iterator[str]:
@@ -153,7 +154,7 @@ class _Writer:
             rows = [(r.rule.severity, r.rule.name.replace("_", " "), r.count, r.rule.why) for r in broken]
             yield page.table(("severity", "broken rule", "at fault", "why it matters"), sorted(rows))
         kept = [result.rule.name.replace("_", " ") for result in self.rules if not (result.count or result.saw_nothing)]
-        yield page.paragraph(f"Nothing at fault by {len(kept)} rules: {', '.join(kept)}.", "quiet")
+        yield page.paragraph(f"Nothing at fault by {counted(len(kept), 'rule')}: {', '.join(kept)}.", "quiet")
         for result in self.rules:
             if result.gap:
                 yield page.paragraph(f"{result.rule.name.replace('_', ' ')}: {result.gap}.", "quiet")
@@ -188,14 +189,14 @@ class _Writer:
         yield page.bars(_counts(pairs, _RESOLVED), _TONES)
         resolved = pairs.filter(pl.col("reason").is_null())
         same = int(resolved["same_video"].sum())
-        yield page.paragraph(f"{same:,} of {resolved.height:,} resolved pairs are of one video.")
+        yield page.paragraph(f"Of one video: {same:,} of {counted(resolved.height, 'resolved pair')}.")
         rows = [(name, *_quantiles(resolved[column])) for name, column in _DISTANCES.items()]
         yield page.table(("distance", "smallest", "1 %", "median", "99 %", "largest"), rows)
         agreement = self.place.output.table_file("agreement", self.set.key)
         if agreement.exists():
             known = summarise_agreement(pl.read_parquet(agreement))
             yield page.paragraph(
-                f"Of {known.comparable:,} positives that can be ranked among the hands of other videos, "
+                f"Of {counted(known.comparable, 'positive')} that can be ranked among the hands of other videos, "
                 f"{_share(known.nearest, known.comparable)} are our nearest and "
                 f"{_share(known.within_10, known.comparable)} are among our nearest ten."
             )
@@ -203,7 +204,9 @@ class _Writer:
     def _sheets(self) -> Iterator[str]:
         choice = self.set.anchors(GRID_PAIRS)
         drawn = self.set.grid(choice)
-        yield self._sheet(drawn.labelled, drawn.missing, "grid", f"Each anchor and its positive: {choice.how}.")
+        yield self._sheet(
+            drawn.labelled, drawn.missing, "grid", f"Each anchor and its positive: {choice.how}. {_BADGES}"
+        )
         for name in SHEETS:
             sheet = self.set.sheet(name)
             yield self._sheet(sheet.image_bgr, sheet.missing, name, _CAPTIONS[name])
@@ -228,9 +231,9 @@ class _Writer:
         settings = self.place.settings
         rows = [
             ("frame selection", _selection(settings.frame_selection, settings.frame_stride)),
-            ("joint order", settings.joint_order),
+            ("order of keypoints", settings.joint_order),
             ("seed of the pairs shown", str(settings.grid_seed)),
-            ("embedding", str(settings.embedding)),
+            ("how poses are compared", settings.embedding.in_words()),
             ("made with", ", ".join(f"{name} {version(name)}" for name in _LIBRARIES)),
         ]
         yield page.table(("", ""), rows)
@@ -238,15 +241,19 @@ class _Writer:
 
 _FULL_PX: Final = 2400
 _LIBRARIES: Final = ("hand100m_assets", "opencv-python-headless", "polars", "numpy")
+_BADGES: Final = (
+    "Below a pair, 'stated' is the distance in the annotation file, in its own unit; 'pose' is the mean distance of "
+    "joints, in crop sides."
+)
 _DISTANCES: Final = {"stated in the file (its own unit)": "distance", "between the poses (crop sides)": "pose_distance"}
 _CAPTIONS: Final = {
     "ladder": "A hand and its nearest hands of other videos, as they were mined.",
-    "best": "The most alike resolved pairs of different videos.",
-    "worst": "The least alike resolved pairs of different videos.",
-    "hands_per_video": "A few videos with most of the hands make a set less varied than its size says.",
+    "best": "The pairs of different videos with the most similar poses.",
+    "worst": "The pairs of different videos with the least similar poses.",
+    "hands_per_video": "If a few videos have most of the hands, the set is less varied than its size suggests.",
     "distances": "Distances between a hand and its positive.",
-    "pose_map": "A dot a hand, alike poses near each other; the drawn hands are where they stand.",
-    "poses": "Mean and spread of each joint; tangled fingers mean another joint order.",
+    "pose_map": "Each hand is a dot; similar poses are near each other. A few hands are drawn at their dots.",
+    "poses": "Mean and spread of each keypoint. Tangled fingers mean that the keypoints have another order.",
 }
 
 
@@ -255,7 +262,7 @@ def _selection(name: str, stride: int) -> str:
 
 
 def _counts(table: pl.DataFrame, without_reason: str) -> dict[str, int]:
-    """Rows by reason, most first."""
+    """Number of rows per reason, largest first."""
     counted = table.group_by(pl.col("reason").fill_null(without_reason)).len()
     return dict(counted.sort("len", "reason", descending=[True, False]).iter_rows())
 

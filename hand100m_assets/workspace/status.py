@@ -1,4 +1,4 @@
-"""How far each source is, and what stands in the way: the figures behind `hand100m status` and `hand100m doctor`."""
+"""How far each source is, and which problems there are: the facts for `hand100m status` and `hand100m doctor`."""
 
 from __future__ import annotations
 
@@ -11,27 +11,27 @@ from typing import Final, Literal
 
 import polars as pl
 
+from hand100m_assets.amounts import counted, sized
 from hand100m_assets.errors import FolderUnreadableError, Hand100mError
 from hand100m_assets.files import NO_FILE
 from hand100m_assets.video.frames import MADE_BY_OLDER_RULES, ExtractionJob, frame_states
 from hand100m_assets.workspace.ownership import other_owner
 from hand100m_assets.workspace.workspace import SourceWorkspace
 
-GIB: Final = 1 << 30
 JPEG_BYTES_PER_PIXEL: Final = 0.35
 """Expected size of a quality-95 JPEG of real video. Source: measured on 1440 x 1080 footage; busy scenes take more."""
 
 
 MOST_NAMED: Final = 20
-"""Of the files that are not taken."""
+"""Limit for the files that cannot be used and are named."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class SourceSurvey:
-    """Counts of one source. Videos by state of the download, frame folders by state of the work.
+    """Counts of one source: videos by state of the download, frame folders by state of the extraction.
 
-    An annotation set is outdated when it has tables, but not of the file that is here. Of the outstanding frames those
-    are outdated that an older version of this program made.
+    An annotation set is outdated if it has tables, but from another file than the present one. Outstanding frames are
+    outdated if an older version of this program made them.
     """
 
     source: str
@@ -55,7 +55,7 @@ class SourceSurvey:
     frames_outstanding_bytes: int
 
     def to_row(self) -> dict[str, str | int | None]:
-        """The same as a flat mapping, for JSON and tables."""
+        """The counts as a flat mapping, for JSON and tables."""
         return asdict(self)
 
 
@@ -67,7 +67,7 @@ def survey(place: SourceWorkspace) -> SourceSurvey:
 
     Returns:
         Counts by state, and the disk space in bytes that frames need. `videos_listed` is None without a list file,
-        `annotation_files` is None where their folder cannot be read.
+        `annotation_files` is None if their folder cannot be read.
 
     Raises:
         FolderUnreadableError: The video folder is missing, unmounted, emptied or not permitted; mount it.
@@ -116,7 +116,7 @@ def _survey_of(place: SourceWorkspace, listed: pl.DataFrame | None, inventory: p
 
 
 def _expected_bytes(jobs: Sequence[ExtractionJob], inventory: pl.DataFrame) -> int:
-    """Disk space that the chosen frames of those videos which are whole would take, estimated from their headers."""
+    """Disk space that the chosen frames of all complete videos would take, estimated from the headers."""
     selections = {job.video_id: job.selection for job in jobs}
     pixels = 0
     whole = inventory.filter((pl.col("state") == "complete") & pl.col("video_id").is_in(list(selections)))
@@ -138,7 +138,7 @@ def _annotation_file_count(place: SourceWorkspace) -> int | None:
 
 
 def _outdated_sets(place: SourceWorkspace) -> list[str]:
-    """Sets that have tables, but not of the file that is here."""
+    """Sets that have tables, but from another file than the present one."""
     try:
         return sorted(key for key in place.outdated_sets() if place.ingested_stamp(key) != NO_FILE)
     except FolderUnreadableError:
@@ -147,7 +147,7 @@ def _outdated_sets(place: SourceWorkspace) -> list[str]:
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing `doctor` has to say."""
+    """One fact that `doctor` reports."""
 
     severity: Literal["error", "warning", "fine"]
     source: str
@@ -215,40 +215,47 @@ def _as_finding(severity: Literal["error", "warning"], source: str, error: Hand1
 def _about_videos(place: SourceWorkspace, now: SourceSurvey, refused: Mapping[str, str]) -> Iterator[Finding]:
     name, folders = place.source.name, place.folders
     listed = "no list" if now.videos_listed is None else f"{now.videos_listed} listed"
-    yield Finding("fine", name, f"{folders.videos_dir}: {now.videos_complete} whole videos, {listed}", "")
+    yield Finding("fine", name, f"{folders.videos_dir}: {counted(now.videos_complete, 'whole video')}, {listed}", "")
     if now.videos_listed is None:
         yield Finding("warning", name, f"{folders.list_file}: no such list", "Put it there, or set its path in .env.")
     yield from _about_troubles(place, now, refused)
     if now.frames_outdated:
         fix = f"Switch {name}_nightly_backfill on, or run catch_up: each folder is made again once."
-        yield Finding("warning", name, f"frames of {now.frames_outdated} videos were {MADE_BY_OLDER_RULES}", fix)
+        yield Finding("warning", name, f"frames of {counted(now.frames_outdated, 'video')}: {MADE_BY_OLDER_RULES}", fix)
     if now.videos_drifted:
         fix = "Replace them by the version that was annotated."
-        yield Finding("error", name, f"{now.videos_drifted} videos differ from the list", fix)
+        yield Finding(
+            "error", name, f"{counted(now.videos_drifted, 'video differs', 'videos differ')} from the list", fix
+        )
     absent = now.videos_missing + now.videos_in_progress
     if absent:
         fix = "Let downloads finish; for the rest send missing_videos.txt to the dataset's author."
-        yield Finding("warning", name, f"{absent} listed videos are not here yet", fix)
+        yield Finding("warning", name, f"{counted(absent, 'listed video is', 'listed videos are')} not here yet", fix)
 
 
 def _about_troubles(place: SourceWorkspace, now: SourceSurvey, refused: Mapping[str, str]) -> Iterator[Finding]:
-    """Files that are here and give no frames: by name what only has to be reached or renamed, the rest by number."""
+    """Files that give no frames: named if they only have to be made readable or renamed, else counted."""
     name, videos_dir = place.source.name, place.folders.videos_dir
     for file, reason in list(refused.items())[:MOST_NAMED]:
         yield Finding("error", name, f"{videos_dir / file}: {reason}", "")
     if (more := len(refused) - MOST_NAMED) > 0:
         yield Finding(
-            "error", name, f"{more} more files in {videos_dir} are not taken", "Mend those named above first."
+            "error", name, f"{counted(more, 'more file')} in {videos_dir}: not taken", "Mend those named above first."
         )
     if not now.videos_complete and not refused:
         yield Finding("error", name, f"{videos_dir}: no whole video", "Download some, or correct the path.")
     if now.videos_unreadable:
         fix = "Download again what was cut; the inventory and missing_videos.txt say what each file is."
-        yield Finding("error", name, f"{now.videos_unreadable} files are not whole videos", fix)
+        yield Finding(
+            "error",
+            name,
+            f"{counted(now.videos_unreadable, 'file is no whole video', 'files are no whole videos')}",
+            fix,
+        )
 
 
 def _about_output(surveys: Sequence[tuple[SourceWorkspace, SourceSurvey]]) -> Iterator[Finding]:
-    """Whether frames that are still to come fit on the disk, with those of every source that goes there too."""
+    """Whether the outstanding frames fit on the disk, with those of every source that writes there too."""
     folders = {place.source.name: _nearest_folder(place.output.base_dir) for place, _ in surveys}
     disks = {name: folder.stat().st_dev for name, folder in folders.items()}
     for place, now in surveys:
@@ -259,16 +266,12 @@ def _about_output(surveys: Sequence[tuple[SourceWorkspace, SourceSurvey]]) -> It
             continue
         sharing = [other for _, other in surveys if disks[other.source] == disks[name]]
         free, needed = shutil.disk_usage(folders[name]).free, sum(each.frames_outstanding_bytes for each in sharing)
-        what = f"{root}: {_gib(free)} free, about {_gib(now.frames_outstanding_bytes)} needed for frames still to come"
+        what = f"{root}: {sized(free)} free, about {sized(now.frames_outstanding_bytes)} needed for frames to come"
         if needed > now.frames_outstanding_bytes:
-            what += f", {_gib(needed)} with those of {', '.join(o.source for o in sharing if o is not now)}"
+            what += f", {sized(needed)} with those of {', '.join(o.source for o in sharing if o is not now)}"
         fix = "Free some space, choose another disk, or HAND100M_FRAME_SELECTION=annotated."
         yield Finding("error", name, what, fix) if free < needed else Finding("fine", name, what, "")
 
 
 def _nearest_folder(path: Path) -> Path:
     return next(folder for folder in (path, *path.absolute().parents) if folder.exists())
-
-
-def _gib(size_bytes: int) -> str:
-    return f"{size_bytes / GIB:,.1f} GiB"

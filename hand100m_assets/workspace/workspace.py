@@ -1,4 +1,4 @@
-"""One source's inputs and outputs as the rooms want them: where settings, layout and rooms meet."""
+"""The inputs and outputs of one source: combines the settings, the layout and the rooms."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ class SourceWorkspace:
 
     @property
     def folders(self) -> SourceFolders:
-        """Where the input lies."""
+        """The input paths."""
         return self.settings.folders(self.source)
 
     def annotation_files(self) -> AnnotationListing:
@@ -89,16 +89,16 @@ class SourceWorkspace:
         if not (listing.files or listing.in_progress or listing.refused):
             what, tables = f"the {self.source.title} annotation folder", self.output.annotations_dir
             on_purpose = f"If its files were deleted on purpose, delete their tables in {tables}, too."
-            refuse_emptied(folder, what, len(self.annotation_dirs()), "annotation sets", on_purpose=on_purpose)
+            refuse_emptied(folder, what, len(self.annotation_dirs()), "annotation set", on_purpose=on_purpose)
         return listing
 
     def insist_on_frames(self) -> None:
-        """Refuse a folder of frames that is empty, or not there, though frames of videos were made in it.
+        """Refuse a folder of frames that is empty or missing although frames were extracted into it.
 
         Without this, all frames would be extracted again, perhaps onto the disk below the mount.
 
         Raises:
-            FolderUnreadableError: Not even the hidden folders that every extraction leaves are there; mount it.
+            FolderUnreadableError: Even the hidden folders that every extraction leaves are missing; mount the folder.
         """
         folder = self.output.frames_dir
         with suppress(FileNotFoundError, NotADirectoryError), os.scandir(folder) as entries:
@@ -111,17 +111,17 @@ class SourceWorkspace:
                 remembered_videos(self.output.frame_states_file)
                 | catalogued_videos(self.output.table_file("frame_catalog"))
             ),
-            "finished videos",
+            "finished video",
             on_purpose=f"If its frames were deleted on purpose: mkdir -p {folder / IN_PROGRESS_DIR}",
         )
 
     @property
     def output(self) -> OutputLayout:
-        """Where the output goes."""
+        """The output paths."""
         return self.settings.output(self.source)
 
     def video_file(self, video_id: str) -> Path:
-        """Say where the downloaded file of one video is, whether or not it is there.
+        """Return the path of the downloaded file of one video; it need not exist.
 
         Args:
             video_id: The video.
@@ -140,7 +140,7 @@ class SourceWorkspace:
         """List the table folders of finished annotation sets.
 
         Args:
-            set_keys: Keys of the sets; empty for all that are here.
+            set_keys: Keys of the sets; empty for all sets that have tables.
 
         Returns:
             Folders; with `set_keys` in their order, else sorted.
@@ -171,17 +171,17 @@ class SourceWorkspace:
             Folder of the tables.
 
         Raises:
-            AnnotationFileError: They are not there or not finished; materialize the set's annotations first.
+            AnnotationFileError: They do not exist or are not finished; materialize the annotations of the set first.
         """
         tables = self.output.annotation_dir(set_key)
         read_summary(tables)
         return tables
 
     def rule_tables(self, tables: Path, set_key: str | None = None) -> RuleTables:
-        """Read a set's tables and all that the rules compare them with.
+        """Read the tables of a set and all that the rules compare them with.
 
         Args:
-            tables: Folder of the tables, wherever it is.
+            tables: Folder of the tables; it may be anywhere.
             set_key: Key of the set; None for the name of the folder.
 
         Returns:
@@ -200,13 +200,13 @@ class SourceWorkspace:
         )
 
     def ingested_stamp(self, set_key: str) -> FileStamp:
-        """Say of which state of the annotation file a set's tables were made.
+        """Return the state of the annotation file from which the tables of a set were made.
 
         Args:
             set_key: Key of the set.
 
         Returns:
-            Size and time of the file; `NO_FILE` where there are no tables.
+            Size and time of the file; `NO_FILE` if there are no tables.
         """
         try:
             summary = read_summary(self.output.annotation_dir(set_key))
@@ -215,7 +215,7 @@ class SourceWorkspace:
         return FileStamp(summary.source_size_bytes, summary.source_mtime_ns)
 
     def outdated_sets(self) -> dict[str, FileStamp]:
-        """Find the sets whose file is here and whose tables are not there, or were made from another file.
+        """Find the sets that have a file, but no tables or tables of another file.
 
         Returns:
             Key of each set -> size and time of its file.
@@ -230,19 +230,19 @@ class SourceWorkspace:
         """Find the videos whose last extraction failed.
 
         Returns:
-            Video id -> whether trying again is useless until there is another file.
+            Video id -> whether a new try is useless until the file changes.
         """
         failures = read_failures(self.output.frames_dir)
         return {v: f.is_for_good(stamp_of(self.video_file(v))) for v, f in failures.items()}
 
     def is_selected(self, set_key: str) -> pl.Expr | None:
-        """Say whether the present settings ask for a frame that a set names.
+        """Make an expression that says whether the present settings choose a frame that a set names.
 
         Args:
             set_key: Key of the set.
 
         Returns:
-            An expression over `frame_index`; None where other sets decide.
+            An expression over `frame_index`; None if other sets decide.
         """
         if self.settings.frame_selection == "stride":
             return pl.col("frame_index") % self.settings.frame_stride == 0
@@ -260,16 +260,16 @@ class SourceWorkspace:
         images: ExportImages | None = None,
         inventory: pl.DataFrame | None = None,
     ) -> Exported:
-        """Write one set for other tools; folder and prefix are those of the settings unless given.
+        """Write one set for other tools; the default folder and prefix are those of the settings.
 
         Args:
             set_key: Key of a finished set.
             export_format: `original` or `coco`.
-            out_dir: Folder that receives the file.
+            out_dir: Folder for the file.
             frames_prefix: What comes before `<video id>/frame_NNNNNN.jpg`.
-            all_hands: In the original schema, leave out nothing, whether or not the original loaders can use it.
-            images: `on_disk` leaves out hands that the original loaders cannot load, as an image is not there; `all`
-                keeps them. When None, `on_disk` in the original schema, and as the settings say for COCO.
+            all_hands: In the original schema, leave out no hands, even if the original loaders cannot use them.
+            images: `on_disk` leaves out hands that the original loaders cannot load because an image is missing; `all`
+                keeps them. None means `on_disk` in the original schema, and the choice of the settings for COCO.
             inventory: For images whose size the annotation file does not give.
 
         Returns:
@@ -293,7 +293,7 @@ class SourceWorkspace:
         return export_coco(tables, file, frames_prefix=prefix, video_sizes=sizes, joint_order=order, files=files)
 
     def export_mined(self, set_key: str) -> Exported:
-        """Write one set with its nearest mined hands as positives, beside the table of mined pairs.
+        """Write one set with the nearest mined hands as positives, into a file beside the table of mined pairs.
 
         Args:
             set_key: Key of a set whose pairs were mined.
@@ -315,11 +315,11 @@ class SourceWorkspace:
         )
 
     def frame_files(self, frames_prefix: str | None = None) -> FrameFiles:
-        """Say where the images of this source's sets are.
+        """Describe where the images of the sets of this source are.
 
         Args:
-            frames_prefix: What comes before `<video id>/frame_NNNNNN.jpg` in a file for other tools, if that was asked
-                for; images at mapped places are then named by it, too.
+            frames_prefix: Path before `<video id>/frame_NNNNNN.jpg` in a file for other tools, if the caller gave one;
+                images in mapped folders then get it, too.
 
         Returns:
             The folders, and how images are named in files for other tools.
@@ -329,16 +329,16 @@ class SourceWorkspace:
 
     @property
     def frames_prefix(self) -> str:
-        """What comes before `<video id>/frame_NNNNNN.jpg` in files made for other tools."""
+        """Path before `<video id>/frame_NNNNNN.jpg` in files for other tools."""
         return self.settings.export_prefix.replace("{source}", self.source.name)
 
     @property
     def extraction_options(self) -> ExtractionOptions:
-        """How frames are made of videos."""
+        """How frames are made from videos."""
         return ExtractionOptions(jpeg_quality=self.settings.jpeg_quality, colour_rule=self.settings.colour_rule)
 
     def training_set_job(self, set_key: str) -> TrainingSetJob:
-        """Describe the work that would finish one set's training set.
+        """Describe the work that finishes the training set of one set.
 
         Args:
             set_key: Key of a finished set.
@@ -374,7 +374,7 @@ class SourceWorkspace:
         return sorted(path.parent.name for path in self.output.training_sets_dir.glob(f"[!.]*/{INDEX_FILE}"))
 
     def selections(self, video_ids: Sequence[str]) -> Mapping[str, StrideSelection | FrameSetSelection]:
-        """Say which frames to take of each video: every N-th, or those that the chosen annotation sets name.
+        """Return which frames to take of each video: every N-th, or those that the chosen annotation sets name.
 
         Args:
             video_ids: The videos.
@@ -393,7 +393,7 @@ class SourceWorkspace:
         return {video_id: FrameSetSelection(named.get(video_id, ())) for video_id in video_ids}
 
     def extraction_jobs(self, video_ids: Sequence[str]) -> list[ExtractionJob]:
-        """Describe the work that would finish these videos' frames.
+        """Describe the work that finishes the frames of these videos.
 
         Args:
             video_ids: The videos.
@@ -437,8 +437,8 @@ def image_finder(frames_dir: Path, prefixes: Mapping[str, Path]) -> ImagePath:
         prefixes: Prefix of `file_name` in the annotation file -> folder that holds those images.
 
     Returns:
-        A function: video id, frame index and file name (or None) -> path of the image, whether or not it is there. A
-        mapped prefix goes first; else the path is that of our own frame.
+        A function: video id, frame index and file name (or None) -> path of the image; it need not exist. If
+        `file_name` has a mapped prefix, the path is in the mapped folder; otherwise it is that of the extracted frame.
 
     Example:
         >>> from pathlib import Path
@@ -458,13 +458,13 @@ def image_finder(frames_dir: Path, prefixes: Mapping[str, Path]) -> ImagePath:
 
 @dataclass(frozen=True)
 class Outstanding:
-    """Videos by what a nightly run should do.
+    """Videos, sorted by what a nightly run should do.
 
     Attributes:
-        wanted: Their frames are not finished, and their file is here.
-        done: Their frames are finished, or damaged until there is another file.
-        failed_for_good: Trying again is useless until there is another file.
-        not_here: Their frames are not finished, and their file is not here.
+        wanted: Videos whose frames are not finished and whose file is here.
+        done: Videos whose frames are finished, or stay damaged until the file changes.
+        failed_for_good: Videos for which a new try is useless until the file changes.
+        not_here: Videos whose frames are not finished and whose file is missing.
 
     Example:
         >>> from hand100m_assets.workspace import Outstanding
@@ -514,7 +514,7 @@ def outstanding_videos(workspace: SourceWorkspace, video_ids: Sequence[str]) -> 
 
 
 def read_set_name(tables: Path, pattern: re.Pattern[str]) -> AnnotationSetName:
-    """Read from the tables of a set what the name of its annotation file says.
+    """Read the parts of the name of a set's annotation file from its tables.
 
     Args:
         tables: Folder of the finished tables.
@@ -537,7 +537,7 @@ def read_set_name(tables: Path, pattern: re.Pattern[str]) -> AnnotationSetName:
 
 
 def console_lines_of(tables: Path, pattern: re.Pattern[str]) -> list[str]:
-    """Write the three lines that the original prints once a file is loaded. Source: the original grid script.
+    """Return the three lines that the original prints after loading a file. Source: the original grid script.
 
     Args:
         tables: Folder of the finished tables.

@@ -57,6 +57,18 @@ def test_a_bad_video_is_reported_and_is_no_failure(
     assert "failed: " not in printed.err
     assert one_source.place.output.missing_videos_file.read_text() == f"{CUT}.mp4\n"
     assert one_source.place.training_sets() == ["simhand-50k"]
+    assert "planted fault" not in printed.out
+
+
+def test_files_below_the_working_directory_are_shown_by_their_path_in_it(
+    one_source: TinyWorkspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    output = one_source.place.output
+    output.report_file("simhand-50k").parent.mkdir(parents=True)
+    output.report_file("simhand-50k").touch()
+    assert f"  {output.report_file('simhand-50k')}" in list(catch_up.summarise(DOH, one_source.settings))
+    monkeypatch.chdir(output.base_dir.parent)
+    assert "  100doh/report/simhand-50k.html" in list(catch_up.summarise(DOH, one_source.settings))
 
 
 def test_a_bad_annotation_file_is_a_failure_with_its_name_and_stops_nothing_else(

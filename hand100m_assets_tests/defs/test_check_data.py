@@ -51,12 +51,14 @@ def test_sound_data_exits_with_0_a_warning_too_an_error_with_1(
     assert exit_status() == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith("WARN  100doh/video_list: list_is_here: There is no list")
-    assert lines[1:] == [f"{int(passed[1]) - 1} checks passed, 0 errors, 1 warnings"]
+    assert lines[1:] == [f"{int(passed[1]) - 1} checks passed, 0 errors, 1 warning"]
 
     sound.place.output.frame_file(ONE, 50).unlink()
     assert exit_status() == 1
     lines = capsys.readouterr().out.splitlines()
-    assert any(line.startswith("ERROR 100doh/frames: frame_files_match_manifests: 1 frame files") for line in lines)
+    assert any(
+        line.startswith("ERROR 100doh/frames: frame_files_match_manifests: 1 frame file is gone") for line in lines
+    )
 
 
 def test_a_check_that_cannot_be_evaluated_is_an_error_with_its_reason_and_no_traceback(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -17,6 +18,7 @@ from hand100m_assets.defs.automation.following import RULES as FOLLOWS
 from hand100m_assets.defs.descriptions import code
 from hand100m_assets.defs.descriptions.code import CODE_METADATA
 from hand100m_assets.defs.keys import GROUPS
+from hand100m_assets.defs.videos.frames import EXTRACTION_POOL
 from hand100m_assets.settings import Settings
 from hand100m_assets.sources import DOH, EGO4D, SOURCES, Source
 from hand100m_assets_tests.conftest import REPO
@@ -335,6 +337,17 @@ def test_every_instance_leaves_a_place_to_frames_and_runs_one_catalog_at_a_time(
         "value": {"applyLimitPerUniqueValue": True},
         "limit": 1,
     }
+
+
+def test_an_instance_of_the_template_extracts_one_batch_at_a_time_until_told_otherwise(tmp_path: Path) -> None:
+    shutil.copy(REPO / "hand100m_assets" / "templates" / "dagster.yaml", tmp_path)
+    with dg.DagsterInstance.from_config(str(tmp_path)) as instance:
+        assert instance.get_concurrency_config().pool_config.default_pool_limit == 1
+        storage = instance.event_log_storage
+        assert storage.initialize_concurrency_limit_to_default(EXTRACTION_POOL)
+        assert storage.get_concurrency_info(EXTRACTION_POOL).slot_count == 1
+        storage.set_concurrency_slots(EXTRACTION_POOL, 2)
+        assert storage.get_concurrency_info(EXTRACTION_POOL).slot_count == 2
 
 
 def test_both_sources_have_the_same_shape(repository: dg.RepositoryDefinition) -> None:

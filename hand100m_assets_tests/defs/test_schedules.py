@@ -81,7 +81,7 @@ def test_a_requested_range_is_worked_off_and_the_next_night_is_quiet(six: TinyWo
     (request,) = ask(six).run_requests
     six.execute(request.job_name, tags=dict(request.tags))
     assert six.status("frames") == {v: "FAILED" if v[0] == "c" else "MATERIALIZED" for v in IDS}
-    assert ask(six).skip_message == "nothing to do: 5 videos done, 1 failed for good"
+    assert ask(six).skip_message == "nothing to do: 5 videos are done, 1 failed for good"
 
 
 def test_the_schedule_runs_the_job_whose_batches_the_sensors_look_for(six: TinyWorkspace) -> None:
@@ -121,7 +121,7 @@ def test_a_passing_failure_is_tried_again(six: TinyWorkspace, monkeypatch: pytes
 
 
 def test_with_nothing_registered_there_is_nothing_to_do(tiny: TinyWorkspace) -> None:
-    assert "nothing to do: 0 videos done" in (ask(tiny).skip_message or "")
+    assert "nothing to do: 0 videos are done" in (ask(tiny).skip_message or "")
 
 
 def test_a_setting_that_names_no_set_skips_the_night_with_a_reason(six: TinyWorkspace) -> None:
@@ -158,7 +158,7 @@ def test_what_a_waiting_or_running_batch_covers_is_not_asked_for_again(six: Tiny
 def test_nor_is_what_a_backfill_of_the_ui_covers(six: TinyWorkspace) -> None:
     frames = frozenset({dg.AssetKey(["100doh", "frames"])})
     a_run(six, IDS[0], IDS[5], dg.DagsterRunStatus.NOT_STARTED, job_name="__ASSET_JOB", asset_selection=frames)
-    assert ask(six).skip_message == "nothing to do: 0 videos done, 0 failed for good, 6 asked for already"
+    assert ask(six).skip_message == "nothing to do: 0 videos are done, 0 failed for good, 6 asked for already"
 
 
 def test_an_unmounted_folder_skips_the_night_with_a_reason_and_spoils_no_failure_record(six: TinyWorkspace) -> None:
@@ -167,7 +167,7 @@ def test_an_unmounted_folder_skips_the_night_with_a_reason_and_spoils_no_failure
     videos_dir.rename(videos_dir.with_name("elsewhere"))
     assert f"{videos_dir}: the 100DOH video folder cannot be read" in (ask(six).skip_message or "")
     videos_dir.mkdir()
-    assert ask(six).skip_message == "nothing to do: 5 videos done, 0 failed for good, 1 not here, or not whole"
+    assert ask(six).skip_message == "nothing to do: 5 videos done, 0 failed for good, 1 missing or incomplete"
 
 
 def test_a_deleted_video_and_one_below_its_official_size_are_not_asked_for(six: TinyWorkspace) -> None:
@@ -191,7 +191,7 @@ def test_the_report_of_the_morning_knows_what_no_sensor_asks_for_a_report_of(six
 
 def test_the_report_of_the_morning_is_not_asked_for_while_one_is_being_made(six: TinyWorkspace) -> None:
     six.instance.add_run(dg.DagsterRun("100doh_catalog", status=dg.DagsterRunStatus.STARTED))
-    assert ask(six, name="100doh_morning_report").skip_message == "the catalog is being refreshed"
+    assert ask(six, name="100doh_morning_report").skip_message == "the catalog is being renewed"
 
 
 # The time of day.

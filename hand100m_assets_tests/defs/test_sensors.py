@@ -106,7 +106,7 @@ def test_a_video_that_cannot_be_read_for_now_is_recorded_by_a_later_look_and_hol
     ticks = [small.tick(VIDEOS) for _ in range(3)]
     assert ["".join(event.partition[0] for event in tick.asset_events) for tick in ticks] == ["b", "c", ""]
     assert [request.job_name for request in ticks[1].run_requests] == ["100doh_frames"]
-    why = "1 files cannot be read now, first aaaaaaaaaaa: the video cannot be read now (Permission denied)"
+    why = "1 file cannot be read now, first aaaaaaaaaaa: the video cannot be read now (Permission denied)"
     assert ticks[2].skip_message == why
     monkeypatch.undo()
     assert [event.partition for event in small.tick(VIDEOS).asset_events] == ["aaaaaaaaaaa"]
@@ -257,7 +257,7 @@ def test_a_folder_that_is_suddenly_empty_is_taken_for_unmounted(tiny: TinyWorksp
     tiny.notice()
     path.unlink()
     data = tiny.tick(VIDEOS)
-    assert "is empty, though 1 videos of it are known" in (data.skip_message or "")
+    assert "is empty, though 1 video of it is known" in (data.skip_message or "")
     assert not data.asset_events
 
 
@@ -338,7 +338,7 @@ def test_one_catalog_is_refreshed_at_a_time_and_one_that_failed_is_asked_for_aga
     tiny.add_list(text="no list")
     (catalog,) = tiny.tick(CATALOG).run_requests
     running = tiny.instance.add_run(dg.DagsterRun("100doh_catalog", status=dg.DagsterRunStatus.STARTED))
-    assert tiny.tick(CATALOG).skip_message == "the catalog is being refreshed"
+    assert tiny.tick(CATALOG).skip_message == "the catalog is being renewed"
     tiny.instance.delete_run(running.run_id)
     assert not tiny.run(catalog).success
     said = tiny.tick(CATALOG).skip_message or ""

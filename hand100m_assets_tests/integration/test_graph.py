@@ -258,5 +258,9 @@ def test_the_original_loader_on_the_export_and_our_training_set_give_the_same_sa
 
 def test_catching_up_ends_with_the_training_sets_and_their_pace(finished: SampleWorkspace) -> None:
     lines = (finished.folder / "catch_up.log").read_text().splitlines()
-    told = [line for line in lines if re.search(r"training_set/[\w-]+: \d+ samples, [\d.]+ MB, [\d,]+ samples/s", line)]
+    told = [
+        line
+        for line in lines
+        if re.search(r"training_set/[\w-]+: \d+ samples, [\d.]+ MB, [\d,]+ samples per second", line)
+    ]
     assert len(told) == sum(len(SourceWorkspace(finished.settings, s).training_sets()) for s in (EGO4D, DOH))

@@ -79,7 +79,7 @@ def error_line(result: click.testing.Result, status: int = 1) -> str:
 def test_doctor_finds_nothing_to_mend_on_sound_folders(root: Path) -> None:
     result = run("doctor")
     assert result.exit_code == 0, result.output
-    assert "2 whole videos, 2 listed" in result.stdout and "GiB free" in result.stdout
+    assert "2 whole videos, 2 listed" in result.stdout and "B free" in result.stdout
     found = document(run("doctor", "--json"))
     assert {finding["severity"] for finding in found} == {"fine"}
     assert {finding["source"] for finding in found} == {"ego4d", "100doh"}
@@ -88,12 +88,30 @@ def test_doctor_finds_nothing_to_mend_on_sound_folders(root: Path) -> None:
 def test_status_is_a_table_for_people_and_rows_for_machines(root: Path) -> None:
     result = run("status")
     assert result.exit_code == 0
-    assert "videos complete" in result.stdout and "100doh" in result.stdout
+    assert "videos complete" in result.stdout and "frames done" not in result.stdout and "100doh" in result.stdout
     rows = document(run("status", "--json"))
     assert [(row["source"], row["videos_listed"], row["frames_outstanding"]) for row in rows] == [
         ("ego4d", 2, 2),
         ("100doh", 2, 2),
     ]
+
+
+@pytest.mark.parametrize("command", ["doctor", "status"])
+def test_doctor_and_status_say_which_settings_file_they_read(
+    command: str, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert run(command).stdout.startswith(f"settings: {root}/.env\n")
+    Path(".env").rename("other.env")
+    monkeypatch.setenv("HAND100M_ENV_FILE", "other.env")
+    assert run(command).stdout.startswith(f"settings: {root}/other.env\n")
+    monkeypatch.delenv("HAND100M_ENV_FILE")
+    assert run(command).stdout.startswith(f"settings: no file at {root}/.env; variables and defaults\n")
+
+
+def test_doctor_names_folders_by_their_whole_path(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(root)
+    monkeypatch.setenv("HAND100M_DATA_ROOT", ".")
+    assert f"{root}/100DOH/videos: 2 whole videos" in run("doctor").stdout
 
 
 def test_extract_takes_every_thirtieth_frame_or_the_list(root: Path) -> None:
@@ -116,7 +134,7 @@ def test_extract_takes_the_colour_rule_and_the_limits_of_the_settings(
     assert newer != older
     assert run("extract", tagged, "c", "--colour-rule", "opencv3").exit_code == 2
     monkeypatch.setenv("HAND100M_MAX_VIDEO_HOURS", "0.0001")
-    assert "more than the 0.0001 hours" in error_line(run("extract", tagged, "c"))
+    assert "more than the limit of 0.0001 h" in error_line(run("extract", tagged, "c"))
 
 
 def test_extract_and_grid_take_the_settings_unless_told_otherwise(
@@ -167,7 +185,7 @@ def sound_set(folder: Path) -> Path:
 def test_validate_makes_tables_and_passes_a_sound_file(root: Path) -> None:
     file = sound_set(root)
     result = run("validate", file, "tables")
-    assert (result.exit_code, result.stdout) == (0, "2 images, 2 hands kept, 0 rejects in tables\n")
+    assert (result.exit_code, result.stdout) == (0, "2 images and 2 hands kept, 0 rejects, in tables\n")
     tables = sorted(path.name for path in Path("tables").glob("*.parquet"))
     assert tables == ["hands.parquet", "images.parquet", "rejects.parquet"]
     answer = document(run("validate", file, "tables", "--json"))
@@ -298,7 +316,7 @@ def test_temporal_pairs_follow_a_hand_through_its_video(root: Path) -> None:
     run("validate", "set.json", "tables")
     result = run("temporal", "tables", "new/pairs.parquet", "--annotations", "new/pairs.json")
     assert result.exit_code == 0, result.output
-    assert "2 of 2 hands have a neighbour in time" in result.stdout and "2 images, 2 hands" in result.stdout
+    assert "neighbours in time of 2 of 2 hands" in result.stdout and "2 images, 2 hands" in result.stdout
     records = json.loads(Path("new/pairs.json").read_text())["annotations"]
     assert [(r["hand_id"], r["positive_sample"]) for r in records] == [("11", ["13"]), ("13", ["11"])]
     answer = document(run("temporal", "tables", "pairs.parquet", "--max-gap", "29", "--json"))
@@ -324,7 +342,7 @@ def test_report_writes_a_page_a_set_and_says_how_many_cells_are_empty(ingested: 
     result = run("report", "simhand-50k", "--source", "100doh")
     path = ingested / "out/100doh/report/simhand-50k.html"
     assert result.exit_code == 0, result.output
-    assert result.stdout.startswith(f"{path}: 8 pictures, ") and result.stdout.endswith(" cells empty\n")
+    assert result.stdout.startswith(f"{path}: 8 pictures, ") and result.stdout.endswith(" cells are empty\n")
     answer = document(run("report", "simhand-50k", "--source", "100doh", "--out", "pages", "--json"))
     assert [(one["report"], one["pictures"]) for one in answer] == [("pages/simhand-50k.html", 8)]
     assert Path("pages/simhand-50k.html").read_bytes() == path.read_bytes()
@@ -404,7 +422,7 @@ def test_pairs_of_tables_in_an_output_folder_are_exported_where_their_images_are
 def test_where_nobody_can_say_where_images_are_the_mined_file_says_that_none_was_looked_for(root: Path) -> None:
     assert run("validate", sound_set(root), "tables").exit_code == 0
     asked = ["mine", "tables", "x.parquet", "--annotations", "x.json"]
-    assert "no image was looked for" in run(*asked).stderr
+    assert "images were not looked up" in run(*asked).stderr
     assert run(*asked, "--images", "on_disk").exit_code == 2
     assert run(*asked, "--images", "all", "--frames", ".").exit_code == 2
     assert run("mine", "tables", "x.parquet", "--frames", ".").exit_code == 2
@@ -647,7 +665,7 @@ def test_json_cut_in_the_middle_keeps_what_was_whole_and_exits_with_1(root: Path
     result = run("validate", file, "tables")
     assert result.exit_code == 1
     assert "Traceback" not in result.output and "error   file_incomplete: 1." in result.stdout
-    assert "2 images, 1 hands kept" in result.stdout
+    assert "2 images and 1 hand kept" in result.stdout
 
 
 def test_an_annotation_file_that_is_not_there_is_named(root: Path) -> None:

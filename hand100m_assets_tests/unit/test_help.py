@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shlex
 import subprocess
 import sys
+from pathlib import Path
 
 import click
 import pytest
@@ -24,7 +26,25 @@ def test_the_list_of_commands_says_what_the_command_itself_says(name: str) -> No
 
 def test_help_shows_every_description_whole() -> None:
     shown = " ".join(CliRunner().invoke(commands, ["--help"]).stdout.split())
-    assert all(description in shown for _, description in COMMANDS.values())
+    assert all(description in shown for _, description, _ in COMMANDS.values())
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_help_of_a_command_ends_with_an_example_that_the_command_takes(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for folder in ("tables", "frames"):
+        Path(folder).mkdir()
+    for file in ("abcdefghijk.mp4", "Hand100M_Ego4D_50k_v1-1.json"):
+        Path(file).touch()
+    example = COMMANDS[name][2]
+    shown = CliRunner().invoke(commands, [name, "--help"]).stdout
+    assert shown.endswith(f"Example:\n    {example}\n")
+    program, command_name, *arguments = shlex.split(example)
+    command = commands.get_command(click.Context(commands), name)
+    assert (program, command_name) == ("hand100m", name) and command is not None
+    assert command.make_context(name, arguments).params
 
 
 def test_an_unknown_command_is_named() -> None:

@@ -84,10 +84,10 @@ FACES = {
         FRAME_STRIDE ProjectedHand SampleScale VideoPlan cast_videos film_all
     """,
     "hand100m_assets.sample.workspace": """
-        make_sample
+        make_sample planted_fault_lines
     """,
     "hand100m_assets.settings": """
-        DEFAULT_EXPORT_PREFIX Settings SourceFolders installation load_settings
+        DEFAULT_EXPORT_PREFIX Settings SourceFolders installation load_settings settings_file
     """,
     "hand100m_assets.video": """
         DecodeReport ExtractionJob ExtractionOptions FrameSetSelection Manifest PickedFrame StrideSelection

@@ -26,7 +26,7 @@ KNOW_DAGSTER = ("definitions", "defs", "headless", "launchers")
 DAGSTER = {"dagster", "upath"}
 READERS_OF_THE_ENVIRONMENT = {f"{NAME}.settings.settings"}
 FLOORS = (
-    ("errors", "extras", "compiled", "interrupts", "sources", "set_names", "layout"),
+    ("amounts", "errors", "extras", "compiled", "interrupts", "wrong_values", "sources", "set_names", "layout"),
     ("files",),
     ("imaging",),
     ("parallel",),

@@ -58,7 +58,7 @@ def test_init_keeps_what_is_there_and_says_so(tmp_path: Path) -> None:
     done = click.testing.CliRunner().invoke(commands, ["init", str(tmp_path)])
     assert done.exit_code == 0, done.output
     assert (tmp_path / ".env").read_text() == "HAND100M_FRAME_STRIDE=15\n"
-    assert f"kept:    {tmp_path / '.env'} (it was there already)" in done.output
+    assert f"kept:    {tmp_path / '.env'} (it existed already)" in done.output
     assert (tmp_path / ".dagster_home" / "dagster.yaml").is_file()
 
 

@@ -1,4 +1,4 @@
-"""Writes the tables of a set as files for other tools: JSON in the original schema, and COCO."""
+"""Writes the tables of a set as files for other tools: in the original schema, and as COCO keypoints."""
 
 import lazy_loader
 

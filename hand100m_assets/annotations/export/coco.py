@@ -1,4 +1,4 @@
-"""Tables of a set -> a COCO keypoints file, for tools that read this format.
+"""Writes the tables of a set as a COCO keypoints file, for tools that read this format.
 
 Keypoints in the tables are relative to the crop. Here they are in pixels of the whole image: the crop rule
 (`imaging/crop.py`) says which region of the image the crop is; `region.x1 + x * width of the region` is the column, and
@@ -31,7 +31,7 @@ from hand100m_assets.layout import HANDS_FILE, IMAGES_FILE
 
 CATEGORY_ID: Final = 1
 VISIBLE, OUTSIDE_IMAGE = 2, 1
-"""COCO's "labelled and visible" and "labelled but not visible". The files do not say which joints are hidden."""
+"""COCO's "labelled and visible" and "labelled but not visible". The files do not say which keypoints are hidden."""
 
 _DECIMALS: Final = 3
 """Decimals of pixel coordinates: as exact as float32 is in a 3,000 px image."""
@@ -59,9 +59,9 @@ def export_coco(
 ) -> Exported:
     """Write a set as a COCO keypoints file: all hands that have an image, with or without a positive.
 
-    Annotation ids count from 1, because evaluation tools take 0 for "none". Image ids are those of the annotation
-    file; they count from 1 if those are no integers. `hand_id` and `handedness` are additional fields. Keypoints and
-    boxes are in pixels of the whole image.
+    Annotation ids count from 1, because evaluation tools read 0 as "none". Image ids are those of the annotation file;
+    if those are not integers, they count from 1. `hand_id` and `handedness` are additional fields. Keypoints and boxes
+    are in pixels of the whole image.
 
     Args:
         tables_dir: Folder with the tables of the set.
@@ -69,9 +69,9 @@ def export_coco(
         frames_prefix: Folder before `<video id>/frame_NNNNNN.jpg` in `file_name`; may be empty.
         video_sizes: Columns `video_id`, `width_px` and `height_px`, used for images whose size the annotation file
             does not give. Images without a known size are left out, because crops at the border depend on it.
-        joint_order: Which of the 21 keypoints is which joint.
+        joint_order: Order of the 21 keypoints.
         files: Where the images are; their sizes are then used, and images that cannot be opened are left out. None
-            looks at no image.
+            opens no images.
 
     Returns:
         Number of images and hands in the file, and how many hands were left out, by reason.
@@ -184,7 +184,7 @@ def _bracketed(text: pl.Expr | pl.Series) -> pl.Expr:
 
 
 def _joints(hands: pl.DataFrame, regions: list[CropRegion]) -> pl.Series:
-    """x, y and visibility of each joint, one after the other, as text."""
+    """x, y and visibility of each keypoint, one after the other, as text."""
     ends = np.array(regions, dtype=np.float64)[:, None, :]
     in_crop = hands["keypoints"].to_numpy()[..., :2].astype(np.float64)
     points_px = np.round(in_crop * (ends[..., 2:] - ends[..., :2]) + ends[..., :2], _DECIMALS)

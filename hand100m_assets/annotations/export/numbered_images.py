@@ -51,7 +51,7 @@ class NumberedImages:
         return pl.when(is_plain).then("image_id").otherwise(pl.lit("-1")).cast(pl.Int64).alias("key")
 
     def batches(self) -> Iterator[pl.DataFrame]:
-        """All images; the sizes are null where they are not known."""
+        """All images; the sizes are null if they are not known."""
         first = 1
         for batch in batches(self._images, self.kept):
             count = pl.int_range(first, first + batch.height, dtype=pl.Int64, eager=True)
@@ -64,7 +64,7 @@ class NumberedImages:
             yield without_fault if self._video_sizes is None else _sized(without_fault, self._video_sizes)
 
     def of_hands(self, hands: pl.DataFrame) -> pl.DataFrame:
-        """The hands with `number`, `width_px`, `height_px` and `fault` of their images, null where there is none."""
+        """The hands with `number`, `width_px`, `height_px` and `fault` of their images, null if there is none."""
         if self._index is None or self._index.is_empty():
             nulls = {name: pl.lit(None, dtype=pl.Int64) for name in ("number", *_SIDES)}
             return hands.with_columns(**nulls, fault=pl.lit(None, dtype=pl.String))

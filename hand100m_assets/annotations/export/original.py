@@ -1,4 +1,4 @@
-"""Tables of a set -> an annotation file that the original loaders read unchanged."""
+"""Writes the tables of a set as an annotation file that the original loaders can read."""
 
 from __future__ import annotations
 
@@ -59,16 +59,16 @@ def export_json(
     video_sizes: pl.DataFrame | None = None,
     files: FrameFiles | None = None,
 ) -> Exported:
-    """Write a set as an annotation file in the original schema, whose `file_name` points at our frames.
+    """Write a set as an annotation file in the original schema, whose `file_name` points to the extracted frames.
 
-    The original loaders read the file unchanged. Its values are those of the tables. As in the original files, boxes
-    are JSON strings, hand ids are strings and keypoints are flat lists; image ids are integers if all of them can be.
-    Rejected records are not in the tables, so that rows after them get smaller numbers.
+    The original loaders can read the file without changes. Its values are those of the tables. As in the original
+    files, boxes are JSON strings, hand ids are strings and keypoints are flat lists; image ids are integers if all of
+    them can be. Rejected records are not in the tables, so that rows after them get smaller numbers.
 
     These hands are left out, because the original loaders fail on them: hands without an image, with an id that an
-    earlier hand has, without a distance, with a box outside of its image, and without a positive that is in the file
-    too. Images with an id that an earlier image has are left out as well. With `files`, images that cannot be opened
-    are left out, and their hands, and hands whose positives are among these.
+    earlier hand has, without a distance, with a box outside of its image, and without a positive that is also in the
+    file. Images with an id that an earlier image has are also left out. With `files`, images that cannot be opened are
+    left out, and their hands, and hands whose positives are among these.
 
     Args:
         tables_dir: Folder with the tables of the set.
@@ -76,10 +76,10 @@ def export_json(
         frames_prefix: Folder before `<video id>/frame_NNNNNN.jpg`, as the data root of the loader needs it; may be
             empty.
         all_hands: Write all hands and images of the tables, whether or not the original loaders can use them.
-        hands_file: A hands table to use in place of the set's own, such as one with other positives.
+        hands_file: A hands table to use instead of that of the set, such as one with other positives.
         video_sizes: Columns `video_id`, `width_px` and `height_px`, used for images whose size the annotation file
-            does not give. Where no size is known, a box counts as lying inside its image.
-        files: Where the images are; their sizes are then used. None looks at no image.
+            does not give. If no size is known, a box counts as inside its image.
+        files: Where the images are; their sizes are then used. None opens no images.
 
     Returns:
         Number of images and hands in the file, and how many hands were left out, by reason.

@@ -1,4 +1,4 @@
-"""Makes tables from an annotation file: every record is checked, and every rejected one is listed."""
+"""Makes tables from an annotation file. Every record is checked, and rejected records are listed."""
 
 import lazy_loader
 

@@ -74,7 +74,7 @@ class _Lookup:
         )
 
     def added_to(self, hands: pl.DataFrame) -> pl.DataFrame:
-        """The hands with the two columns, which are null where there is no image with that id."""
+        """The hands with the two columns, which are null if there is no image with that id."""
         if not len(self.video):
             return hands.with_columns(video_id=pl.lit(None, pl.String), frame_index=pl.lit(None, pl.Int32))
         places = self._places(hands["image_id"])
@@ -86,7 +86,7 @@ class _Lookup:
         )
 
     def _places(self, image_ids: pl.Series) -> NDArray[np.int64]:
-        """Positions of these images; -1 where there is none."""
+        """Positions of these images; -1 if there is none."""
         numbers = _numbers(image_ids)
         is_number = numbers.is_not_null()
         places = np.empty(len(image_ids), dtype=np.int64)
@@ -114,13 +114,13 @@ def _sorted_ids(parts: Sequence[Path]) -> tuple[pl.Series, pl.Series, NDArray[np
 
 
 def _numbers(ids: pl.Series) -> pl.Series:
-    """Ids as integers; null where Python would write the integer in another way, because `7` and `07` are two ids."""
+    """Ids as integers; null if Python would write the integer in another way, because `7` and `07` are two ids."""
     numbers = ids.cast(pl.Int64, strict=False)
     return ids.to_frame("id").select(pl.when(numbers.cast(pl.String) == pl.col("id")).then(numbers)).to_series()
 
 
 def _found(ids: pl.Series, wanted: pl.Series) -> NDArray[np.int64]:
-    """First position of each wanted id among ascending ids; -1 where it is absent."""
+    """First position of each wanted id among ascending ids; -1 if it is absent."""
     if ids.is_empty() or wanted.is_empty():
         return np.full(len(wanted), -1)
     places = np.minimum(ids.search_sorted(wanted, side="left").to_numpy(), len(ids) - 1)

@@ -1,10 +1,10 @@
-"""One annotation file -> images, hands and rejects as Parquet: streamed, with every record checked by the contract.
+"""Reads one annotation file into Parquet tables of images, hands and rejects; every record is checked.
 
-A broken *record* is rejected and listed, and reading goes on. A record is broken if it is no JSON or breaks the
+A broken *record* is rejected and listed, and reading continues. A record is broken if it is not JSON or violates the
 contract (a field is missing or has another type, a number is not finite, no frame is named): nothing can use it. A
-record that is well-formed but doubtful (its positive does not exist, its box is empty, its frame is beyond the end of
-the video) is kept, so that it can be looked at; `rules.py` finds it. A *file* that breaks off gives the records before
-the break, and the set is marked incomplete. A file that is no annotation file gives no tables at all.
+record that is valid but doubtful (its positive does not exist, its box is empty, its frame is beyond the end of the
+video) is kept, so that a user can look at it; `rules.py` finds it. A *file* that breaks off gives the records before
+the break, and the set is marked incomplete. A file that is not an annotation file gives no tables.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def ingest_file(path: Path, out_dir: Path, *, chunk_bytes: int = CHUNK_BYTES) ->
         Counts of the records that were read, kept and rejected, and whether the file was complete.
 
     Raises:
-        AnnotationFileError: The file is empty, is no annotation file, or cannot be read. Nothing was written; the
+        AnnotationFileError: The file is empty, is not an annotation file, or cannot be read. Nothing was written; the
             message says what to do.
         OutputUnwritableError: The output disk is full, read-only or not permitted, or `out_dir` holds other files.
             Make room, give permission, or name another folder.
@@ -147,7 +147,7 @@ class _Ingest:
 
 @contextmanager
 def _without_search_for_cycles() -> Iterator[None]:
-    """Turn off Python's cycle collector: JSON values hold no cycles, and searching them costs a sixth of the time."""
+    """Turn off Python's cycle collector: JSON values contain no cycles, and the collector costs a sixth of the time."""
     was_on = gc.isenabled()
     gc.disable()
     try:

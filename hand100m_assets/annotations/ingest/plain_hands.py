@@ -1,4 +1,4 @@
-"""Hands in plain form -> a table, column by column: at least as strict as the contract, and much faster.
+"""Checks hands in plain form column by column: at least as strictly as the contract, and much faster.
 
 Records of one form are taken together. A form is one way in which files write boxes and keypoints; ids may be strings
 or integers in each of them.
@@ -44,7 +44,7 @@ Numbers: TypeAlias = NDArray[np.float64]
 _NO_BOX: Final = "[0,0,0,0]"
 _BLOCK_RECORDS: Final = 16
 _SIDES: Final = {side: side for side in ("Left", "Right")}
-"""The contract takes other spellings, and warns about them."""
+"""The contract accepts other spellings with a warning."""
 
 
 Keypoints: TypeAlias = Literal["flat", "nested"]

@@ -1,4 +1,4 @@
-"""Images in plain form -> a table, column by column: at least as strict as the contract, and much faster."""
+"""Checks images in plain form column by column: at least as strictly as the contract, and much faster."""
 
 from __future__ import annotations
 

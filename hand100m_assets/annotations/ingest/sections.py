@@ -12,6 +12,7 @@ import numpy as np
 import polars as pl
 from pydantic import BaseModel, ValidationError
 
+from hand100m_assets.amounts import sized
 from hand100m_assets.annotations.contract import HandRecord, ImageRecord, Note
 from hand100m_assets.annotations.ingest.plain_hands import plain_hands
 from hand100m_assets.annotations.ingest.plain_images import plain_images
@@ -79,7 +80,7 @@ class SectionTable(Generic[Record]):
 
     Attributes:
         read: Number of records so far.
-        rejected: Number of these that broke the contract or are no JSON.
+        rejected: Number of these that violate the contract or are not JSON.
         unknown_keys: Keys that the contract does not know, and how many records have them.
         repeated_keys: Keys that stand twice in one record, and how many records have them twice.
     """
@@ -174,7 +175,7 @@ class SectionTable(Generic[Record]):
         """Check one record by the contract; returns its raw value, None if it has none."""
         raw = lone.raw
         if raw is None:
-            words = f"a record of {lone.length:,} bytes; no more than {MAX_RECORD_BYTES:,} are read"
+            words = f"a record of {sized(lone.length)}; no more than {sized(MAX_RECORD_BYTES)} are read"
             self._reject_text(lone, "too_large", words, "")
             return None
         try:

@@ -1,4 +1,4 @@
-"""`hands.parquet` -> the lookup file beside it, batch by batch."""
+"""Builds the lookup file beside `hands.parquet`, batch by batch."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Lookup:
         rows: Number of hands that can be found by row.
         duplicate_hand_ids: Number of hands that cannot be found by id, because an earlier row has the same id.
         size_bytes: Size of the lookup file.
-        reused: Whether a lookup of the same tables was there already.
+        reused: Whether a lookup of the same tables existed already.
     """
 
     path: Path
@@ -54,13 +54,13 @@ def build_lookup(tables_dir: Path) -> Lookup:
     """Build the lookup file of a set, which `HandTable` reads, unless the present tables have one already.
 
     The same tables always give the same bytes. Building takes 360 bytes of disk and 28 bytes of memory per hand;
-    finding that the file is there already takes milliseconds.
+    finding that the file exists already takes milliseconds.
 
     Args:
         tables_dir: Folder with the tables of the set. The lookup is written beside `hands.parquet`.
 
     Returns:
-        Path and size of the lookup, the number of its hands, and whether it was there already.
+        Path and size of the lookup, the number of its hands, and whether it existed already.
 
     Raises:
         AnnotationFileError: The folder has no finished tables. Ingest the annotation file first.

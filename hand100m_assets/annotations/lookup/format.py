@@ -1,4 +1,4 @@
-"""The bytes of a lookup file: header, records, sorted ids, heap; and the stamp that says which tables it is of."""
+"""The format of a lookup file: header, records, sorted ids, heap; and the stamp that identifies its tables."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def read_header(path: Path) -> LookupHeader | None:
 
 
 def stamp_of_tables(tables_dir: Path) -> str:
-    """Fingerprint of the tables of a set: other tables have another stamp, copies of these tables the same.
+    """Fingerprint of the tables of a set. Other tables have another stamp; copies of these tables have the same.
 
     The stamp covers the summary, which has size and time of the annotation file, and the size and footer of
     `hands.parquet`, which has the place, size and extremes of every column chunk. Reading it takes a millisecond.

@@ -1,4 +1,4 @@
-"""Read one hand of a set in microseconds, by row or by hand id, from one mapped file beside the tables.
+"""Reads one hand of a set in microseconds, by row or by hand id, from a memory-mapped file beside the tables.
 
 The file is made from `hands.parquet`: records of fixed size in the order of the rows, the sorted hand ids with their
 rows, and a heap of texts and lists. Opening reads almost nothing, and all processes of a machine share the mapped
@@ -41,13 +41,13 @@ class HandRow(NamedTuple):
     """One hand, in the units of `hands.parquet`. The arrays are copies, which you may change.
 
     Attributes:
-        row_index: Position in the `annotations` of the file, where rejected records count too.
+        row_index: Position in the `annotations` of the file; rejected records also count.
         hand_id: Id of the hand.
         image_id: Id of its image.
-        video_id: Id of its video; None where the image is missing or was rejected.
-        frame_index: Number of the frame in the video, counted from 0; None where `video_id` is.
+        video_id: Id of its video; None if the image is missing or was rejected.
+        frame_index: Number of the frame in the video, counted from 0; None if `video_id` is.
         box_px: (4,) float64 x1, y1, x2, y2 in image pixels.
-        keypoints: (21, 3) float32, x and y in [0, 1] of the unmirrored crop, z relative.
+        keypoints: (21, 3) float32, x and y in [0, 1] of the crop before mirroring, z relative.
         handedness: `Left` or `Right`.
         positives: Hand ids of similar hands, best first; may be empty.
         distances: Distance to each positive, in the unit of the annotation file.
@@ -169,7 +169,7 @@ class HandTable(Sequence[HandRow]):
 
         Raises:
             KeyError: No hand has this id.
-            TypeError: The id is no integer.
+            TypeError: The id is not an integer.
             ValueError: The table is closed. Open it again.
         """
         self._insist_on_open()
@@ -189,10 +189,10 @@ class HandTable(Sequence[HandRow]):
             hand_ids: Integers of up to 64 bits, of any shape.
 
         Returns:
-            Rows as int64, of the same shape; -1 where no hand has the id.
+            Rows as int64, of the same shape; -1 if no hand has the id.
 
         Raises:
-            TypeError: The ids are no integers of up to 64 bits.
+            TypeError: The ids are not integers of up to 64 bits.
             ValueError: The table is closed. Open it again.
 
         Example:

@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
+from hand100m_assets.amounts import counted
 from hand100m_assets.annotations.reading.batches import SECTIONS, Batch, LoneRecord, Section, parse_together
 from hand100m_assets.annotations.reading.keys import KeyCount
 from hand100m_assets.annotations.reading.window import (
@@ -140,7 +141,7 @@ class Document:
     def unnamed_faults(self) -> list[FileFault]:
         """One fault per kind that counts those that are not listed in `faults`, because there were too many."""
         return [
-            FileFault(rule, None, f"{count - _MAX_FAULTS:,} more faults of this kind", severity=severity)
+            FileFault(rule, None, f"{counted(count - _MAX_FAULTS, 'more fault')} of this kind", severity=severity)
             for (rule, severity), count in self._faults_met.items()
             if count > _MAX_FAULTS
         ]

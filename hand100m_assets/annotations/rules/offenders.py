@@ -1,4 +1,4 @@
-"""How each rule finds the rows that break it: one row each, in the order of the file, with columns that help."""
+"""Finds the rows that break each rule, in the order of the file, with columns that help to find them there."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _FIRST_POSITIVE: Final = pl.col("positives").list.first()
 
 
 def hands_where(condition: pl.Expr, *shown: pl.Expr | str) -> Find:
-    """Hands for which the condition holds."""
+    """Hands for which the condition is true."""
     return lambda tables: tables.hands.filter(condition.fill_null(False)).select(*_HAND, *shown)
 
 
@@ -54,7 +54,7 @@ def file_incomplete(tables: RuleTables) -> pl.LazyFrame:
 
 
 def file_odd(tables: RuleTables) -> pl.LazyFrame:
-    """Text outside of the two arrays that is no JSON, or that follows the end of the document."""
+    """Text outside of the two arrays that is not JSON, or that follows the end of the document."""
     return _of_the_file(tables, "warning")
 
 

@@ -1,4 +1,4 @@
-"""What the rules look at: the tables of one annotation set, and what is known about its videos."""
+"""The input of the rules: the tables of one annotation set, and what is known about its videos."""
 
 from __future__ import annotations
 

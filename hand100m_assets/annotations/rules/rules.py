@@ -1,7 +1,7 @@
-"""Rules over the tables of a set: each has a name, a severity, and the reason why it matters.
+"""Rules over the tables of a set: each has a name, a severity, a requirement, and the reason why it matters.
 
-A record that breaks the *contract* is not in the tables; `record_rejected` counts it. Rows that another rule finds are
-reported and stay in the tables, so that row indices keep their meaning.
+A record that violates the *contract* is not in the tables; `record_rejected` counts it. Rows that another rule finds
+are reported and stay in the tables, so that row indices keep their meaning.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ class Rule:
     """Something that must be true of every row of a set.
 
     Attributes:
-        name: What is wrong with the rows that break the rule; also the name of the asset check.
+        name: What is wrong with rows that break the rule; this is also the name of the asset check.
         severity: `error` if training would go wrong, `warning` if the user should know.
-        why: One line that says why it matters in training.
+        requires: What must be true, in one sentence.
+        why: Why it matters in training, in one or two sentences.
         find: Finds the rows that break the rule, in the order of the file, with columns that help to find them there.
-        knows: Says of each row that the rule is about whether it can be checked (column `known`); None if every row
-            can be.
+        knows: Finds for each row whether it can be checked (column `known`); None if every row can be checked.
         lacks: What is missing for the rows that cannot be checked, in words.
-        is_optional: Whether the rule compares with something that the user may, but need not, give.
+        is_optional: Whether the rule compares with a value that the user need not give.
         asks_videos: Whether the rule compares with the inventory, so that a new inventory can change what it finds.
 
     Example:
@@ -46,6 +46,7 @@ class Rule:
 
     name: str
     severity: Literal["error", "warning"]
+    requires: str
     why: str
     find: Find
     knows: Find | None = None
@@ -133,101 +134,153 @@ _NO_VIDEO: Final = "its video is not known (no inventory, or not here, or its he
 
 RULES: Final[tuple[Rule, ...]] = (
     Rule(
-        "record_rejected", "error", "A record that breaks the contract is lost to training.", offenders.record_rejected
+        "record_rejected",
+        "error",
+        "Every record satisfies the contract.",
+        "A rejected record is left out of the tables, and so of training.",
+        offenders.record_rejected,
     ),
-    Rule("file_incomplete", "error", "The rest of the hands is missing without a trace.", offenders.file_incomplete),
+    Rule(
+        "file_incomplete",
+        "error",
+        "The whole annotation file can be read.",
+        "Hands after the fault are missing, and no other check would notice.",
+        offenders.file_incomplete,
+    ),
     Rule(
         "file_odd",
         "warning",
+        "There is nothing but JSON around the two arrays of the file, and nothing after the end of the document.",
         "Nothing of the two arrays is lost, but this may not be the file that was published.",
         offenders.file_odd,
     ),
     Rule(
         "key_repeated",
         "warning",
-        "Only the last of two values counts, it may be the wrong one.",
+        "No record contains a key twice.",
+        "Only the last of the two values is used, and it may be the wrong one.",
         offenders.key_repeated,
     ),
     Rule(
         "unknown_key",
         "warning",
-        "What no table has a column for is left out; a field may have another name here.",
+        "Every key of the file has a column in a table.",
+        "Other keys are left out. One of them may be another name of a known field.",
         offenders.unknown_key,
     ),
     Rule(
         "handedness_respelled",
         "warning",
-        "Training mirrors hands by this word: a file that spells it otherwise may mean it otherwise.",
+        "Handedness is spelled `Left` or `Right`.",
+        "Training mirrors hands by this word. A file with another spelling may also mean something else by it.",
         offenders.handedness_respelled,
     ),
     Rule(
         "value_left_out",
         "warning",
-        "No table can hold the value, its record was kept; other readers may refuse the record or the file.",
+        "Every value of a kept record fits into the tables.",
+        "Other values are left out, and their records are kept. Other readers may refuse the record or the file.",
         offenders.value_left_out,
     ),
     Rule(
         "rows_out_of_order",
         "error",
-        "Exports, lookups and grids then show other hands; read the annotation file again.",
+        "The rows are in the order of the annotation file.",
+        "In another order, exports, lookups and grids show other hands. Read the annotation file again.",
         offenders.rows_out_of_order,
     ),
-    Rule("no_hands", "error", "An empty set passes every other rule.", offenders.no_hands),
+    Rule(
+        "no_hands",
+        "error",
+        "The set has at least one hand.",
+        "An empty set would pass every other rule.",
+        offenders.no_hands,
+    ),
     Rule(
         "totals_differ",
         "error",
-        "Not the file that was published; results cannot be compared.",
+        "The file has the expected number of images and hands.",
+        "A file with other numbers is not the one that was published, and results cannot be compared.",
         offenders.totals_differ,
         knows=offenders.totals_known,
         lacks="no totals are expected (HAND100M_EXPECTED_TOTALS)",
         is_optional=True,
     ),
-    Rule("hand_id_duplicate", "error", "A positive id then names two hands.", offenders.hand_id_duplicate),
-    Rule("image_id_duplicate", "error", "A hand's image is then ambiguous.", offenders.image_id_duplicate),
+    Rule(
+        "hand_id_duplicate",
+        "error",
+        "No two hands have the same id.",
+        "If two hands share an id, a positive with this id can mean either of them.",
+        offenders.hand_id_duplicate,
+    ),
+    Rule(
+        "image_id_duplicate",
+        "error",
+        "No two images have the same id.",
+        "If two images share an id, it is not clear which of them shows a hand.",
+        offenders.image_id_duplicate,
+    ),
     Rule(
         "image_missing",
         "error",
+        "Every hand belongs to a valid image of the file.",
         "A hand without an image has no pixels.",
         offenders.hands_where(pl.col("video_id").is_null()),
     ),
     Rule(
-        "positive_missing", "error", "An anchor without its positive cannot be contrasted.", offenders.positive_missing
+        "positive_missing",
+        "error",
+        "Every hand names a positive that is in the set.",
+        "Contrastive training needs a positive for each anchor.",
+        offenders.positive_missing,
     ),
     Rule(
         "positive_is_itself",
         "error",
+        "No hand is its own positive.",
         "Two views of one crop teach nothing about similar hands.",
         offenders.positive_is_itself,
     ),
     Rule(
         "positive_from_same_video",
         "error",
-        "Similar hands must differ in person and scene; only TempCLR pairs within a video.",
+        "Every positive is from another video, except in TempCLR sets.",
+        "Similar hands should differ in person and scene; only TempCLR pairs hands of one video.",
         offenders.positive_from_same_video,
     ),
     Rule(
         "positives_and_distances_differ_in_number",
         "error",
-        "A distance then belongs to another hand.",
+        "Every hand has as many distances as positives.",
+        "If the numbers differ, a distance may belong to another hand.",
         offenders.numbers_differ,
     ),
     Rule(
         "distance_negative",
         "error",
-        "A negative distance, or none, turns the weight of a pair upside down.",
+        "Every distance is a number that is not negative.",
+        "A negative or missing distance inverts the weight of a pair in training.",
         offenders.distance_negative,
     ),
     Rule(
         "keypoint_far_outside_crop",
         "error",
-        "Keypoints off by more than a crop side belong to another box or unit.",
+        "No keypoint is outside its crop by more than one side of the crop.",
+        "Keypoints farther away belong to another box or use another unit.",
         offenders.keypoint_far_outside_crop,
     ),
-    Rule("box_empty", "error", "An empty or inverted box holds no hand, and most give no crop.", offenders.box_empty),
+    Rule(
+        "box_empty",
+        "error",
+        "Every bounding box contains at least one whole pixel.",
+        "An empty or inverted box contains no hand, and most of them give no crop.",
+        offenders.box_empty,
+    ),
     Rule(
         "box_misses_image",
         "error",
-        "A box with nothing of the image in it gives no crop.",
+        "Every bounding box contains a part of its image.",
+        "A box without any part of its image gives no crop.",
         offenders.box_misses_image,
         knows=offenders.image_size_known,
         lacks=_NO_IMAGE_SIZE,
@@ -236,17 +289,25 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule(
         "box_outside_image",
         "warning",
-        "The crop is clamped and stretched there, as in the original.",
+        "Every bounding box is inside its image.",
+        "The crop of any other box is clamped to the image and stretched, as in the original code.",
         offenders.box_outside_image,
         knows=offenders.image_size_known,
         lacks=_NO_IMAGE_SIZE,
         asks_videos=True,
     ),
-    Rule("frame_off_stride", "warning", "Extraction by stride never makes this frame.", offenders.frame_off_stride),
+    Rule(
+        "frame_off_stride",
+        "warning",
+        "The frame index of every image is a multiple of the stride.",
+        "Extraction by stride never makes other frames.",
+        offenders.frame_off_stride,
+    ),
     Rule(
         "frame_beyond_end",
         "error",
-        "The video on disk is not the one annotated.",
+        "The video on disk has every annotated frame.",
+        "A shorter video is not the one that was annotated.",
         offenders.frame_beyond_end,
         knows=offenders.frame_count_known,
         lacks=_NO_VIDEO,
@@ -255,7 +316,8 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule(
         "image_size_differs",
         "error",
-        "Boxes were drawn on another resolution.",
+        "The annotated size of every image is the size of the video on disk.",
+        "If the sizes differ, the bounding boxes were drawn at another resolution.",
         offenders.image_size_differs,
         knows=offenders.video_size_known,
         lacks=_NO_VIDEO,

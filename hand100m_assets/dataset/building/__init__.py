@@ -1,4 +1,4 @@
-"""Building a training set from tables and frames or videos, and verifying it."""
+"""Builds a training set from tables and frames or videos, and verifies it."""
 
 import lazy_loader
 

@@ -1,7 +1,7 @@
-"""Tables and frames, or videos, -> a training set: crops in shards, one record a sample, and what is missing and why.
+"""Builds a training set: crops in shards, one record per sample, and the hands that are left out with their reasons.
 
-Crops are cut video by video into packs, packs are joined into shards, and shards, once whole, are never written again:
-what is new later goes into a further shard. The index is written last.
+Crops are cut video by video into packs, and packs are joined into shards. A finished shard is never written again:
+later crops go into a further shard. The index is written last.
 """
 
 from __future__ import annotations
@@ -33,18 +33,18 @@ _WORTH_WORKERS: Final = 100
 _ORDER_FILE: Final = "order.json"
 
 Progress = Callable[[int, int], None]
-"""Told (hands done, hands to do)."""
+"""Called with (number of hands done, number of hands to do)."""
 
 
 def build_training_set(job: TrainingSetJob, progress: Progress | None = None) -> BuildReport:
     """Build a training set, or bring one up to date: afterwards it has every crop that can be made now.
 
-    What is finished stays. A build that was killed goes on with the video that it was at, and a build with nothing new
-    to cut takes seconds. Crops are made again where the tables, the options, or a video's file or frame settings
-    changed.
+    What is finished stays. After a kill, the next build continues with the video in progress. A build with nothing new
+    to cut takes seconds. Crops are made again if the tables, the options, the file of a video or the settings for its
+    frames changed.
 
     Args:
-        job: What the set is made of and how.
+        job: The inputs of the set, and the options.
         progress: Called with the number of hands done and the number of hands to do.
 
     Returns:
@@ -107,7 +107,7 @@ class _Build:
         return BuildReport(index, cut)
 
     def token_now(self, video_id: str) -> str | None:
-        """What crops of this video would be cut from now; None where that cannot be seen."""
+        """Fingerprint of what crops of this video would be cut from now; None if that cannot be determined."""
         if video_id not in self.tokens:
             self.tokens[video_id] = self._token(video_id)
         return self.tokens[video_id]
@@ -123,7 +123,7 @@ class _Build:
         return token_of(manifest.stamp, made_with)
 
     def _start_packs(self) -> None:
-        """Packs of an interrupted build are good if they are of this order."""
+        """Keep the packs of an interrupted build if they have the same order."""
         text = self.order.model_dump_json().encode()
         with output_errors(self.packs):
             self.packs.mkdir(exist_ok=True)
@@ -135,7 +135,7 @@ class _Build:
         self._sweep_parts()  # of a build that was killed
 
     def _cut(self, by_video: HandsByVideo, here: CropsHere, progress: Progress) -> dict[int, str]:
-        """Cut what is outstanding into shards; return why rows have no crop."""
+        """Cut the outstanding crops into shards; return why rows have no crop."""
         wanted = outstanding(by_video, here)
         reasons = dict(here.reasons)
         total, done = sum(map(len, wanted.values())), 0
@@ -209,7 +209,7 @@ class _Build:
 
 
 def _finished_pack(job: CutJob) -> VideoCut | None:
-    """What an interrupted build cut of this video, if that is what would be cut now."""
+    """The pack of this video from an interrupted build, if the same would be cut now."""
     try:
         cut = VideoCut.model_validate_json(job.record.read_bytes())
         is_whole = not cut.members or job.pack.stat().st_size > cut.members[-1].offset
@@ -221,7 +221,7 @@ def _finished_pack(job: CutJob) -> VideoCut | None:
 
 @contextmanager
 def _sole_builder(folder: Path) -> Iterator[None]:
-    """Hold the folder; the kernel frees it however its holder dies."""
+    """Lock the folder. The kernel releases the lock in any case when the process ends."""
     with output_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
         lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)

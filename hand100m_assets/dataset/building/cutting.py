@@ -1,4 +1,4 @@
-"""One video's hands -> its crops as tar members in a pack: from extracted frames, or straight from the video."""
+"""Cuts the hands of one video into a pack of tar members, from extracted frames or directly from the video."""
 
 from __future__ import annotations
 
@@ -25,33 +25,33 @@ from hand100m_assets.video.pictures import encode_jpeg
 PACK_SUFFIX: Final = ".pack"
 
 VIDEO_FAULTS: Final = (VideoUnreadableError, RetryableError)
-"""What may be wrong with a video; the output disk's refusal, though it may pass, too, is not raised while decoding."""
+"""Errors that mean a fault of the video. Decoding never raises the errors of the output disk."""
 
 CHANGED: Final = "the video file changed while it was read"
 
 
 class _VideoChangedError(Exception):
-    """Nothing of this pass can be trusted: who can say which file a frame was of."""
+    """The video changed while it was read, so nothing of this pass can be trusted."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class CutJob:
-    """One video's work, as a worker process is told it.
+    """The work on one video, for a worker process.
 
     Attributes:
-        video_id: Which video.
-        token: Fingerprint of what is cut from.
+        video_id: The video.
+        token: Fingerprint of what the crops are cut from.
         rows: Rows of `hands.parquet`, in order of frame.
-        tables_dir: Tables of the set, with their lookup.
-        pack_dir: Receives `<video_id>.pack` and, last, `<video_id>.json`.
-        order: Of all crops of the set.
+        tables_dir: Folder of the tables of the set, with their lookup.
+        pack_dir: Folder for `<video_id>.pack` and then `<video_id>.json`.
+        order: What all crops of the set have in common.
         cut_from: `frames` or `videos`.
-        video_path: The file, for `videos`.
-        extraction: How frames are made of it.
-        limits: What the work on it may cost.
+        video_path: The video file, for `videos`.
+        extraction: How frames are made from it.
+        limits: Limits on the work on it.
         frames_dir: Folder of frame folders, for `frames`.
         prefixes: Prefix of file names -> folder that holds those images.
-        file_names: Row -> `file_name`; only where there are prefixes.
+        file_names: Row -> `file_name`; empty without prefixes.
     """
 
     video_id: str
@@ -70,17 +70,17 @@ class CutJob:
 
     @property
     def pack(self) -> Path:
-        """The members, one after the other."""
+        """File of the members, one after the other."""
         return self.pack_dir / f"{self.video_id}{PACK_SUFFIX}"
 
     @property
     def record(self) -> Path:
-        """What the pack holds; there once it is whole."""
+        """File that describes the pack; it exists only if the pack is complete."""
         return self.pack_dir / f"{self.video_id}.json"
 
 
 def cut_video(job: CutJob) -> VideoCut:
-    """Cut a video's hands into a pack; whatever is wrong with one of them, or with the video, becomes a reason.
+    """Cut the hands of a video into a pack. Any fault of a hand or of the video becomes a reason.
 
     Raises:
         OutputUnwritableError: The output disk is full, read-only or not permitted.
@@ -113,7 +113,7 @@ def _write_pack(job: CutJob, hands: list[tuple[int, HandRow]], *, why_full: str 
 
 
 def given_up(job: CutJob, reason: str) -> VideoCut:
-    """The answer for a video whose worker died or hung, or that changed: its hands are missing until the next build."""
+    """The result for a video that changed, or whose worker died or hung: its hands are missing until the next build."""
     return VideoCut(video_id=job.video_id, token=job.token, missing=dict.fromkeys(job.rows, reason))
 
 
@@ -139,7 +139,7 @@ class _Cut:
         )
 
     def members_of_all(self) -> Iterator[bytes]:
-        """Tar members frame by frame; at most one frame is held."""
+        """Tar members, frame by frame; at most one frame is in memory."""
         found = self._from_frames() if self.job.cut_from == "frames" else self._from_video()
         for hands, image in found:
             for row, hand in hands:
@@ -187,7 +187,7 @@ class _Cut:
             yield hands, "frame beyond the end" if is_beyond else reason
 
     def _decoded(self, wanted: Collection[int], report: DecodeReport) -> Iterator[tuple[int, ImageBgr]]:
-        """The wanted frames, after the round trip through JPEG that extracted frames have made, too."""
+        """The wanted frames, encoded as JPEG and decoded again, as extracted frames are."""
         job = self.job
         watch = Watch(job.limits, job.video_path)
 
@@ -205,18 +205,18 @@ class _Cut:
 
 
 def token_of_video(path: Path, options: ExtractionOptions) -> str | None:
-    """Fingerprint of what frames are made of a video; None where it cannot be seen."""
+    """Fingerprint of the frames of a video; None if it cannot be determined."""
     stamp = stamp_of(path)
     return None if stamp is None else token_of(stamp, options)
 
 
 def token_of(stamp: FileStamp, options: ExtractionOptions) -> str:
-    """Fingerprint of a video file and of how its frames are made: the same for extracted frames as for the video."""
+    """Fingerprint of a video file and of how its frames are made; it is the same for extracted frames and the video."""
     return f"{stamp.size_bytes}-{stamp.mtime_ns}-{options.jpeg_quality}-{options.colour_rule}"
 
 
 def _facts(hand: HandRow, stored: StoredCrop) -> dict[str, object]:
-    """What stands beside a picture in the tar file, for readers that go through it from start to end."""
+    """The JSON beside a picture in the tar file, for readers that read it from beginning to end."""
     return {
         "hand_id": hand.hand_id,
         "row_index": hand.row_index,

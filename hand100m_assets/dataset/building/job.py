@@ -1,4 +1,4 @@
-"""What a training set is to be made of, and what was made."""
+"""The inputs and options of a training set, and the result of a build."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from hand100m_assets.video.frames import UNLIMITED, ExtractionOptions, Limits
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingSetJob:
-    """What a training set is made of and how.
+    """The inputs and options of a training set.
 
     Attributes:
-        folder: Receives it; made if needed.
-        set_key: Its name.
+        folder: Folder for the training set; it is created if needed.
+        set_key: Key of the annotation set.
         tables_dir: Finished tables of the annotation set.
         frames_dir: Folder of frame folders.
-        video_path: Where a video's file is, whether or not it is there.
+        video_path: Path of the file of a video; it need not exist.
         cut_from: `frames`: extracted frames on disk; `videos`: the videos themselves.
         options: How crops are stored.
-        extraction: How frames are made of videos. Crops of frames that were made in another way are made again.
-        limits: What one video may cost, for `videos`.
+        extraction: How frames are made from videos. Crops of frames that were made in another way are made again.
+        limits: Limits on the work on one video, for `videos`.
         prefixes: Prefix of `file_name` -> folder that holds those images, for `frames`.
         shard_samples: A shard is closed when it has this many samples.
         workers: Number of worker processes; 0 works in this process.
@@ -64,11 +64,11 @@ class TrainingSetJob:
         """Find the `file_name` of each hand's image.
 
         Args:
-            by: What the hands are named by: `row`, their row of the hands table, or `row_index`, their position in the
+            by: What identifies the hands: `row`, their row of the hands table, or `row_index`, their position in the
                 annotation file.
 
         Returns:
-            File names; empty where the job has no prefixes or cuts from videos, as names are of no use then.
+            File names; empty if the job has no prefixes or cuts from videos, because names are not needed then.
         """
         if not self.prefixes or self.cut_from == "videos":
             return {}
@@ -80,11 +80,11 @@ class TrainingSetJob:
 
 @dataclass(frozen=True)
 class BuildReport:
-    """What a build left in place.
+    """The result of a build.
 
     Attributes:
         index: The index of the finished set: counts of samples and of hands that are left out, files, digests.
-        cut: Number of crops that this build made; the others were there.
+        cut: Number of crops that this build made; the others existed already.
 
     Example:
         >>> from pathlib import Path

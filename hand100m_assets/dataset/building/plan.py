@@ -1,4 +1,4 @@
-"""Which hands of a set are to be cut, of which videos, in which order; and which crops are here already."""
+"""Plans which hands of a set are cut, from which videos and in which order, and finds the crops that exist already."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ PLACE: Final = np.dtype(
         ("region", "<u2", (4,)),
     ]
 )
-"""Where the crop of a row is; `shard` is -1 where there is none."""
+"""Where the crop of a row is; `shard` is -1 if there is none."""
 
 
 @dataclass(frozen=True)
@@ -35,9 +35,9 @@ class HandsByVideo:
     """The hands of a set that can be samples, grouped.
 
     Attributes:
-        pairable: A truth value a row of `hands.parquet`.
-        rows: Video id -> rows, in order of frame; videos in an order of their own that mixes them.
-        count: Rows of `hands.parquet`.
+        pairable: One truth value per row of `hands.parquet`.
+        rows: Video id -> rows, in order of frame; the videos are in a mixed order.
+        count: Number of rows of `hands.parquet`.
     """
 
     pairable: Booleans
@@ -46,9 +46,10 @@ class HandsByVideo:
 
 
 def hands_by_video(hands: pl.LazyFrame) -> HandsByVideo:
-    """Group the hands that the original loaders could use, if all frames were here.
+    """Group the hands that the original loaders could use if all frames were on disk.
 
-    Videos are ordered by a digest of their ids, so that neighbours in a shard are strangers, and the same each time.
+    Videos are ordered by a digest of their ids. So neighbours in a shard come from unrelated videos, and the order is
+    always the same.
     """
     pairable = pairable_hands(hands).kept
     grouped = (
@@ -66,7 +67,7 @@ def hands_by_video(hands: pl.LazyFrame) -> HandsByVideo:
 
 @dataclass
 class CropsHere:
-    """What earlier builds left that is still good.
+    """Crops of earlier builds that are still valid.
 
     Attributes:
         places: `PLACE` of each row.
@@ -79,7 +80,7 @@ class CropsHere:
     shards: list[ShardRecord] = field(default_factory=list)
 
     def add(self, record: ShardRecord, token_now: Callable[[str], str | None]) -> None:
-        """Take a shard in; of a video that changed since, or that cannot be told of, crops are dropped or kept."""
+        """Add a shard, without crops of videos that changed; crops of videos with unknown state are kept."""
         number = len(self.shards)
         self.shards.append(record)
         for cut in record.videos:
@@ -93,7 +94,7 @@ class CropsHere:
 
 
 def crops_here(folder: Path, order: CutOrder, hands: HandsByVideo, token_now: Callable[[str], str | None]) -> CropsHere:
-    """Read the records of whole shards of this order."""
+    """Read the records of complete shards of this order."""
     places = np.zeros(hands.count, dtype=PLACE)
     places["shard"] = -1
     here = CropsHere(places)
@@ -104,7 +105,7 @@ def crops_here(folder: Path, order: CutOrder, hands: HandsByVideo, token_now: Ca
 
 
 def shard_records(folder: Path) -> Iterator[ShardRecord]:
-    """Records of shards whose tar file is there in full; others are passed over, as they are made again."""
+    """Records of shards whose tar file is complete; others are skipped and made again."""
     for path in sorted(folder.glob("shard-*.json")):
         try:
             record = ShardRecord.model_validate_json(path.read_bytes())
@@ -116,7 +117,7 @@ def shard_records(folder: Path) -> Iterator[ShardRecord]:
 
 
 def outstanding(hands: HandsByVideo, here: CropsHere) -> Mapping[str, tuple[int, ...]]:
-    """Video id -> rows that are still to be cut."""
+    """Video id -> rows that still have to be cut."""
     shards, reasons = here.places["shard"], here.reasons
     wanted = {
         video_id: tuple(row for row in rows if shards[row] < 0 and row not in reasons)
@@ -126,7 +127,7 @@ def outstanding(hands: HandsByVideo, here: CropsHere) -> Mapping[str, tuple[int,
 
 
 def missing_hands(hands: pl.LazyFrame, kept: Booleans, reasons: Mapping[int, str]) -> pl.DataFrame:
-    """Every hand that is no sample, and why.
+    """Every hand that is not a sample, and why.
 
     Returns:
         `row_index`, `hand_id`, `video_id`, `frame_index`, `reason`.

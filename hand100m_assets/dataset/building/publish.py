@@ -1,4 +1,4 @@
-"""Shards that are there -> a finished training set: its records, what is missing, its index, and nothing else."""
+"""Makes a training set from finished shards: writes records, missing hands and index, and removes other files."""
 
 from __future__ import annotations
 
@@ -48,15 +48,15 @@ def publish(
 ) -> TrainingIndex:
     """Write records and index of a training set, the index last; then remove shards that it does not name.
 
-    A sample is a hand whose crop is here and whose positive is a sample, too.
+    A sample is a hand whose crop exists and whose positive is also a sample.
 
     Args:
-        folder: Of the training set.
-        set_key: Its name.
-        order: Of its crops.
-        tables_dir: Of the annotation set, with its lookup.
-        pairable: A truth value a row: whether it could be a sample if every frame were here.
-        here: The crops.
+        folder: Folder of the training set.
+        set_key: Key of the annotation set.
+        order: What all crops have in common.
+        tables_dir: Folder of the tables of the annotation set, with their lookup.
+        pairable: One truth value per row: whether it could be a sample if every frame were on disk.
+        here: The existing crops.
         reasons: Row -> why there is no crop.
 
     Raises:
@@ -94,7 +94,7 @@ def publish(
 
 @contextmanager
 def _staged(folder: Path) -> Iterator[Path]:
-    """A folder for what belongs together, so that a full disk leaves the set that was there as it was."""
+    """A folder for files that belong together, so that the earlier set stays unchanged if the disk is full."""
     beside = folder / _STAGED_DIR
     shutil.rmtree(beside, ignore_errors=True)  # a killed build's
     with output_errors(folder):
@@ -107,7 +107,7 @@ def _staged(folder: Path) -> Iterator[Path]:
 
 
 def _in_pairs(hands: pl.LazyFrame, has_crop: Booleans) -> Booleans:
-    """Of the hands with a crop those whose positive has one, and so on."""
+    """The hands with a crop whose positive has one, whose positive's positive has one, and so on."""
     kept = np.array(has_crop)
     if has_crop.any():
         kept[has_crop] = pairable_hands(hands.filter(pl.Series(has_crop, dtype=pl.Boolean))).kept
@@ -117,7 +117,7 @@ def _in_pairs(hands: pl.LazyFrame, has_crop: Booleans) -> Booleans:
 def _write_samples(
     folder: Path, hands: pl.LazyFrame, tables_dir: Path, *, kept: Booleans, places: npt.NDArray[Any]
 ) -> tuple[str, str]:
-    """One record a kept row, in a file named by its digest."""
+    """Write one record per kept row, into a file named by its digest."""
     rows, sample_of_row = np.flatnonzero(kept), np.cumsum(kept) - 1
     longest = hands.select(pl.col("video_id").str.len_bytes().max()).collect().item() or 0
     dtype = sample_dtype(int(longest))
@@ -153,7 +153,7 @@ def _records(hands: pl.DataFrame, places: npt.NDArray[Any], dtype: np.dtype[Any]
 
 
 def _sweep(folder: Path, index: TrainingIndex) -> None:
-    """Remove shards of other orders and what killed builds left."""
+    """Remove shards of other orders and the files of killed builds."""
     own = {index.samples_file}
     for shard in index.shards:
         own |= {shard.name, Path(shard.name).with_suffix(".json").name}

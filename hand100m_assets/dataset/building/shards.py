@@ -1,4 +1,4 @@
-"""Packs of single videos -> shards: tar files of some hundred megabytes, sequential to read."""
+"""Joins packs of single videos into shards: tar files that are read sequentially."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from hand100m_assets.interrupts import half_made
 
 
 def write_shard(folder: Path, number: int, order: CutOrder, cuts: Sequence[tuple[CutJob, VideoCut]]) -> ShardRecord:
-    """Join packs into one tar file with its record beside, then remove the packs.
+    """Join packs into one tar file, write its record beside it, and remove the packs.
 
     Raises:
         OutputUnwritableError: The output disk is full, read-only or not permitted.
@@ -57,7 +57,7 @@ def _join(file: BinaryIO, cuts: Sequence[tuple[CutJob, VideoCut]]) -> tuple[str,
 
 
 class _Digesting:
-    """A file to write to, and what went through."""
+    """A file for writing that computes the digest of everything written."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file, self.digest, self.size_bytes = file, hashlib.sha256(), 0

@@ -1,4 +1,4 @@
-"""Is a training set what it claims to be: bytes, pictures, labels, pairs, counts, and pixels cut again."""
+"""Verifies a training set: bytes, pictures, keypoints, pairs, counts, and pixels of crops that are cut again."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from hand100m_assets.amounts import counted
 from hand100m_assets.annotations import image_path, read_summary
 from hand100m_assets.dataset.building.job import TrainingSetJob
 from hand100m_assets.dataset.hand_pairs import HandPairs, Origin
@@ -24,13 +25,13 @@ from hand100m_assets.video.decode import FrameSetSelection, pick_frames
 from hand100m_assets.video.pictures import encode_jpeg
 
 MOST_OUTSIDE: Final = 1.0
-"""Crop sides by which a keypoint may lie outside, as in the rule of the annotation tables."""
+"""Crop sides by which a keypoint may be outside its crop, as in the rule for annotation tables."""
 
 JPEG_TOLERANCE: Final = 2
 """Grey levels by which two versions of OpenCV's JPEG coder may differ."""
 
 NO_SAMPLE: Final = "there is no sample at all"
-"""What is said of a training set without a sample."""
+"""The fault of a training set without a sample."""
 CHANGED: Final = "its bytes are not those that were written (sha256 differs)"
 UNREADABLE: Final = "cannot be read"
 FRAME_MISSING: Final = "neither frame nor video is here"
@@ -42,7 +43,7 @@ class Fault:
 
     Attributes:
         where: File of the training set, or its key.
-        hand_id: The hand; None where the fault is not about a single hand.
+        hand_id: The hand; None if the fault is not about a single hand.
         what: What is wrong, in words.
 
     Example:
@@ -64,7 +65,7 @@ def shard_faults(pairs: HandPairs, threads: int = 1) -> list[Fault]:
         threads: Number of threads that read and decode.
 
     Returns:
-        One fault per file or sample; empty where all is well.
+        One fault per file or sample; empty if all is well.
 
     Example:
         >>> from hand100m_assets.dataset import HandPairs
@@ -109,7 +110,7 @@ def keypoint_faults(pairs: HandPairs) -> list[Fault]:
         pairs: The training set.
 
     Returns:
-        One fault per sample; empty where all is well.
+        One fault per sample; empty if all is well.
 
     Example:
         >>> from hand100m_assets.dataset import HandPairs
@@ -130,7 +131,7 @@ def pair_faults(pairs: HandPairs) -> list[Fault]:
         pairs: The training set.
 
     Returns:
-        One fault per sample and kind; empty where all is well.
+        One fault per sample and kind; empty if all is well.
 
     Example:
         >>> from hand100m_assets.dataset import HandPairs
@@ -161,7 +162,7 @@ def count_faults(pairs: HandPairs, tables_dir: Path) -> list[Fault]:
         tables_dir: Finished tables of the annotation set.
 
     Returns:
-        One fault per kind; empty where all is well.
+        One fault per kind; empty if all is well.
 
     Raises:
         TrainingSetError: The table of left-out hands is damaged; build the training set again.
@@ -178,10 +179,12 @@ def count_faults(pairs: HandPairs, tables_dir: Path) -> list[Fault]:
     found = []
     missing = _missing(pairs)
     if index.samples + missing.height != kept:
-        what = f"{index.samples} samples and {missing.height} left out are not the {kept} hands of the annotation set"
-        found.append(Fault(pairs.set_key, None, what))
+        here = f"{counted(index.samples, 'sample')} and {missing.height:,} left out"
+        found.append(Fault(pairs.set_key, None, f"{here} are not the {counted(kept, 'hand')} of the annotation set"))
     if unexplained := missing["reason"].null_count():
-        found.append(Fault(pairs.set_key, None, f"{unexplained} hands are left out without a reason"))
+        found.append(
+            Fault(pairs.set_key, None, f"{counted(unexplained, 'hand is', 'hands are')} left out without a reason")
+        )
     if len(np.unique(pairs.records["row_index"])) != len(pairs):
         found.append(Fault(pairs.set_key, None, "a hand is there twice"))
     if not index.samples:
@@ -197,9 +200,9 @@ def _missing(pairs: HandPairs) -> pl.DataFrame:
 
 
 def left_out_share(pairs: HandPairs) -> float:
-    """Say which part of the annotation set's hands are no samples.
+    """Return the share of the hands of the annotation set that are not samples.
 
-    One lost crop may cost many hands: all whose positive it is.
+    One missing crop may remove many hands: all whose positive it is.
 
     Args:
         pairs: The training set.
@@ -217,7 +220,7 @@ def left_out_share(pairs: HandPairs) -> float:
 
 
 def left_out_hands(pairs: HandPairs) -> pl.DataFrame:
-    """List the hands that are no samples, each with its reason, rare reasons first: one of those may cause many others.
+    """List the hands that are not samples, with their reasons, rare reasons first: one hand may exclude many others.
 
     Args:
         pairs: The training set.
@@ -241,7 +244,7 @@ def left_out_hands(pairs: HandPairs) -> pl.DataFrame:
 
 @dataclass(frozen=True)
 class PixelAudit:
-    """What a comparison of some crops with crops that were cut again showed.
+    """The result of comparing some crops with crops that were cut again.
 
     Attributes:
         compared: Number of crops that were compared.
@@ -271,7 +274,7 @@ def audit_pixels(
     Args:
         pairs: The training set.
         count: Number of samples to draw.
-        seed: Seed of the drawing.
+        seed: Seed for the sample.
         image_of: Gives the picture that a sample is cut from, (height, width, 3) uint8 BGR, or a text that says why
             there is none; see `images_again`.
 
@@ -307,7 +310,7 @@ def audit_pixels(
 
 
 def _compared(pairs: HandPairs, sample: int, image_of: Callable[[Origin], ImageBgr | str]) -> Fault | str | None:
-    """None where they are the same; a text where nothing could be compared."""
+    """None if they are the same; a text if nothing could be compared."""
     origin = pairs.origin(sample)
     image = image_of(origin)
     if isinstance(image, str):
@@ -323,18 +326,18 @@ def _compared(pairs: HandPairs, sample: int, image_of: Callable[[Origin], ImageB
         return _fault(pairs, sample, f"cut again it is {again.shape[1::-1]} px, not {stored.shape[1::-1]}")
     gap = int(np.abs(again.astype(np.int16) - stored).max())
     if gap > (JPEG_TOLERANCE if options.codec == "jpeg" else 0):
-        return _fault(pairs, sample, f"cut again it differs by up to {gap} grey levels")
+        return _fault(pairs, sample, f"cut again it differs by up to {counted(gap, 'grey level')}")
     return None
 
 
 def images_again(job: TrainingSetJob) -> Callable[[Origin], ImageBgr | str]:
     """Make a function that finds the picture which a build would cut a sample from.
 
-    It reads images on disk. A frame of ours that is not there is decoded from the video. An image under a mapped prefix
-    may have been made by others and is looked for only there: our frame may be another picture.
+    It reads images on disk. If an extracted frame is missing, it is decoded from the video. An image with a mapped
+    prefix is read only from the mapped folder: others may have made it, and the extracted frame may be another picture.
 
     Args:
-        job: What the training set is made of.
+        job: The inputs and options of the training set.
 
     Returns:
         A function for `audit_pixels`: the origin of a sample -> its picture, (height, width, 3) uint8 BGR, or a text
@@ -393,7 +396,7 @@ def faults_table(key: str, faults: Sequence[Fault]) -> pl.DataFrame:
         faults: What the functions of this room found.
 
     Returns:
-        One row per fault, with the columns `annotation_set`, `where`, `hand_id` (null where the fault is not about a
+        One row per fault, with the columns `annotation_set`, `where`, `hand_id` (null if the fault is not about a
         single hand) and `what`.
 
     Example:

@@ -23,7 +23,7 @@ def cut_many(
     """Cut every video, in order; closing the generator ends the workers at once.
 
     Args:
-        jobs: One a video.
+        jobs: One per video.
         workers: Processes; 0 works in this one.
         cut: What a worker does with a job.
 

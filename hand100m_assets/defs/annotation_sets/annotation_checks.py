@@ -1,10 +1,11 @@
-"""Checks of the annotation tables: every rule of the annotations room is one."""
+"""Checks of the annotation tables: one check per rule of the annotations room."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import dagster as dg
 
+from hand100m_assets.amounts import counted
 from hand100m_assets.annotations.rules import RULES, Rule, RuleResult, apply_rules
 from hand100m_assets.defs.check_results import ERROR, WARN, markdown_rows
 from hand100m_assets.defs.failures import fails_clearly
@@ -14,7 +15,7 @@ from hand100m_assets.sources import Source
 
 
 def build_annotation_checks(source: Source) -> list[dg.AssetChecksDefinition]:
-    """One check a rule over every set that has tables; those that ask the videos again when the inventory changed."""
+    """One check per rule, over every set with tables. Rules that compare with videos also depend on the inventory."""
     alone, asking = ([rule for rule in RULES if rule.asks_videos is asks] for asks in (False, True))
     return [
         _checks(source, f"annotation_rules_{source.name}", alone),
@@ -27,7 +28,7 @@ def _checks(
 ) -> dg.AssetChecksDefinition:
     annotations = asset_key(source, "annotations")
 
-    # One check of many names: they share the tables.
+    # One function for many checks: they share the tables.
     @dg.multi_asset_check(
         name=name,
         specs=[
@@ -35,7 +36,7 @@ def _checks(
                 rule.name,
                 asset=annotations,
                 additional_deps=also,
-                description=rule.why,
+                description=f"{rule.requires} {rule.why}",
             )
             for rule in rules
         ],
@@ -67,7 +68,7 @@ def _in_words(count: int, by_set: Mapping[str, RuleResult]) -> str:
     if not by_set:
         return "No annotation set has tables yet."
     gaps = "; ".join(f"{key}: {result.gap}" for key, result in by_set.items() if result.gap)
-    return f"{count} at fault in {len(by_set)} sets." + (f" {gaps}." if gaps else "")
+    return f"{count:,} at fault in {counted(len(by_set), 'set')}." + (f" {gaps}." if gaps else "")
 
 
 def _metadata(by_set: Mapping[str, RuleResult]) -> dict[str, Any]:

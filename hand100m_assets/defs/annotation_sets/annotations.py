@@ -1,11 +1,13 @@
-"""Annotation files to trusted tables, and the same for other tools."""
+"""The assets that turn annotation files into validated tables, and that export them for other tools."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 import polars as pl
 
+from hand100m_assets.amounts import counted
 from hand100m_assets.annotations import IngestSummary, find_annotation_file
 from hand100m_assets.annotations.export import Exported
 from hand100m_assets.annotations.ingest import ingest_file
@@ -24,7 +26,7 @@ from hand100m_assets.workspace import SourceWorkspace
 
 
 def build_annotation_assets(source: Source) -> list[dg.AssetsDefinition]:
-    """Validated tables of each annotation set, and the same for other tools."""
+    """The validated tables of each annotation set, and its export."""
     sets = annotation_set_partitions(source)
 
     @dg.asset(
@@ -36,12 +38,13 @@ def build_annotation_assets(source: Source) -> list[dg.AssetsDefinition]:
     )
     @fails_clearly
     def annotations(context: dg.AssetExecutionContext, workspace: Workspace) -> dg.MaterializeResult:  # type: ignore[type-arg]
-        """`images`, `hands` and `rejects` of one set, every record validated."""
+        """Validated tables of one annotation set: `images`, `hands`, and `rejects` with the invalid records."""
         place, key = workspace.source(source), context.partition_key
         file = find_annotation_file(place.folders.annotations_dir, key, place.settings.name_pattern)
         summary = ingest_file(file.path, place.output.annotation_dir(key))
         lookup = build_lookup(place.output.annotation_dir(key))
-        context.log.info(f"{key}: {summary.hands_kept} hands kept, {summary.rejects} records rejected")
+        hands, records = counted(summary.hands_kept, "hand"), counted(summary.rejects, "record")
+        context.log.info(f"{key}: {hands} kept, {records} rejected")
         poses = charts.keypoint_chart(
             pl.scan_parquet(place.annotation_tables(key) / "hands.parquet"),
             title=f"{source.title} {key}: what the poses look like",
@@ -73,7 +76,7 @@ def build_annotation_assets(source: Source) -> list[dg.AssetsDefinition]:
     def export(
         context: dg.AssetExecutionContext, workspace: Workspace, inventory: pl.DataFrame
     ) -> dg.MaterializeResult:  # type: ignore[type-arg]
-        """The same set, shipped and mined, for the original loaders and COCO tools: what can be loaded now."""
+        """Annotation files of one set for the original loaders and COCO tools, with shipped and mined positives."""
         place, key = workspace.source(source), context.partition_key
         made: dict[str, Exported] = {}
         for export_format in place.settings.export_formats:
@@ -81,7 +84,7 @@ def build_annotation_assets(source: Source) -> list[dg.AssetsDefinition]:
         metadata: dict[str, Any] = {}
         made |= _mined(place, key)
         for name, one in made.items():
-            context.log.info(f"{key}: {one.hands} hands in {one.path}; left out: {dict(one.left_out)}")
+            context.log.info(f"{key}: {counted(one.hands, 'hand')} in {one.path}{_left_out(one.left_out)}")
             metadata |= {name: dg.MetadataValue.path(one.path), f"{name}: hands": one.hands}
             metadata[f"{name}: left out"] = dg.MetadataValue.json(one.left_out)
         files = [one.path for one in made.values()]
@@ -92,7 +95,7 @@ def build_annotation_assets(source: Source) -> list[dg.AssetsDefinition]:
 
 
 def _mined(place: SourceWorkspace, key: str) -> dict[str, Exported]:
-    """Write the set with its nearest hands as positives, or leave none of other pairs where none is wanted."""
+    """Write the set with the mined pairs, or remove an older such file if none is wanted."""
     mined, file = place.output.table_file("mined_pairs", key), place.output.mined_annotations_file(key)
     if place.settings.mine_annotations and mined.exists():
         return {"mined": place.export_mined(key)}
@@ -102,14 +105,14 @@ def _mined(place: SourceWorkspace, key: str) -> dict[str, Exported]:
 
 
 def _schema(tables: Path) -> dict[str, pl.DataType]:
-    """Columns of the three tables, each behind the name of its table."""
+    """Columns of the three tables, with the name of the table before each column."""
     files = {"hands": HANDS_FILE, "images": IMAGES_FILE, "rejects": REJECTS_FILE}
     schemas = {name: pl.read_parquet_schema(tables / file) for name, file in files.items()}
     return {f"{name}.{column}": kind for name, schema in schemas.items() for column, kind in schema.items()}
 
 
 def _version(tables: Path, summary: IngestSummary) -> dg.DataVersion:
-    """Of what was read: the same file under a newer date gives the same."""
+    """Version of the content: the same file with a newer date has the same version."""
     said = summary.model_dump_json(exclude={"source_mtime_ns"})
     return version_of(said, *(tables / name for name in (IMAGES_FILE, HANDS_FILE, REJECTS_FILE)))
 
@@ -125,3 +128,8 @@ def _plain(value: object) -> dg.MetadataValue:
     if isinstance(value, bool):
         return dg.MetadataValue.bool(value)
     return dg.MetadataValue.int(value) if isinstance(value, int) else dg.MetadataValue.text(str(value))
+
+
+def _left_out(reasons: Mapping[str, int]) -> str:
+    """How many hands are left out, and why; nothing where none is."""
+    return "".join(f"; left out: {count:,} ({reason})" for reason, count in reasons.items())

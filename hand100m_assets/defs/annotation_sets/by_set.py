@@ -1,6 +1,6 @@
-"""One step that makes several assets of several annotation sets, in order, and records each as it is finished.
+"""One step that makes several assets of several annotation sets, in order, and records each as soon as it is finished.
 
-A run per set would cost a process each (docs/adr/0018). One set that fails is failed by name, and stops no other.
+One run per set would cost one process each (docs/adr/0018). If a set fails, the run names it and makes the others.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -26,10 +26,10 @@ from hand100m_assets.sources import Source
 from hand100m_assets.workspace import SourceWorkspace
 
 CODE_VERSION: Final = "1"
-"""Of everything that this step makes."""
+"""Code version of everything that this step makes."""
 
 ONLY_DUE_TAG: Final = "hand100m/only_what_is_due"
-"""Of a run that leaves alone what is up to date; a person who asks for something gets it made."""
+"""Tag of a run that skips what is up to date. If a person asks for something, it is made in any case."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ def make_of_sets(
             state = _state(context.instance, place.source, asset, set_key)
             if not_made.intersection(RULES[asset].inputs):
                 not_made.add(asset)
-                context.log.warning(f"{set_key}: {asset} is left out, as something that it is made of failed")
+                context.log.warning(f"{set_key}: {asset} is left out, because one of its inputs failed")
             elif not only_due or state.due([asset], clock.local_now(place.settings.schedule_time_zone)):
                 asked += 1
                 try:
@@ -85,13 +85,13 @@ def make_of_sets(
 
 
 def _log(context: dg.AssetExecutionContext, what: str, error: Exception) -> None:
-    """One line of an error of ours; of any other, where it came from."""
+    """One line for an error of this project; a traceback for any other."""
     traceback = None if isinstance(error, Hand100mError) else error
     context.log.error(f"{what}: {error}", exc_info=traceback)
 
 
 def _state(instance: dg.DagsterInstance, source: Source, asset: str, set_key: str) -> SetState:
-    """Read before the inputs are: what changes meanwhile is seen as a change."""
+    """The state before the inputs are read, so that a change in the meantime counts as a change."""
     records = latest_records(instance, read_by(source, [asset]), {set_key}, whole=UNPARTITIONED)
     return SetState(source, set_key, records)
 
@@ -114,7 +114,7 @@ def _materialization(asset: str, made: Made, state: SetState) -> dg.AssetMateria
 
 
 def _failure(failed: Mapping[str, Exception], asked: int) -> dg.Failure:
-    """The one error in its own words, or all of them by name."""
+    """The text of the only error, or a list of all errors with their names."""
     if len(failed) == asked == 1:
         (error,) = failed.values()
         parts = {"what": error.what, "where": error.where, "fix": error.fix} if isinstance(error, Hand100mError) else {}

@@ -1,4 +1,4 @@
-"""Hands to the nearest hands from other videos, and what the shipped positives are worth beside them."""
+"""The assets that mine the nearest hands of other videos, and that compare the shipped positives with them."""
 
 from typing import Any
 
@@ -28,7 +28,7 @@ _REJECTED_SHOWN = 20
 
 
 def build_mining_assets(source: Source) -> list[dg.AssetsDefinition]:
-    """Our own mining of each annotation set, and its agreement with the positives that came with the set."""
+    """The mined pairs of each annotation set, and their agreement with the positives that came with the set."""
     sets = annotation_set_partitions(source)
 
     @dg.asset(
@@ -41,7 +41,7 @@ def build_mining_assets(source: Source) -> list[dg.AssetsDefinition]:
     )
     @fails_clearly
     def mined_pairs(context: dg.AssetExecutionContext, workspace: Workspace) -> dg.MaterializeResult:  # type: ignore[type-arg]
-        """The nearest hands from other videos of every hand."""
+        """The nearest hands of other videos, for every hand."""
         place, key = workspace.source(source), context.partition_key
         settings, file = place.settings, place.output.table_file("mined_pairs", key)
         report = mine_pairs(
@@ -55,7 +55,7 @@ def build_mining_assets(source: Source) -> list[dg.AssetsDefinition]:
         )
         metadata: dict[str, Any] = {
             "engine": settings.mine_engine,
-            "embedding": str(settings.embedding),
+            "embedding": settings.embedding.in_words(),
             "neighbours_asked": settings.mine_neighbours,
         }
         metadata |= {
@@ -78,7 +78,7 @@ def build_mining_assets(source: Source) -> list[dg.AssetsDefinition]:
     def agreement(
         context: dg.AssetExecutionContext, workspace: Workspace, pairs: pl.DataFrame, mined_pairs: pl.DataFrame
     ) -> pl.DataFrame:
-        """Which rank each hand's shipped positive has among the hands of other videos."""
+        """The rank that the shipped positive of each hand has among the hands of other videos."""
         place, key = workspace.source(source), context.partition_key
         hands = pl.scan_parquet(place.annotation_tables(key) / "hands.parquet")
         settings = place.settings

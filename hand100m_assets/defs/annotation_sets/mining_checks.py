@@ -24,15 +24,16 @@ from hand100m_assets.workspace import SourceWorkspace
 
 SLICE_HANDS: Final = 20_000
 MOST_UNLIKE_SHARE = 0.5
-"""A set is suspect when more of its positives are beyond our nearest ten."""
+"""A set is suspicious if a larger share of its positives is not among the ten nearest hands."""
 
 
 def build_mining_checks(source: Source) -> list[dg.AssetChecksDefinition]:
-    """Mined pairs keep the rule, no hand is lost, and the shipped positives are not strangers."""
+    """Check the neighbours, that no hand is missing, and that shipped positives are near."""
 
     @dg.asset_check(
         asset=asset_key(source, "mined_pairs"),
-        description="A neighbouring frame is alike without teaching anything: neighbours come from other videos.",
+        description="Tests that all mined neighbours are hands of other videos. Hands in neighbouring frames of one "
+        "video are similar, but training learns nothing from them.",
     )
     @fails_clearly
     def neighbours_are_from_other_videos(workspace: Workspace) -> dg.AssetCheckResult:
@@ -43,11 +44,18 @@ def build_mining_checks(source: Source) -> list[dg.AssetChecksDefinition]:
         found = gathered(wrong, pl.lit(True), ["row_index", "hand_id", "neighbour_row", "video_id"])
         checked = sum(map(_neighbours_in, files.values()))
         fix = "Mine these sets again."
-        return offenders(found, severity=ERROR, what="neighbours break the rule", fix=fix, checked=checked)
+        return offenders(
+            found,
+            severity=ERROR,
+            what=("neighbour breaks the rule", "neighbours break the rule"),
+            fix=fix,
+            checked=checked,
+        )
 
     @dg.asset_check(
         asset=asset_key(source, "mined_pairs"),
-        description="Every hand that can be compared has its row: none is lost on the way.",
+        description="Tests that mined_pairs has a row for every hand that can be compared, and no other rows. "
+        "Otherwise hands would be missing from mining.",
     )
     @fails_clearly
     def all_sound_hands_are_mined(workspace: Workspace) -> dg.AssetCheckResult:
@@ -66,12 +74,19 @@ def build_mining_checks(source: Source) -> list[dg.AssetChecksDefinition]:
             ]
         )
         checked = sum(rows.height for rows in sound.values())
-        fix = "The annotations changed since, or the settings did: mine these sets again."
-        return offenders(found, severity=ERROR, what="hands are missing or too many", fix=fix, checked=checked)
+        fix = "The annotations or the settings have changed since. Mine these sets again."
+        return offenders(
+            found,
+            severity=ERROR,
+            what=("hand is missing or too many", "hands are missing or too many"),
+            fix=fix,
+            checked=checked,
+        )
 
     @dg.asset_check(
         asset=asset_key(source, "agreement"),
-        description="Positives from other videos that are not near by our measure: other labels, or another measure.",
+        description="Tests that at least half of the shipped positives from other videos are among the ten nearest "
+        "mined hands. Otherwise the annotations are wrong, or the set was made with another distance.",
     )
     @fails_clearly
     def shipped_positives_are_near(workspace: Workspace) -> dg.AssetCheckResult:
@@ -80,8 +95,14 @@ def build_mining_checks(source: Source) -> list[dg.AssetChecksDefinition]:
             return nothing_yet("agreement tables")
         shares = pl.DataFrame([_far_share(key, table) for key, table in tables.items()])
         found = shares.filter(pl.col("far_share") > MOST_UNLIKE_SHARE)
-        fix = "Look at the ranks in its agreement; Top-K sets with a large K are far on purpose."
-        return offenders(found, severity=WARN, what="sets have mostly far positives", fix=fix, checked=len(tables))
+        fix = "Look at the ranks in `agreement`. In Top-K sets with a large K, positives are far on purpose."
+        return offenders(
+            found,
+            severity=WARN,
+            what=("set has mostly far positives", "sets have mostly far positives"),
+            fix=fix,
+            checked=len(tables),
+        )
 
     return [neighbours_are_from_other_videos, all_sound_hands_are_mined, shipped_positives_are_near]
 

@@ -6,7 +6,15 @@ from pathlib import Path
 import dagster as dg
 import polars as pl
 
-from hand100m_assets.defs.check_results import ERROR, WARN, gathered, nothing_yet, offenders, partitions_on_disk
+from hand100m_assets.defs.check_results import (
+    ERROR,
+    WARN,
+    Offence,
+    gathered,
+    nothing_yet,
+    offenders,
+    partitions_on_disk,
+)
 from hand100m_assets.defs.failures import fails_clearly
 from hand100m_assets.defs.keys import asset_key
 from hand100m_assets.defs.resources import Workspace
@@ -17,11 +25,12 @@ from hand100m_assets.workspace import SourceWorkspace
 
 
 def build_pair_checks(source: Source) -> list[dg.AssetChecksDefinition]:
-    """Annotated images are on disk; hands have a positive, and pairs a distance."""
+    """Check that annotated images are on disk, that hands have a positive, and that pairs have distances."""
 
     @dg.asset_check(
         asset=asset_key(source, "coverage"),
-        description="A label without its picture cannot be trained on.",
+        description="Tests that the frame of every annotated image is on disk. Hands without a frame cannot be used "
+        "for training.",
     )
     @fails_clearly
     def annotated_images_exist(workspace: Workspace) -> dg.AssetCheckResult:
@@ -32,21 +41,26 @@ def build_pair_checks(source: Source) -> list[dg.AssetChecksDefinition]:
         fix = f"The worst set lacks {worst:.1%}; more than {limit:.1%} is an error. See coverage for the reasons."
         missing = gathered(tables, ~pl.col("exists"), ["video_id", "frame_index", "reason"])
         severity = ERROR if worst > limit else WARN
-        return _over_sets(tables, missing, severity, "annotated images are not on disk", fix)
+        return _over_sets(
+            tables, missing, severity, ("annotated image is not on disk", "annotated images are not on disk"), fix
+        )
 
     @dg.asset_check(
         asset=asset_key(source, "pairs"),
-        description="An anchor without its positive cannot be contrasted.",
+        description="Tests that every hand has a positive in its set. Contrastive training needs one for each anchor.",
     )
     @fails_clearly
     def positives_are_resolved(workspace: Workspace) -> dg.AssetCheckResult:
         tables = partitions_on_disk(workspace.source(source), "pairs")
         found = gathered(tables, pl.col("reason").is_not_null(), ["row_index", "hand_id", "reason"])
-        return _over_sets(tables, found, ERROR, "hands have no positive", "Drop these rows before training.")
+        return _over_sets(
+            tables, found, ERROR, ("hand has no positive", "hands have no positive"), "Drop these rows before training."
+        )
 
     @dg.asset_check(
         asset=asset_key(source, "pairs"),
-        description="A far positive teaches that unlike hands are alike.",
+        description="Tests that every pair has both distances, as finite numbers. Training weights pairs by their "
+        "distance.",
     )
     @fails_clearly
     def distances_are_finite(workspace: Workspace) -> dg.AssetCheckResult:
@@ -55,13 +69,13 @@ def build_pair_checks(source: Source) -> list[dg.AssetChecksDefinition]:
         unsound = pl.col("reason").is_null() & ~finite.fill_null(False)
         found = gathered(tables, unsound, ["row_index", "hand_id", "distance", "pose_distance"])
         fix = "Check keypoints and distance of these rows."
-        return _over_sets(tables, found, ERROR, "pairs have no distance", fix)
+        return _over_sets(tables, found, ERROR, ("pair has no distance", "pairs have no distance"), fix)
 
     return [annotated_images_exist, positives_are_resolved, distances_are_finite]
 
 
 def _over_sets(
-    tables: Mapping[str, pl.DataFrame], found: pl.DataFrame, severity: dg.AssetCheckSeverity, what: str, fix: str
+    tables: Mapping[str, pl.DataFrame], found: pl.DataFrame, severity: dg.AssetCheckSeverity, what: Offence, fix: str
 ) -> dg.AssetCheckResult:
     if not tables:
         return nothing_yet("tables of any annotation set")
@@ -70,12 +84,13 @@ def _over_sets(
 
 
 def build_grid_checks(source: Source) -> list[dg.AssetChecksDefinition]:
-    """Cells are filled, and both grids are whole."""
+    """Check that the cells show hands, and that both grids are complete files."""
     grid = asset_key(source, "grid")
 
     @dg.asset_check(
         asset=grid,
-        description="Empty cells mean that labels and pixels could not be compared there.",
+        description="Tests that every cell of the grid that should show a hand shows one. In an empty cell, nobody can "
+        "compare annotation and pixels.",
     )
     @fails_clearly
     def grid_cells_are_filled(workspace: Workspace) -> dg.AssetCheckResult:
@@ -83,7 +98,8 @@ def build_grid_checks(source: Source) -> list[dg.AssetChecksDefinition]:
 
     @dg.asset_check(
         asset=asset_key(source, "sheets"),
-        description="Empty cells hide the very pairs that are most worth looking at.",
+        description="Tests that every cell of the sheets that should show a hand shows one. Sheets show the pairs that "
+        "are most worth looking at.",
     )
     @fails_clearly
     def sheet_cells_are_filled(workspace: Workspace) -> dg.AssetCheckResult:
@@ -91,7 +107,7 @@ def build_grid_checks(source: Source) -> list[dg.AssetChecksDefinition]:
 
     @dg.asset_check(
         asset=grid,
-        description="The picture must be the one the original makes: 10 x 10 cells of 224 px.",
+        description="Tests that both grids are complete JPEGs of 10 x 10 cells of 224 px, as in the original project.",
     )
     @fails_clearly
     def grids_have_full_size(workspace: Workspace) -> dg.AssetCheckResult:
@@ -102,7 +118,11 @@ def build_grid_checks(source: Source) -> list[dg.AssetChecksDefinition]:
         files = [place.output.grid_file(key, labelled=labelled) for key in sets for labelled in (False, True)]
         found = pl.DataFrame(list(_wrong_sizes(files)), schema={"file": pl.String, "size_px": pl.String}, orient="row")
         return offenders(
-            found, severity=ERROR, what="grids are gone or cut", fix="Draw them again.", checked=len(files)
+            found,
+            severity=ERROR,
+            what=("grid is gone or cut short", "grids are gone or cut short"),
+            fix="Draw them again.",
+            checked=len(files),
         )
 
     return [grid_cells_are_filled, grids_have_full_size, sheet_cells_are_filled]
@@ -120,7 +140,7 @@ def _cells_are_filled(place: SourceWorkspace, asset: str, named_by: list[str]) -
     severity = ERROR if worst > limit else WARN
     fix = f"The worst set lacks {worst:.0%}; more than {limit:.0%} is an error."
     checked = sum(table.height for table in tables.values())
-    return offenders(found, severity=severity, what="cells are empty", fix=fix, checked=checked)
+    return offenders(found, severity=severity, what=("cell is empty", "cells are empty"), fix=fix, checked=checked)
 
 
 def _wrong_sizes(files: Iterable[Path]) -> Iterator[tuple[str, str]]:

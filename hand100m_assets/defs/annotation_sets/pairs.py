@@ -1,4 +1,4 @@
-"""Hands to similar hands: each with its positive."""
+"""The asset that finds the positive of each hand."""
 
 import dagster as dg
 import polars as pl
@@ -13,7 +13,7 @@ from hand100m_assets.sources import Source
 
 
 def build_pair_assets(source: Source) -> list[dg.AssetsDefinition]:
-    """Each hand with its positive."""
+    """The pairs of each annotation set."""
 
     @dg.asset(
         key=asset_key(source, "pairs"),
@@ -25,7 +25,7 @@ def build_pair_assets(source: Source) -> list[dg.AssetsDefinition]:
     )
     @fails_clearly
     def pairs(context: dg.AssetExecutionContext, workspace: Workspace) -> pl.DataFrame:
-        """Every hand with its positive, both distances, and the reason where there is no positive."""
+        """Every hand with its positive and both distances, or with the reason why it has no positive."""
         tables = workspace.source(source).annotation_tables(context.partition_key)
         table = resolve_pairs(pl.scan_parquet(tables / "hands.parquet"))
         reasons = dict(table.group_by(pl.col("reason").fill_null("resolved")).len().sort("reason").iter_rows())

@@ -1,4 +1,4 @@
-"""What people look at: coverage, the 10 x 10 grid, the other pictures of a set, and the page that holds all of it."""
+"""The assets for people: coverage, the 10 x 10 grid, the sheets of a set, and the report with all of them."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -26,7 +26,7 @@ from hand100m_assets.sources import Source
 from hand100m_assets.workspace import CHARTS, SHEETS, SetPictures, SourceWorkspace, console_lines_of, write_report
 
 PREVIEW_MAX_BYTES = 60_000
-"""Of each sheet: one event holds three of them beside three charts."""
+"""Limit per sheet: one event holds three of them and three charts."""
 
 Say = Callable[[str], None]
 
@@ -46,7 +46,7 @@ def build_picture_assets(source: Source) -> list[dg.AssetsDefinition]:
     )
     @fails_clearly
     def pictures(context: dg.AssetExecutionContext, workspace: Workspace) -> Iterator[dg.AssetMaterialization]:
-        """What there is to see of annotation sets."""
+        """Coverage, grid, sheets and report of annotation sets."""
         yield from make_of_sets(context, workspace.source(source), MAKERS)
 
     return [pictures]
@@ -67,7 +67,7 @@ def _spec(source: Source, asset: str) -> dg.AssetSpec:
 
 
 def _coverage(place: SourceWorkspace, key: str, _: Say) -> Made:
-    """One row an annotated image: is its frame on disk, and if not, why."""
+    """One row per annotated image: whether its frame is on disk, and if not, why."""
     catalog, inventory = (
         scan_made_table(place.output.table_file(name), f"{place.source.name}/{name}").collect()
         for name in ("frame_catalog", "inventory")
@@ -98,14 +98,14 @@ def _coverage(place: SourceWorkspace, key: str, _: Say) -> Made:
 
 
 def which_frames(covered: pl.DataFrame, catalog: pl.DataFrame) -> str:
-    """A digest of the frames that a set has: another one when a frame came, went, or was made anew."""
+    """A digest of the frames of a set: it changes if a frame is added, removed or made again."""
     frames = catalog.select("video_id", pl.col("frame_index").cast(pl.Int32), "size_bytes", "manifest_mtime_ns")
     found = covered.select("video_id", "frame_index").join(frames, on=["video_id", "frame_index"], how="inner")
     return ",".join(map(str, found.unique().hash_rows(seed=0).sort().to_list()))
 
 
 def _grid(place: SourceWorkspace, key: str, say: Say) -> Made:
-    """The 10 x 10 picture of similar hands, plain and labelled; the table says which cells are empty, and why."""
+    """The 10 x 10 picture of similar hands, without and with labels; the table says which cells are empty, and why."""
     pictures = SetPictures(place, key)
     for line in console_lines_of(pictures.tables, place.settings.name_pattern):
         say(line)
@@ -120,7 +120,7 @@ def _grid(place: SourceWorkspace, key: str, say: Say) -> Made:
 
 
 def _sheets(place: SourceWorkspace, key: str, _: Say) -> Made:
-    """Ladder of nearest hands, best and worst pairs, charts; the table says which cells are empty, and why."""
+    """Pictures of nearest hands, best and worst pairs, and charts; the table says which cells are empty, and why."""
     pictures = SetPictures(place, key)
     metadata: dict[str, dg.MetadataValue] = {}
     cells, files = [], []
@@ -143,7 +143,7 @@ def _sheets(place: SourceWorkspace, key: str, _: Say) -> Made:
 
 
 def _report(place: SourceWorkspace, key: str, _: Say) -> Made:
-    """One page of counts, rules, rejects, coverage, pairs and pictures, to keep, send or print."""
+    """One HTML page with counts, rules, rejects, coverage, pairs and pictures, which you can keep, send or print."""
     file, made = write_report(place, key)
     link = place.settings.output_url_of(file) or file.resolve().as_uri()
     metadata = {
@@ -168,7 +168,7 @@ def _made_table(
     metadata: dict[str, Any],
     *more: Path | str,
 ) -> Made:
-    """Put the asset's table in its place; with what else was written, it is the version."""
+    """Write the table of the asset; the table and all other written files determine the version."""
     file = place.output.table_file(asset, key)
     write_table(table, file)
     about = {

@@ -1,9 +1,11 @@
-"""How far a long step is, in the log of its run."""
+"""Writes the progress of a long step into the log of its run."""
 
 import time
 from typing import Final
 
 import dagster as dg
+
+from hand100m_assets.amounts import counted
 
 _LOG_EVERY_S: Final = 30.0
 """Seconds between two lines: each line costs 10 ms of database."""
@@ -24,4 +26,4 @@ class ProgressLog:
         """Take note of how many hands are done."""
         if time.monotonic() - self._last_s >= _LOG_EVERY_S:
             self._last_s = time.monotonic()
-            self._context.log.info(f"{self._context.partition_key}: {done:,} of {total:,} hands {self._what}")
+            self._context.log.info(f"{self._context.partition_key}: {done:,} of {counted(total, 'hand')} {self._what}")

@@ -1,4 +1,4 @@
-"""Checks that no annotation set is passed over, and none left as it was: all others look only at what was made."""
+"""Checks that every annotation set has its results, made from the current file. Other checks see only what was made."""
 
 from collections.abc import Collection, Iterator, Sequence
 from typing import Final
@@ -19,7 +19,7 @@ from hand100m_assets.workspace import SourceWorkspace
 
 
 def build_set_checks(source: Source) -> list[dg.AssetChecksDefinition]:
-    """Every registered annotation set has its tables, pairs, pictures and training set, of the file that is here."""
+    """Check that every registered set has its tables, pairs, pictures and training set, from the current file."""
     assets = {f"every_set_has_{name}": name for name in MADE_OF_EACH_SET}
 
     @dg.multi_asset_check(
@@ -28,7 +28,8 @@ def build_set_checks(source: Source) -> list[dg.AssetChecksDefinition]:
             dg.AssetCheckSpec(
                 check,
                 asset=asset_key(source, asset),
-                description="A set that failed on the way would be missing without a trace.",
+                description=f"Tests that every registered annotation set has its {asset}. Otherwise a set that failed "
+                "would be missing, and no other check would notice.",
             )
             for check, asset in assets.items()
         ],
@@ -49,7 +50,8 @@ def build_set_checks(source: Source) -> list[dg.AssetChecksDefinition]:
 def _file_check(source: Source) -> dg.AssetChecksDefinition:
     @dg.asset_check(
         asset=asset_key(source, "annotations"),
-        description="Tables of an older file look like those of the present one, and all that is made of them, too.",
+        description="Tests that the tables of every set were made from the annotation file that is here now. Tables of "
+        "an older file look valid, and so does everything that is made from them.",
     )
     @fails_clearly
     def tables_are_of_the_file_that_is_here(
@@ -64,17 +66,17 @@ def _file_check(source: Source) -> dg.AssetChecksDefinition:
             return nothing_yet("annotation files", severity=WARN)
         outdated = sorted(place.outdated_sets())
         failed = failed_ingests(context.instance, place)
-        why = {key: failed[key].reason if key in failed else "It was not read yet." for key in outdated}
-        why |= {name: f"It is not taken: {reason}." for name, reason in listing.refused.items()}
+        why = {key: failed[key].reason if key in failed else "It has not been read yet." for key in outdated}
+        why |= {name: f"It is not used: {reason}." for name, reason in listing.refused.items()}
         schema = {"annotation_set": pl.String, "why": pl.String}
         found = pl.DataFrame({"annotation_set": list(why), "why": list(why.values())}, schema=schema)
         lines = " ".join(f"{key}: {reason}" for key, reason in why.items())
         checked = len(listing.files) + len(listing.refused)
-        result = offenders(found, severity=ERROR, what="annotation files", fix="", checked=checked)
-        if not found.height:
-            return result
-        one, many = "1 annotation file has no tables of its", f"{found.height} annotation files have no tables of their"
-        return result._replace(description=f"{one if found.height == 1 else many} present state. {lines}")
+        what = (
+            "annotation file has no tables of its present state",
+            "annotation files have no tables of their present state",
+        )
+        return offenders(found, severity=ERROR, what=what, fix=lines, checked=checked)
 
     return tables_are_of_the_file_that_is_here
 
@@ -92,8 +94,10 @@ def _result(registered: Sequence[str], made: Collection[str], asset: str) -> dg.
         return nothing_yet("registered annotation sets")
     absent = pl.DataFrame({"annotation_set": [key for key in registered if key not in made]}, schema=_SCHEMA)
     named = ", ".join(absent["annotation_set"])
-    fix = f"Materialize {asset} of {named}; its run says what is wrong. Or delete the partition, if the file is gone."
-    return offenders(absent, severity=ERROR, what=f"sets have no {asset}", fix=fix, checked=len(registered))
+    fix = f"Materialize {asset} of {named}; the run says what is wrong. If the file is gone, delete the partition."
+    return offenders(
+        absent, severity=ERROR, what=(f"set has no {asset}", f"sets have no {asset}"), fix=fix, checked=len(registered)
+    )
 
 
 _SCHEMA: Final = {"annotation_set": pl.String}

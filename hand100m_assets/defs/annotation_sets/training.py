@@ -1,9 +1,10 @@
-"""Tables and frames, or videos, to what a training job opens."""
+"""The asset that makes training sets from tables and frames, or from tables and videos."""
 
 from typing import Any
 
 import dagster as dg
 
+from hand100m_assets.amounts import counted
 from hand100m_assets.dataset import INDEX_FILE
 from hand100m_assets.dataset.building import BuildReport, build_training_set
 from hand100m_assets.defs.annotation_sets.progress_log import ProgressLog
@@ -28,11 +29,12 @@ def build_training_assets(source: Source) -> list[dg.AssetsDefinition]:
     )
     @fails_clearly
     def training_set(context: dg.AssetExecutionContext, workspace: Workspace) -> dg.MaterializeResult:  # type: ignore[type-arg]
-        """Crops of one set in shards, with keypoints, pair index and distances: `HandPairs` opens it."""
+        """Crops of one set, with keypoints, pair index and distances; a training job opens it with `HandPairs`."""
         key = context.partition_key
         job = workspace.source(source).training_set_job(key)
         report = build_training_set(job, ProgressLog(context, "looked for"))
-        context.log.info(f"{key}: {report.index.samples:,} samples, {report.cut:,} crops cut now")
+        samples, crops = counted(report.index.samples, "sample"), counted(report.cut, "crop")
+        context.log.info(f"{key}: {samples}, {crops} cut now")
         return dg.MaterializeResult(
             metadata={**_metadata(report), "folder": dg.MetadataValue.path(job.folder)},
             data_version=version_of(job.folder / INDEX_FILE),  # it holds the digests of all else

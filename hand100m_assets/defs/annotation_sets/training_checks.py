@@ -1,4 +1,4 @@
-"""Checks of the training sets: what a training job would otherwise find out hours later."""
+"""Checks of the training sets, for faults that a training job would otherwise find only after hours."""
 
 from collections.abc import Callable
 
@@ -20,7 +20,7 @@ from hand100m_assets.dataset.building import (
     pair_faults,
     shard_faults,
 )
-from hand100m_assets.defs.check_results import ERROR, WARN, nothing_yet, offenders
+from hand100m_assets.defs.check_results import ERROR, WARN, Offence, nothing_yet, offenders
 from hand100m_assets.defs.failures import fails_clearly
 from hand100m_assets.defs.keys import asset_key
 from hand100m_assets.defs.resources import Workspace
@@ -32,30 +32,33 @@ _AGAIN = "Delete the folder of the training set and materialize it again."
 
 
 def build_training_checks(source: Source) -> list[dg.AssetChecksDefinition]:
-    """Bytes and pictures, keypoints, pairs, counts, how many hands are left out, and pixels cut again."""
+    """Check bytes and pictures, keypoints, pairs, counts, hands that are left out, and pixels."""
     return [
         _check(
             source,
             name="training_shards_are_whole",
-            why="A damaged shard ends a training run in the middle of an epoch.",
+            why="Tests the digests of all files, and that every picture decodes. A damaged shard would end a training "
+            "run in the middle of an epoch.",
             faults_of=lambda place, pairs: shard_faults(pairs, place.settings.worker_count),
-            what="files or pictures are damaged",
-            fix="Delete the files named and materialize training_set again.",
+            what=("file or picture is damaged", "files or pictures are damaged"),
+            fix="Delete the files that are named here, and materialize training_set again.",
         ),
         _check(
             source,
             name="training_keypoints_are_inside",
-            why="Keypoints off by more than a crop side belong to another box or unit.",
+            why="Tests that no keypoint is outside its crop by more than one side of the crop. Otherwise the keypoints "
+            "belong to another box or use another unit.",
             faults_of=lambda _, pairs: keypoint_faults(pairs),
-            what="samples have keypoints far outside their crop",
+            what=("sample has keypoints far outside its crop", "samples have keypoints far outside their crop"),
             fix="Correct or drop these hands in the annotation file.",
         ),
         _check(
             source,
             name="training_positives_are_in_range",
-            why="A wrong pair index pulls unlike hands together.",
+            why="Tests that the pair index of every sample leads to its positive. A wrong index would pull hands "
+            "together that are not similar.",
             faults_of=lambda _, pairs: pair_faults(pairs),
-            what="samples do not lead to their positive",
+            what=("sample does not lead to its positive", "samples do not lead to their positive"),
             fix=_AGAIN,
         ),
         _counts_check(source),
@@ -65,7 +68,7 @@ def build_training_checks(source: Source) -> list[dg.AssetChecksDefinition]:
 
 
 def _check(
-    source: Source, *, name: str, why: str, faults_of: FaultsOf, what: str, fix: str
+    source: Source, *, name: str, why: str, faults_of: FaultsOf, what: Offence, fix: str
 ) -> dg.AssetChecksDefinition:
     @dg.asset_check(asset=asset_key(source, "training_set"), name=name, description=why)
     @fails_clearly
@@ -83,7 +86,8 @@ def _check(
 def _counts_check(source: Source) -> dg.AssetChecksDefinition:
     @dg.asset_check(
         asset=asset_key(source, "training_set"),
-        description="A hand that is neither a sample nor left out with a reason was lost.",
+        description="Tests that every hand of the set is either a sample or left out with a reason. Otherwise hands "
+        "were lost.",
     )
     @fails_clearly
     def training_counts_add_up(workspace: Workspace) -> dg.AssetCheckResult:
@@ -95,9 +99,12 @@ def _counts_check(source: Source) -> dg.AssetChecksDefinition:
         found = pl.concat([faults_table(key, of_set) for key, of_set in faults.items()])
         lost, checked = found.filter(pl.col("what") != NO_SAMPLE), sum(map(len, sets))
         if lost.height or found.is_empty():
-            what, fix = "counts differ from the annotation set's", "Materialize training_set again."
+            what, fix = (
+                ("count differs from the annotation set's", "counts differ from the annotation set's"),
+                "Materialize training_set again.",
+            )
             return offenders(lost, severity=ERROR, what=what, fix=fix, checked=checked)
-        what = "set has no sample at all" if found.height == 1 else "sets have no sample at all"
+        what = ("set has no sample at all", "sets have no sample at all")
         empty = {pairs.set_key: _reasons(pairs) for pairs in sets if not len(pairs)}
         why = "; ".join(f"{key}: {reasons or 'it has no hand'}" for key, reasons in empty.items())
         return offenders(found, severity=ERROR, what=what, fix=f"All hands are left out ({why}).", checked=checked)
@@ -112,7 +119,8 @@ def _reasons(pairs: HandPairs) -> str:
 def _left_out_check(source: Source) -> dg.AssetChecksDefinition:
     @dg.asset_check(
         asset=asset_key(source, "training_set"),
-        description="A hand leaves with its positive, so that a few lost crops may empty a whole set.",
+        description="Tests that every hand of the set is a sample. A hand is also left out if its positive is left "
+        "out, so a few missing crops may empty a whole set.",
     )
     @fails_clearly
     def training_hands_are_samples(workspace: Workspace) -> dg.AssetCheckResult:
@@ -126,7 +134,7 @@ def _left_out_check(source: Source) -> dg.AssetChecksDefinition:
         return offenders(
             pl.concat([left_out_hands(pairs) for pairs in sets]),
             severity=ERROR if share > limit else WARN,
-            what="hands are no samples",
+            what=("hand is no sample", "hands are no samples"),
             fix=f"{worst.set_key} lacks {share:.1%} ({why}); more than {limit:.1%} is an error.",
             checked=sum(pairs.index.hands for pairs in sets),
         )
@@ -137,7 +145,8 @@ def _left_out_check(source: Source) -> dg.AssetChecksDefinition:
 def _pixel_check(source: Source) -> dg.AssetChecksDefinition:
     @dg.asset_check(
         asset=asset_key(source, "training_set"),
-        description="A crop of another frame, or of an older one, teaches wrong labels unseen.",
+        description="Tests on a sample that the stored crops are those of the current frames. A crop of another or an "
+        "older frame would not fit its annotation.",
     )
     @fails_clearly
     def training_pixels_are_those_of_the_frames(workspace: Workspace) -> dg.AssetCheckResult:
@@ -153,7 +162,13 @@ def _pixel_check(source: Source) -> dg.AssetChecksDefinition:
             return dg.AssetCheckResult(
                 passed=False, severity=WARN, description="No crop could be compared.", metadata={"skipped": skipped}
             )
-        return offenders(found, severity=ERROR, what="crops are not of their frame", fix=_AGAIN, checked=compared)
+        return offenders(
+            found,
+            severity=ERROR,
+            what=("crop is not of its frame", "crops are not of their frame"),
+            fix=_AGAIN,
+            checked=compared,
+        )
 
     return training_pixels_are_those_of_the_frames
 

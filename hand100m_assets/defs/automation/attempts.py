@@ -1,7 +1,8 @@
-"""Requests that are made again when their run failed.
+"""Requests that are repeated after their run failed.
 
-The daemon takes a run key once. A request therefore carries what it is about as a tag, and the number of its attempt
-in its run key: while that is wanted, it is asked for again after each failed, canceled or lost run, in growing pauses.
+The daemon accepts each run key only once. Therefore a request carries what it is about as a tag, and the number of its
+attempt in its run key. As long as the result is wanted, it is requested again after each failed, cancelled or lost
+run, after growing pauses.
 """
 
 import time
@@ -23,7 +24,7 @@ _GROWTH: Final = 3
 
 
 def pause_s(attempts: int) -> float:
-    """How long to wait after so many attempts: 10 minutes, half an hour, 1.5 hours and so on, at most a day."""
+    """Seconds to wait after so many attempts: 10 minutes, half an hour, 1.5 hours and so on, at most a day."""
     return float(min(FIRST_PAUSE_S * _GROWTH ** min(attempts - 1, 10), LONGEST_PAUSE_S))
 
 
@@ -32,8 +33,8 @@ class History:
     """The runs about one thing so far.
 
     Attributes:
-        attempts: Number of the last attempt; 0 when it was never asked for.
-        last: The newest of these runs, a retry by Dagster included.
+        attempts: Number of the last attempt; 0 if it was never requested.
+        last: The newest of these runs; it may be a retry by Dagster.
     """
 
     attempts: int
@@ -55,13 +56,13 @@ class History:
 
     @property
     def ended_at_s(self) -> float:
-        """When the last run ended; for one that never started, when it was last heard of."""
+        """When the last run ended; if it never started, when its record was last updated."""
         assert self.last is not None
         return float(self.last.end_time or self.last.update_timestamp.timestamp())
 
 
 def history_of(instance: dg.DagsterInstance, job_name: str, about: str) -> History:
-    """Look up the runs of a job about one thing."""
+    """Find the runs of a job about one thing."""
     records = instance.get_run_records(dg.RunsFilter(job_name=job_name, tags={ABOUT_TAG: about}))
     if not records:
         return History(0, None)
@@ -71,7 +72,7 @@ def history_of(instance: dg.DagsterInstance, job_name: str, about: str) -> Histo
 
 @dataclass(frozen=True)
 class NotNow:
-    """Why something that is wanted is not asked for at the moment, in words."""
+    """Why something that is wanted is not requested at the moment, in words."""
 
     reason: str
 
@@ -84,7 +85,7 @@ def ask(
     tags: Mapping[str, str] | None = None,
     **request: Any,  # noqa: ANN401 - those of Dagster
 ) -> dg.RunRequest | NotNow:
-    """A request for what is wanted, under the next attempt; or why it has to wait.
+    """A request for what is wanted, with the number of the next attempt; or why it has to wait.
 
     Args:
         instance: Where the runs are recorded.
@@ -108,7 +109,7 @@ def ask(
 
 
 def in_words(instance: dg.DagsterInstance, history: History) -> str:
-    """What became of the last attempt, when, why, and when the next one is due."""
+    """How the last attempt ended, when and why, and when the next attempt is due."""
     assert history.last is not None
     ended, due = (_clock(at_s) for at_s in (history.ended_at_s, history.ended_at_s + pause_s(history.attempts)))
     return (

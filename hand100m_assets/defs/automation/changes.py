@@ -1,4 +1,4 @@
-"""What happened to videos and frames since the catalog was refreshed."""
+"""Finds changes of videos and frames since the catalog was renewed."""
 
 from typing import Final
 
@@ -10,15 +10,15 @@ from hand100m_assets.defs.keys import asset_keys
 from hand100m_assets.sources import Source
 
 FIRST_CATALOG_AFTER_S: Final = 600.0
-"""A first extraction may take days; the report of missing videos does not wait for its end."""
+"""A first extraction may take days; the list of missing videos does not wait for its end."""
 
 _PAGE: Final = 100
 
 
 def newest_change(instance: dg.DagsterInstance, source: Source) -> int | None:
-    """Number of the newest event that the catalog has not seen; None when it has seen all.
+    """Number of the newest event that the catalog does not include; None if it includes all.
 
-    Frames that were there already and are recorded again are no change.
+    Existing frames that are recorded again do not count as a change.
     """
     since_s = _catalog_began_at_s(instance, source)
     videos, frames = asset_keys(source, "videos", "frames")
@@ -34,7 +34,7 @@ def newest_change(instance: dg.DagsterInstance, source: Source) -> int | None:
 
 
 def waits_too_long(instance: dg.DagsterInstance, source: Source) -> bool:
-    """Whether there is no catalog at all though batches have been running for a while."""
+    """Whether there is no catalog yet although batches have been running for a while."""
     if _catalog_began_at_s(instance, source):
         return False
     records = instance.get_run_records(
@@ -45,9 +45,9 @@ def waits_too_long(instance: dg.DagsterInstance, source: Source) -> bool:
 
 
 def _catalog_began_at_s(instance: dg.DagsterInstance, source: Source) -> float:
-    """When the run began that made the oldest part of the catalog, as what happened since may not be in it.
+    """Start of the run that made the oldest part of the catalog: the part may not include later changes.
 
-    0 where a part is not there.
+    0 if a part does not exist.
     """
     parts = asset_keys(source, "inventory", "missing_videos", "frame_catalog")
     return min(_began_at_s(instance, part) for part in parts)

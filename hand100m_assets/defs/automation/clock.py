@@ -1,4 +1,4 @@
-"""What time it is, for pauses and nights; one place, so that a test can set it."""
+"""The present time, for pauses and nights. It is in one place so that a test can set it."""
 
 import time
 from datetime import datetime
@@ -11,5 +11,5 @@ def now_s() -> float:
 
 
 def local_now(time_zone: str) -> datetime:
-    """The same as a wall clock there shows it."""
+    """The present time in a time zone."""
     return datetime.fromtimestamp(now_s(), ZoneInfo(time_zone))

@@ -1,4 +1,4 @@
-"""Which checks are to be run again, because what they look at has changed since they were run."""
+"""Finds the checks that have to run again because their inputs have changed."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -15,12 +15,12 @@ from hand100m_assets.workspace import SourceWorkspace
 
 @dataclass(frozen=True)
 class DueChecks:
-    """Outcome of one look.
+    """The checks that are due in one tick.
 
     Attributes:
         keys: Checks to run, sorted.
-        concluded: Name of each group of checks -> what it last saw; for the next look.
-        fingerprint: Of what these checks have to look at.
+        concluded: Name of each group of checks -> what it last saw; for the next tick.
+        fingerprint: Fingerprint of the inputs of these checks.
     """
 
     keys: list[dg.AssetCheckKey]
@@ -35,13 +35,13 @@ class DueChecks:
         records: Records,
         concluded: Mapping[str, str],
     ) -> "DueChecks":
-        """Look at the checks of what is made of annotation sets.
+        """Find the checks of assets that are made from annotation sets.
 
         Args:
-            context: Knows the checks, and what was recorded of them.
+            context: Gives the checks and their records.
             place: The source.
-            records: Of all assets that these checks look at.
-            concluded: As the look before returned it.
+            records: Records of all assets that these checks look at.
+            concluded: `concluded` of the tick before.
         """
         instance = context.instance
         failed_at_s = {key: failure.at_s for key, failure in failed_ingests(instance, place).items()}
@@ -71,7 +71,7 @@ class DueChecks:
 
 
 def _groups(context: dg.SensorEvaluationContext, place: SourceWorkspace) -> dict[str, list[dg.AssetCheckKey]]:
-    """Checks by the short names of the assets that they look at."""
+    """Short names of assets -> the checks that look at them."""
     assert context.repository_def is not None
     graph = context.repository_def.asset_graph
     groups: dict[str, list[dg.AssetCheckKey]] = {}

@@ -1,7 +1,7 @@
-"""What follows from what: which assets of an annotation set are made anew when which of their inputs changed.
+"""The rules that say which assets of an annotation set are made again when which of their inputs changed.
 
-Pure: works on records alone. The sensor asks it what to request, and the step asks it again, of each set, before it
-makes anything, so that nothing is made twice and nothing before its inputs (docs/adr/0018).
+The functions are pure and use only records. The sensor asks them what to request. The step asks them again, for each
+set, before it makes anything. So nothing is made twice, and nothing before its inputs (docs/adr/0018).
 """
 
 from collections.abc import Iterable, Mapping
@@ -20,16 +20,16 @@ UNPARTITIONED: Final = frozenset({"frame_catalog", "inventory"})
 
 @dataclass(frozen=True)
 class Follows:
-    """When an asset is made anew; it is made at once where it is missing and all its inputs are there.
+    """When an asset is made again. If it is missing and all its inputs exist, it is made at once.
 
     Attributes:
-        at_once: Inputs whose change asks for it.
-        at_night: Inputs whose change waits until the next `hour`: what costs seconds to minutes per set is not made
-            anew for each video of a day.
-        only_there: Inputs that have to be there, and whose changes do not matter.
-        may_be_absent: Those of all these without which it is made, too.
-        hour: Of the day, by the clock of the schedules.
-        other_sources: Inputs of the same name in other sources, for what shows them beside each other.
+        at_once: Inputs whose change makes it due at once.
+        at_night: Inputs whose change makes it due at the next `hour`: an asset that takes seconds to minutes per set is
+            not made again for each video of a day.
+        only_there: Inputs that have to exist, but whose changes do not matter.
+        may_be_absent: Inputs among these that need not exist.
+        hour: Hour of the day, in the time zone of the schedules.
+        other_sources: Inputs of the same name in other sources, for assets that show both sources.
     """
 
     at_once: tuple[str, ...] = ()
@@ -41,7 +41,7 @@ class Follows:
 
     @property
     def inputs(self) -> tuple[str, ...]:
-        """All that it is made of."""
+        """All inputs."""
         return (*self.at_once, *self.at_night, *self.only_there)
 
 
@@ -64,16 +64,16 @@ RULES: Final[Mapping[str, Follows]] = {
     ),
     "training_set": Follows(at_once=("annotations",), at_night=("frame_catalog",), hour=5),
 }
-"""In the order in which they are made."""
+"""The rules, in the order in which the assets are made."""
 
 TABLES: Final = ("pairs", "mined_pairs", "agreement")
-"""Made with the tables, by the annotations job."""
+"""Assets that the annotations job makes with the tables."""
 
 PICTURES: Final = ("coverage", "grid", "sheets", "report")
-"""Made of many sets by one run."""
+"""Assets that one run makes for many sets."""
 
 FILES: Final = ("export", "training_set")
-"""Made by a run per set."""
+"""Assets that one run per set makes."""
 
 
 @dataclass(frozen=True)
@@ -81,9 +81,9 @@ class SetState:
     """What is recorded of one annotation set.
 
     Attributes:
-        source: Of the set.
-        key: Of the set.
-        records: At least those of `read_by` for the assets that are asked about.
+        source: Source of the set.
+        key: Key of the set.
+        records: At least the records of `read_by` for the assets in question.
     """
 
     source: Source
@@ -91,9 +91,9 @@ class SetState:
     records: Records
 
     def due(self, assets: Iterable[str], now: datetime) -> list[str]:
-        """Which of these, in the order of `RULES`, are missing or made of something else than their inputs are now.
+        """Which of these assets are missing or were made from older inputs, in the order of `RULES`.
 
-        What is made of one that is due counts too: its other inputs are there, and that one will be.
+        An asset is also due if one of its inputs is due and its other inputs exist.
         """
         found: list[str] = []
         for asset in assets:
@@ -117,7 +117,7 @@ class SetState:
         return is_night and not all(self._shows(made, other, name) for other, name in _beside(self.source, asset))
 
     def _is_of(self, made: Record, name: str) -> bool:
-        """Whether something was made of what this input is now, or a person said that it is up to date."""
+        """Whether an asset was made from the present state of this input, or a person said that it is up to date."""
         key, read = _key(self.source, name), self.record(name)
         if made.vouches_for(read) or (read is not None and read.was_read_by(made, key)):
             return True
@@ -127,7 +127,7 @@ class SetState:
         return made.vouches_for(self.record(name, other)) or made.shows(_key(other, name), self.version(name, other))
 
     def input_versions(self, asset: str) -> dict[dg.AssetKey, str]:
-        """What an asset that is made now is made of; nothing of what a person alone said is there."""
+        """Versions of the inputs of an asset that is made now; without those that only a person reported."""
         records = {name: self.record(name) for name in RULES[asset].inputs}
         return {
             _key(self.source, name): as_input(record, partitioned=name not in UNPARTITIONED)
@@ -136,21 +136,21 @@ class SetState:
         }
 
     def versions_beside(self, asset: str) -> dict[dg.AssetKey, str | None]:
-        """What an asset that is made now shows of other sources; None what is not there."""
+        """Versions of other sources that an asset that is made now shows; None for what does not exist."""
         return {_key(other, name): self.version(name, other) for other, name in _beside(self.source, asset)}
 
     def fingerprint(self, assets: Iterable[str]) -> str:
-        """Versions of all inputs of these assets: the same as long as nothing changed."""
+        """Versions of all inputs of these assets, as a text that stays the same as long as nothing changes."""
         names = sorted({name for asset in assets for name in RULES[asset].inputs})
         return ",".join(f"{name}={self.version(name)}" for name in names)
 
     def version(self, name: str, source: Source | None = None) -> str | None:
-        """Version of an input, of this source unless another one is named, as Dagster records it of what is made."""
+        """Version of an input, as Dagster records it for an asset that is made from it."""
         record = self.record(name, source)
         return None if record is None else as_input(record, partitioned=name not in UNPARTITIONED)
 
     def record(self, name: str, source: Source | None = None) -> Record | None:
-        """The latest materialization of the asset: of this set, or the whole one where it has no partitions."""
+        """The latest materialization of the asset: of this set, or of the whole asset if it has no partitions."""
         partition = None if name in UNPARTITIONED else self.key
         return self.records.get((_key(source or self.source, name), partition))
 

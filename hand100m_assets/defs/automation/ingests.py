@@ -1,4 +1,4 @@
-"""Annotation sets whose tables are not of the file that is here, and what became of the runs that should make them."""
+"""The runs that should make the tables of annotation files, and the sets for which such a run failed."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from hand100m_assets.workspace import SourceWorkspace
 
 
 def ingest_of(set_key: str, stamp: FileStamp) -> str:
-    """What a run that reads an annotation file in this state is about."""
+    """Text that identifies what a run reads: an annotation file in one state."""
     return f"{set_key}:{stamp.size_bytes}:{stamp.mtime_ns}"
 
 
@@ -25,10 +25,10 @@ def ingest_history(instance: dg.DagsterInstance, source: Source, set_key: str, s
 
 @dataclass(frozen=True)
 class FailedIngest:
-    """The last run that should have read a file, and failed.
+    """The last run that should have read a file and failed.
 
     Attributes:
-        at_s: When, in seconds since 1970.
+        at_s: Time of the failure, in seconds since 1970.
         reason: What failed, when, why, and when it is tried again.
     """
 
@@ -37,7 +37,7 @@ class FailedIngest:
 
 
 def failed_ingests(instance: dg.DagsterInstance, place: SourceWorkspace) -> Mapping[str, FailedIngest]:
-    """Sets whose present file was read by a run that failed, by key."""
+    """Key of a set -> the failed run, if the run that read its present file failed."""
     try:
         outdated = place.outdated_sets()
     except FolderUnreadableError:

@@ -1,7 +1,7 @@
-"""Batches of videos as a sensor asks for them, and again when their run was lost, canceled or never started.
+"""Requests for batches of videos, which are repeated if their run was lost, cancelled or never started.
 
-A run that told of each video what became of it is no lost one, whatever it told: what may succeed is asked for by the
-nightly backfill.
+A run that recorded a result for each of its videos is not lost, even if videos failed: the nightly backfill asks for
+those that may succeed.
 """
 
 from collections.abc import Iterator
@@ -17,23 +17,23 @@ from hand100m_assets.defs.partitions import RANGE_END_TAG, RANGE_START_TAG
 from hand100m_assets.sources import Source
 
 _LOOKED_BACK: Final = timedelta(days=2)
-"""Longer than the longest pause."""
+"""How far back runs are read; it is longer than the longest pause."""
 
 _told_of_each: dict[str, bool] = {}
-"""Run -> whether it did; once it has ended that does not change."""
+"""Run -> whether it recorded a result for each video; this does not change after its end."""
 
 
 def ask_for_batch(
     instance: dg.DagsterInstance, source: Source, first: str, last: str, seen: str
 ) -> dg.RunRequest | None:
-    """Ask for the frames of all videos from first to last, in order of registration; None where that has to wait.
+    """Ask for the frames of all videos from first to last, in order of registration; None if that has to wait.
 
     Args:
         instance: Where runs are recorded.
-        source: Of the videos.
+        source: Source of the videos.
         first: First video id.
         last: Last video id.
-        seen: What made them due, the same text when the same is asked again.
+        seen: What made them due; the same text if the same is requested again.
     """
     answer = ask(
         instance,
@@ -45,7 +45,7 @@ def ask_for_batch(
 
 
 def lost_batches(instance: dg.DagsterInstance, source: Source) -> Iterator[dg.RunRequest]:
-    """Batches to ask for again now."""
+    """Requests for batches that have to be repeated now."""
     since = datetime.fromtimestamp(clock.now_s(), tz=timezone.utc) - _LOOKED_BACK
     failed = [dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
     chosen = dg.RunsFilter(job_name=frames_job_name(source), statuses=failed, updated_after=since)

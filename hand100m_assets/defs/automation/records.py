@@ -1,6 +1,6 @@
-"""What Dagster has recorded of assets: data versions, and of what each was made.
+"""Reads what Dagster has recorded of assets: their data versions, and their inputs.
 
-Versions are of content (`provenance.version_of`), so something made again with the same result is no change.
+Versions are digests of content (`provenance.version_of`), so the same result made again is not a change.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -23,22 +23,22 @@ _PAGE: Final = 20
 
 
 _ABSENT: Final = (DEFAULT_DATA_VERSION.value, sha256(b"").hexdigest())
-"""How Dagster writes down an input that was never made, and one of which this partition was not."""
+"""The values that Dagster records for an input that was never made, or whose partition was never made."""
 
 
 @dataclass(frozen=True)
 class Record:
     """The latest materialization of one asset, or of one partition of it.
 
-    One that a person reported in the UI tells neither a version nor what it was made of, so what the last run said
-    stands, and the report is believed for what was there before it (`vouches_for`).
+    A materialization that a person reported in the UI has neither a version nor inputs. So the version of the last run
+    still counts, and the report is believed for everything that existed before it (`vouches_for`).
 
     Attributes:
-        storage_id: Of the latest one.
+        storage_id: Storage id of the latest materialization.
         run_id: Its run.
         at_s: When it was recorded, in seconds since 1970.
-        tags: Of the latest that a run made; none when no run made one.
-        made_id: Storage id of that; of the report when no run made one.
+        tags: Tags of the latest one that a run made; none when no run made one.
+        made_id: Storage id of that one; of the report if no run made one.
     """
 
     storage_id: int
@@ -53,30 +53,30 @@ class Record:
         return self.tags.get(DATA_VERSION_TAG, "")
 
     def made_of(self, key: dg.AssetKey) -> str | None:
-        """What the input's version was, as `as_input` gives it; None when it was not there."""
+        """Version of the input, as `as_input` gives it; None if the input did not exist."""
         version = self.tags.get(get_input_data_version_tag(key))
         return None if version in _ABSENT else version
 
     @property
     def is_reported(self) -> bool:
-        """Whether a person said that it is there, and no run has made it since."""
+        """Whether a person reported it, and no run has made it since."""
         return not self.version or self.made_id != self.storage_id
 
     def vouches_for(self, other: "Record | None") -> bool:
-        """Whether a person said that it is up to date, and the other one was not made anew since."""
+        """Whether a person reported it after the other one was last made by a run."""
         return self.is_reported and (other is None or other.made_id < self.storage_id)
 
     def was_read_by(self, made: "Record", key: dg.AssetKey) -> bool:
-        """Whether another one was made of this when only a person's report was seen, of which no version is known."""
+        """Whether another one was made from this one when only a person's report existed, which has no version."""
         return self.is_reported and made.made_id > self.storage_id and made.made_of(key) is None
 
     def shows(self, key: dg.AssetKey, version: str | None) -> bool:
-        """Whether it was made beside this version of what is no input in Dagster's eyes: another source's tables."""
+        """Whether it was made with this version of another source's tables, which are not its inputs in Dagster."""
         return self.tags.get(_beside_name(key)) == beside_tag(key, version).get(_beside_name(key))
 
 
 def beside_tag(key: dg.AssetKey, version: str | None) -> dict[str, str]:
-    """A tag that says so; Dagster takes at most 63 characters."""
+    """A tag with this version; Dagster allows at most 63 characters."""
     return {} if version is None else {_beside_name(key): version[:32]}
 
 
@@ -85,7 +85,7 @@ def _beside_name(key: dg.AssetKey) -> str:
 
 
 def as_input(record: Record, *, partitioned: bool) -> str:
-    """Version of an input as Dagster writes it down: of partitions, a digest over those that were read."""
+    """Version of an input as Dagster records it; for an asset with partitions, a digest of the read ones."""
     return sha256(record.version.encode()).hexdigest() if partitioned else record.version
 
 
@@ -102,8 +102,8 @@ def latest_records(
     Args:
         instance: Where they are recorded.
         keys: The assets.
-        partitions: Partitions looked for.
-        whole: Short names of the assets that have no partitions; None stands for theirs.
+        partitions: The wanted partitions.
+        whole: Short names of the assets without partitions; their partition is None.
     """
     found: dict[tuple[dg.AssetKey, str | None], Record] = {}
     for key in keys:
@@ -119,7 +119,7 @@ def latest_records(
 
 
 def _read(instance: dg.DagsterInstance, key: dg.AssetKey, numbers: Collection[int]) -> dict[int, Record]:
-    """Records never change, and an event holds pictures of tens of kilobytes: each is read once by a process."""
+    """Read each record once per process: records never change, and an event contains pictures of tens of kilobytes."""
     database = database_id(instance)
     if len(_cache) > _CACHE_LIMIT:
         _cache.clear()
@@ -140,7 +140,7 @@ def _as_record(instance: dg.DagsterInstance, key: dg.AssetKey, event: dg.EventLo
 
 
 def _last_made(instance: dg.DagsterInstance, key: dg.AssetKey, report: dg.EventLogRecord) -> dg.EventLogRecord | None:
-    """The latest materialization with a version before one that a person reported: that of a run, which always has."""
+    """The latest materialization by a run, which always has a version, before one that a person reported."""
     partition = report.partition_key
     chosen = dg.AssetRecordsFilter(
         key, asset_partitions=None if partition is None else [partition], before_storage_id=report.storage_id

@@ -1,4 +1,4 @@
-"""The sensor that renews what is made of tables and frames, with its checks, when that changed (docs/adr/0018)."""
+"""The sensor that renews what is made from tables and frames, and its checks, after a change (docs/adr/0018)."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import dagster as dg
 
+from hand100m_assets.amounts import counted
 from hand100m_assets.defs.annotation_sets.by_set import ONLY_DUE_TAG
 from hand100m_assets.defs.automation import clock
 from hand100m_assets.defs.automation.attempts import NotNow, ask
@@ -28,7 +29,7 @@ _SETS_NAMED: Final = 8
 
 
 def read_concluded_checks(cursor: str | None) -> dict[str, str]:
-    """What the last look concluded; a cursor of another kind, as older versions left it, is as good as none."""
+    """What the last tick concluded; empty if the cursor has another format, as that of older versions."""
     try:
         said = json.loads(cursor or "{}")
     except ValueError:
@@ -39,13 +40,14 @@ def read_concluded_checks(cursor: str | None) -> dict[str, str]:
 def build_renewal_sensor(
     source: Source, settings: Settings, jobs: Sequence[UnresolvedAssetJobDefinition]
 ) -> dg.SensorDefinition:
-    """Asks for what follows from a change, at most one run for the pictures of all sets, then for the checks."""
+    """The sensor that asks for what a change makes necessary: one run for the pictures of all sets, then the checks."""
 
     @dg.sensor(
         name=f"{source.name}_pictures_follow",
         jobs=jobs,
         minimum_interval_seconds=settings.sensor_interval_s,
-        description="Renews what is made of tables and frames, with its checks, when that changed.",
+        description="Renews pairs, pictures, reports, exports and training sets when the tables or frames that they "
+        "are made from have changed, and runs their checks.",
     )
     def pictures_follow(context: dg.SensorEvaluationContext, workspace: Workspace) -> dg.SensorResult | dg.SkipReason:
         running = unfinished_other_runs(context.instance, source)
@@ -86,14 +88,14 @@ def build_renewal_sensor(
 
 @dataclass(frozen=True)
 class _Asking:
-    """One tick's questions."""
+    """Finds what is due in one tick."""
 
     instance: dg.DagsterInstance
     source: Source
     now: datetime
 
     def about(self, states: Iterable[SetState]) -> Iterator[dg.RunRequest | NotNow]:
-        """Requests for what is due, or why it has to wait. Tables first: pictures of them wait for the next tick."""
+        """Requests for what is due, or why it has to wait. Tables come first; their pictures wait for the next tick."""
         pictures: dict[str, tuple[SetState, list[str]]] = {}
         for state in states:
             tables = self._of_one(state, TABLES, annotations_job_name(self.source))
@@ -123,7 +125,7 @@ class _Asking:
         )
 
     def _of_many(self, pictures: Mapping[str, tuple[SetState, list[str]]]) -> dg.RunRequest | NotNow:
-        """One run from the first of these sets to the last; those between, which are not due, are left alone."""
+        """One run from the first of these sets to the last; sets in between that are not due are skipped."""
         first, *_, last = [*pictures, *pictures]
         wanted = {asset for _, found in pictures.values() for asset in found}
         assets = [asset for asset in PICTURES if asset in wanted]
@@ -142,7 +144,7 @@ class _Asking:
 
 
 def _named(sets: Sequence[str]) -> str:
-    """PostgreSQL takes no tag above 2.7 kB, so many sets are counted."""
+    """The names of a few sets, or some names and a count: PostgreSQL allows at most 2.7 kB per tag."""
     if len(sets) <= _SETS_NAMED:
         return ", ".join(sets)
-    return f"{', '.join(sets[: _SETS_NAMED - 1])} and {len(sets) - _SETS_NAMED + 1} other sets"
+    return f"{', '.join(sets[: _SETS_NAMED - 1])} and {counted(len(sets) - _SETS_NAMED + 1, 'other set')}"

@@ -1,9 +1,10 @@
-"""Schedules: a nightly backfill of what is missing and has not failed for good; a report each morning. Off at first."""
+"""Schedules: a nightly backfill of missing frames, and a renewal of the lists each morning. Both are off at first."""
 
 from collections.abc import Sequence
 
 import dagster as dg
 
+from hand100m_assets.amounts import counted
 from hand100m_assets.defs.automation.under_way import unfinished_catalog_runs, videos_under_way
 from hand100m_assets.defs.jobs import catalog_job_name, frames_job_name
 from hand100m_assets.defs.partitions import RANGE_END_TAG, RANGE_START_TAG, key_ranges, known_keys, video_partitions
@@ -15,7 +16,7 @@ from hand100m_assets.workspace import Outstanding, SourceWorkspace, outstanding_
 
 
 def build_schedules(source: Source, settings: Settings) -> list[dg.ScheduleDefinition]:
-    """The nightly backfill and the morning's report of one source, at the time of the settings' zone."""
+    """The nightly and the morning schedule of one source, in the time zone of the settings."""
     zone = settings.schedule_time_zone
 
     @dg.schedule(
@@ -24,7 +25,7 @@ def build_schedules(source: Source, settings: Settings) -> list[dg.ScheduleDefin
         execution_timezone=zone,
         job_name=frames_job_name(source),  # the job whose running batches the sensors look for
         default_status=dg.DefaultScheduleStatus.STOPPED,
-        description=f"At 02:00, {zone}: asks for frames that are missing and have not failed for good, in batches.",
+        description=f"At 02:00, {zone}: asks for missing frames in batches, except of videos that failed for good.",
     )
     def nightly_backfill(
         context: dg.ScheduleEvaluationContext, workspace: Workspace
@@ -48,12 +49,12 @@ def build_schedules(source: Source, settings: Settings) -> list[dg.ScheduleDefin
         execution_timezone=zone,
         job_name=catalog_job_name(source),
         default_status=dg.DefaultScheduleStatus.STOPPED,
-        description=f"At 06:00, {zone}: refreshes catalog, inventory and report, whatever changed: a list, a manifest, "
-        "a file that came back.",
+        description=f"At 06:00, {zone}: renews the frame catalog, the inventory and the missing videos, also if no "
+        "sensor noticed a change, such as a new list.",
     )
     def morning_report(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
         if unfinished_catalog_runs(context.instance, source):
-            return dg.SkipReason("the catalog is being refreshed")
+            return dg.SkipReason("the catalog is being renewed")
         return dg.RunRequest()
 
     return [nightly_backfill, morning_report]
@@ -77,7 +78,10 @@ def _requests(
 
 
 def _why_nothing(outstanding: Outstanding, *, under_way: int) -> str:
-    parts = [f"{len(outstanding.done)} videos done", f"{len(outstanding.failed_for_good)} failed for good"]
+    parts = [
+        f"{counted(len(outstanding.done), 'video is', 'videos are')} done",
+        f"{len(outstanding.failed_for_good)} failed for good",
+    ]
     parts += [f"{under_way} asked for already"] if under_way else []
-    parts += [f"{len(outstanding.not_here)} not here, or not whole"] if outstanding.not_here else []
+    parts += [f"{len(outstanding.not_here)} missing or incomplete"] if outstanding.not_here else []
     return f"nothing to do: {', '.join(parts)}"

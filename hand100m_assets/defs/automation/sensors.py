@@ -1,10 +1,11 @@
-"""Sensors: new downloads, new annotation files, finished frames. Thin around a pure diff of listings."""
+"""The sensors for new downloads, new annotation files and finished frames. Other rooms compare the listings."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import dagster as dg
 
+from hand100m_assets.amounts import counted
 from hand100m_assets.defs.automation.attempts import NotNow, ask
 from hand100m_assets.defs.automation.changes import newest_change, waits_too_long
 from hand100m_assets.defs.automation.ingests import ingest_history, ingest_of
@@ -32,7 +33,7 @@ from hand100m_assets.workspace import SourceWorkspace, other_owner
 
 
 def read_pending(cursor: str | None) -> dict[str, FileStamp]:
-    """Files seen at the last tick and not yet known to be complete; a cursor of another kind is as good as none."""
+    """Files seen at the last tick that are not known to be complete yet; empty if the cursor has another format."""
     try:
         return {key: FileStamp(*stamp) for key, stamp in json.loads(cursor or "{}").items()}
     except (ValueError, TypeError, AttributeError):
@@ -45,7 +46,7 @@ def write_pending(pending: Mapping[str, FileStamp]) -> str:
 
 
 def read_concluded(cursor: str | None) -> int | None:
-    """Number of the last look that the daemon took over whole, with its events and requests."""
+    """Number of the last look of which the daemon accepted all events and requests."""
     return int(cursor) if cursor and cursor.isdecimal() else None
 
 
@@ -68,7 +69,7 @@ def _build_video_sensor(
         name=f"{source.name}_new_videos",
         jobs=jobs,
         minimum_interval_seconds=settings.sensor_interval_s,
-        description="Registers each download once it is complete, records it, and asks for its frames.",
+        description="Registers and records each download when it is complete, and asks for its frames.",
     )
     def new_videos(context: dg.SensorEvaluationContext, workspace: Workspace) -> dg.SensorResult | dg.SkipReason:
         place, partitions = workspace.source(source), video_partitions(source)
@@ -102,7 +103,7 @@ def _build_set_sensor(
         name=f"{source.name}_new_annotation_files",
         jobs=jobs,
         minimum_interval_seconds=settings.sensor_interval_s,
-        description="Registers each annotation file as a set once it is complete, and asks for its tables.",
+        description="Registers each annotation file as a set when it is complete, and asks for its tables.",
     )
     def new_annotation_files(
         context: dg.SensorEvaluationContext, workspace: Workspace
@@ -115,7 +116,7 @@ def _build_set_sensor(
         for name, reason in listing.refused.items():
             context.log.warning(f"{name}: {reason}")
         pending = _register_sets(context, place, {key: file.stamp for key, file in listing.files.items()})
-        # A file that came since it was listed, or whose set was deleted in the UI, is registered by a later look.
+        # A file that arrived after the listing, or whose set was deleted in the UI, is registered by a later look.
         registered = set(known_keys(context.instance, annotation_set_partitions(source)))
         answers = {
             key: _ask_for_tables(context.instance, source, key, stamp, is_new=key not in pending)
@@ -141,14 +142,15 @@ def _build_catalog_sensor(source: Source, settings: Settings) -> dg.SensorDefini
         name=f"{source.name}_frames_finished",
         job_name=catalog_job_name(source),
         minimum_interval_seconds=10 * settings.sensor_interval_s,
-        description="Refreshes catalog, inventory and report when frames were added and no batch is running.",
+        description="Renews the frame catalog, the inventory and the missing videos after frames were added, when no "
+        "batch is running.",
     )
     def frames_finished(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
         newest = newest_change(context.instance, source)
         if newest is None:
             return dg.SkipReason("no new frames")
         if unfinished_catalog_runs(context.instance, source):
-            return dg.SkipReason("the catalog is being refreshed")
+            return dg.SkipReason("the catalog is being renewed")
         if unfinished_frames_runs(context.instance, source) and not waits_too_long(context.instance, source):
             return dg.SkipReason("batches are still running")
         answer = ask(context.instance, catalog_job_name(source), f"catalog:{newest}")
@@ -164,7 +166,7 @@ def _build_catalog_sensor(source: Source, settings: Settings) -> dg.SensorDefini
 def _register_sets(
     context: dg.SensorEvaluationContext, place: SourceWorkspace, stamps: Mapping[str, FileStamp]
 ) -> dict[str, FileStamp]:
-    """Register each new file that was the same in two looks; return those that were not."""
+    """Register each new file that was the same in two looks; return the files that were not."""
     partitions = annotation_set_partitions(place.source)
     known = {key: place.ingested_stamp(key) for key in known_keys(context.instance, partitions)}
     changes = find_changes(stamps, known, read_pending(context.cursor))
@@ -175,14 +177,14 @@ def _register_sets(
 def _ask_for_tables(
     instance: dg.DagsterInstance, source: Source, key: str, stamp: FileStamp, *, is_new: bool
 ) -> dg.RunRequest | NotNow | None:
-    """A request for the tables of a file, or why it has to wait; None while the file may still be growing."""
+    """A request for the tables of a file, or why it has to wait; None as long as the file may still grow."""
     if not is_new and not ingest_history(instance, source, key, stamp).attempts:
         return None
     return ask(instance, annotations_job_name(source), ingest_of(key, stamp), partition_key=key)
 
 
 def _video_runs(instance: dg.DagsterInstance, place: SourceWorkspace, look: Look) -> Iterator[dg.RunRequest]:
-    """Batches for what is due, under keys that a look taken again repeats; and those that were lost."""
+    """Batches of due videos, under run keys that a repeated look also gives; and batches that were lost."""
     source, settings = place.source, place.settings
     registered = known_keys(instance, video_partitions(source)) if look.due else []
     ranges = key_ranges(look.due, registered, batch_size=settings.videos_per_run, limit=len(look.due))
@@ -193,14 +195,14 @@ def _video_runs(instance: dg.DagsterInstance, place: SourceWorkspace, look: Look
     yield from lost_batches(instance, source)
     since = away_since(place.output.videos_away_file)
     if since is not None and not look.due and not look.vanished:
-        # The folder is back; until the catalog is renewed this is asked for again, under a key that the daemon knows.
+        # The folder is mounted again. This is requested until the catalog is renewed, always under the same run key.
         renewal = ask(instance, catalog_job_name(source), f"catalog:away{since}")
         if isinstance(renewal, dg.RunRequest):
             yield renewal
 
 
 def _downloads(place: SourceWorkspace, look: Look) -> Iterator[dg.AssetMaterialization | dg.AssetObservation]:
-    """Record each whole download; one that is cut or no video gets its partition only, so that it shows as missing."""
+    """Record each complete download. A file that is cut short or not a video gets only a partition."""
     for video_id, info in look.headers.items():
         key, version = asset_key(place.source, "videos"), version_of_file(info.size_bytes, info.mtime_ns)
         if not info.missing_bytes:
@@ -211,32 +213,36 @@ def _downloads(place: SourceWorkspace, look: Look) -> Iterator[dg.AssetMateriali
                 tags=version,
             )
         if place.output.manifest_file(video_id).exists():
-            # Of an external asset only observations make what follows from it stale.
+            # Dagster marks downstream assets stale only when an external asset gets an observation.
             yield dg.AssetObservation(
                 asset_key=key,
                 partition=video_id,
-                description="There is another file than the one that the frames were made of.",
+                description="The file was replaced after the frames were made.",
                 tags=version,
             )
 
 
 def _deletions(source: Source, vanished: Sequence[str]) -> Iterator[dg.AssetObservation]:
-    """Say of each deleted file that it is gone; its partition and its frames stay."""
+    """Record each deleted file as gone; its partition and its frames stay."""
     for video_id in vanished:
         yield dg.AssetObservation(
             asset_key=asset_key(source, "videos"), partition=video_id, description="The file was deleted or moved away."
         )
 
 
+_SHORT = ("file is below its official size", "files are below their official size")
+_PUT_OFF = ("file cannot be read now", "files cannot be read now")
+
+
 def _why_no_videos(look: Look, faults: Iterable[Hand100mError], warning: str | None) -> str:
     parts = [warning] if warning is not None else []
     parts += [_settling(look.unsettled)] if look.unsettled else []
-    for files, what in ((look.short, "are below their official size"), (look.put_off, "cannot be read now")):
+    for files, what in ((look.short, _SHORT), (look.put_off, _PUT_OFF)):
         if files:
             first, why = next(iter(files.items()))
-            parts.append(f"{len(files)} files {what}, first {first}: {why}")
+            parts.append(f"{counted(len(files), *what)}, first {first}: {why}")
     return "; ".join([*parts, *map(str, faults)]) or "nothing new"
 
 
 def _settling(files: int) -> str:
-    return f"{files} files seen; waiting until their size and time stay the same" if files else "nothing new"
+    return f"{counted(files, 'file')} seen; waiting until size and time stay the same" if files else "nothing new"

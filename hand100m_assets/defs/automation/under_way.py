@@ -1,4 +1,4 @@
-"""What queued or running runs are going to make, whoever asked for them: sensor, schedule or a person."""
+"""Finds what queued and running runs will make, whether a sensor, a schedule or a person requested them."""
 
 from collections.abc import Sequence
 
@@ -32,12 +32,12 @@ def unfinished_frames_runs(instance: dg.DagsterInstance, source: Source) -> list
 
 
 def unfinished_catalog_runs(instance: dg.DagsterInstance, source: Source) -> list[dg.DagsterRun]:
-    """Runs that refresh the catalog of this source and have not ended."""
+    """Runs that renew the catalog of this source and have not ended."""
     return [run for run in _unfinished(instance) if run.job_name == catalog_job_name(source)]
 
 
 def unfinished_other_runs(instance: dg.DagsterInstance, source: Source) -> list[dg.DagsterRun]:
-    """Runs that make or check anything of this source but frames, and have not ended."""
+    """Runs of this source that make or check anything except frames, and have not ended."""
     names = (annotations_job_name, catalog_job_name, pictures_job_name, checks_job_name)
     jobs = {name(source) for name in names}
     frames = asset_keys(source, "frames")
@@ -50,7 +50,7 @@ def unfinished_other_runs(instance: dg.DagsterInstance, source: Source) -> list[
 
 
 def videos_under_way(instance: dg.DagsterInstance, source: Source, registered: Sequence[str]) -> set[str]:
-    """Videos among these, in order of registration, that such a run covers."""
+    """The videos, of those registered in this order, that such a run includes."""
     position = {video_id: index for index, video_id in enumerate(registered)}
     covered: set[str] = set()
     for run in unfinished_frames_runs(instance, source):

@@ -1,4 +1,4 @@
-"""Where the code of an asset is: a link in the UI, to the local file or to the commit on GitHub or GitLab."""
+"""Links in the UI from an asset to its code: to the local file, or to the commit on GitHub or GitLab."""
 
 import inspect
 import subprocess
@@ -32,12 +32,12 @@ def code_reference(function: Callable[..., Any]) -> Mapping[str, dg.CodeReferenc
 def with_code_references(
     assets: Sequence[dg.AssetsDefinition | dg.AssetSpec], code_url: str
 ) -> Sequence[dg.AssetsDefinition]:
-    """Link each asset that names no function itself with the one that is its body.
+    """Link each asset without a link of its own to the function that is its body.
 
     Args:
         assets: The assets.
-        code_url: Address of the code on GitHub or GitLab, to which they are linked at the commit that is checked out;
-            empty for local files, as where the code is no clone.
+        code_url: Address of the code on GitHub or GitLab; links lead to the commit that is checked out. Links lead to
+            local files if it is empty, or if the code is not a clone.
     """
     linked = [_with_own_function(asset) for asset in assets]
     commit = commit_checked_out() if code_url else None
@@ -64,7 +64,7 @@ def _with_own_function(asset: dg.AssetsDefinition | dg.AssetSpec) -> dg.AssetsDe
 
 @cache
 def commit_checked_out() -> str | None:
-    """The commit of the clone that this code is of; None where it is no clone, or git is not installed."""
+    """The commit of the clone that contains this code; None if it is not a clone, or git is not installed."""
     folder = str(_PACKAGE.parent)
     try:
         # A virtual environment may lie in a clone of something else, which does not know this file.

@@ -10,7 +10,7 @@ from hand100m_assets.settings import Settings
 from hand100m_assets.sources import Source
 
 SOURCE_TAG: Final = "hand100m/source"
-"""Of each asset: the UI finds all assets of a source by it."""
+"""Tag of each asset with its source, so that the UI can find all assets of a source."""
 
 
 def with_labels(

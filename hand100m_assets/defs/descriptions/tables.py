@@ -1,4 +1,4 @@
-"""Metadata of a table, in the entries for which the UI has panels: rows, columns, and where the columns come from."""
+"""Metadata of a table, in entries that the UI shows in panels: rows, columns, and the origin of the columns."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -21,7 +21,7 @@ def table_metadata(key: dg.AssetKey, rows: int, schema: Mapping[str, Any]) -> di
 
 
 def column_metadata(key: dg.AssetKey, schema: Mapping[str, Any]) -> dict[str, dg.MetadataValue]:
-    """The same without a number of rows."""
+    """Columns and their origin, without a row count."""
     known = COLUMNS.get(key.path[-1], {})
     columns = [
         dg.TableColumn(name, plain_type(kind), _description(known[name], kind) if name in known else None)
@@ -38,7 +38,7 @@ def column_metadata(key: dg.AssetKey, schema: Mapping[str, Any]) -> dict[str, dg
 
 
 def plain_type(kind: Any) -> str:  # noqa: ANN401 - a polars type or the class of one
-    """A column's type as a person who knows no library says it."""
+    """The type of a column in words that need no knowledge of Polars."""
     if isinstance(kind, pl.Array):
         numbers = kind
         while isinstance(numbers.inner, pl.Array):
@@ -54,7 +54,7 @@ def plain_type(kind: Any) -> str:  # noqa: ANN401 - a polars type or the class o
 
 
 def _description(column: Column, kind: Any) -> str:  # noqa: ANN401 - as above
-    """The description, with the values that a column of few values may have: beside the type they take its room."""
+    """The description, with the possible values of an enum column; the field for the type has no space for them."""
     values = f" One of: {', '.join(kind.categories)}." if isinstance(kind, pl.Enum) else ""
     return f"{column.description}{values}"
 

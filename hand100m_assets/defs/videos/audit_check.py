@@ -1,4 +1,4 @@
-"""The check that decodes again by another way."""
+"""The check that decodes frames again with another decoder."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -6,6 +6,7 @@ from typing import Any
 import dagster as dg
 import polars as pl
 
+from hand100m_assets.amounts import counted
 from hand100m_assets.defs.check_results import ERROR, EXAMPLES, WARN, markdown_rows, nothing_yet
 from hand100m_assets.defs.failures import fails_clearly
 from hand100m_assets.defs.keys import asset_key
@@ -16,12 +17,13 @@ from hand100m_assets.workspace import audit_of, finished_videos, in_words, sampl
 
 
 def build_audit_check(source: Source) -> dg.AssetChecksDefinition:
-    """Some JPEGs of some finished videos, another sample each day, against ffmpeg's own pictures."""
+    """Compare some JPEGs of some finished videos with pictures of the ffmpeg program; the sample changes each day."""
 
     @dg.asset_check(
         asset=asset_key(source, "frames"),
         additional_deps=[asset_key(source, "frame_catalog")],
-        description="A frame under a wrong number, or not as it was made, would teach wrong labels unseen.",
+        description="Tests on a sample that ffmpeg, a second decoder, gives the same pictures for the same frame "
+        "numbers. Otherwise annotations could belong to other pictures without notice.",
     )
     @fails_clearly
     def frames_agree_with_independent_decode(
@@ -36,7 +38,7 @@ def build_audit_check(source: Source) -> dg.AssetChecksDefinition:
             return nothing_yet("finished frame folders")
         chosen = sample_of(place, finished, settings.audit_videos, seed)
         if not chosen:
-            return _not_compared("No finished video's file is here any more, so no frame was compared.", seed)
+            return _not_compared("The files of all finished videos are gone, so no frame was compared.", seed)
         found = []
         for video_id in chosen:
             audit = audit_of(place, video_id, frames_per_video=settings.audit_frames_per_video, seed=seed)
@@ -47,6 +49,9 @@ def build_audit_check(source: Source) -> dg.AssetChecksDefinition:
     return frames_agree_with_independent_decode
 
 
+_MAKE_AGAIN = "Delete these videos' frame folders, materialize them, and report this."
+
+
 def _not_compared(why: str, seed: int) -> dg.AssetCheckResult:
     return dg.AssetCheckResult(
         passed=False, severity=WARN, description=why, metadata={"seed": seed, "frames_compared": 0}
@@ -54,18 +59,19 @@ def _not_compared(why: str, seed: int) -> dg.AssetCheckResult:
 
 
 def _result(found: Sequence[VideoAudit], *, seed: int, finished: int) -> dg.AssetCheckResult:
-    """An error when a frame differs; a warning when ffmpeg complains of what passed as whole, or nothing compared."""
+    """An error if a frame differs; a warning if ffmpeg complains about a whole video, or if nothing was compared."""
     compared = sum(audit.frames_compared for audit in found)
     differing = sum(len(audit.differences) for audit in found)
     unseen = [audit for audit in found if audit.complaints]
+    agree = counted(compared, "frame agrees", "frames agree")
     if differing:
-        words = f"{differing} frames differ. Delete these videos' frame folders, materialize them, and report this."
+        words = f"{counted(differing, 'frame differs', 'frames differ')}. {_MAKE_AGAIN}"
     elif unseen:
-        words = f"{compared} frames agree, but ffmpeg complains of {len(unseen)} videos: damage no taken frame shows."
+        words = f"{agree}, but ffmpeg complains of {counted(len(unseen), 'video')}: damage that no taken frame shows."
     elif not compared:
         words = "No frame could be compared, for the reasons below."
     else:
-        words = f"{compared} frames of {len(found)} videos agree."
+        words = f"{agree}; they are of {counted(len(found), 'video')}."
     return dg.AssetCheckResult(
         passed=not differing and not unseen and compared > 0,
         severity=ERROR if differing else WARN if unseen or not compared else ERROR,
@@ -80,7 +86,7 @@ def _metadata(found: Sequence[VideoAudit], seed: int, finished: int) -> dict[str
     table = pl.DataFrame(differences, schema=columns, orient="row")
     return {
         "seed": seed,
-        "sample": f"{len(found)} of {finished} finished videos, drawn by the seed (today's date)",
+        "sample": f"{len(found)} of {counted(finished, 'finished video')}, drawn by the seed (today's date)",
         "videos": dg.MetadataValue.json([audit.video_id for audit in found]),
         "frames_compared": sum(audit.frames_compared for audit in found),
         "frames_identical": sum(audit.frames_identical for audit in found),

@@ -1,4 +1,4 @@
-"""Where a batch's videos are worked on: processes of this machine, or a Dask cluster; chosen by the settings."""
+"""Chooses where the videos of a batch are processed: in processes of this machine, or on a Dask cluster."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -9,11 +9,11 @@ from hand100m_assets.settings import Settings
 
 @contextmanager
 def chosen_workers(settings: Settings, say: Callable[[str], None]) -> Iterator[int | DaskPool]:
-    """What `extract_many` is to work with.
+    """The workers for `extract_many`, by the settings.
 
     Args:
         settings: `execution` decides.
-        say: Told where the work goes, when that is not this machine.
+        say: Called with a sentence about the cluster, if one is used.
 
     Raises:
         SettingsError: The cluster's packages are not installed, or its options do not fit.
@@ -25,6 +25,6 @@ def chosen_workers(settings: Settings, say: Callable[[str], None]) -> Iterator[i
 
     with connected(settings.dask_cluster) as client:
         say(
-            f"videos are worked on by the Dask cluster at {client.scheduler.address}; dashboard {client.dashboard_link}"
+            f"videos are processed by the Dask cluster at {client.scheduler.address}; dashboard {client.dashboard_link}"
         )
         yield DaskPool(client)

@@ -17,11 +17,11 @@ from hand100m_assets.video.frames import frame_files_at_fault, frame_states
 from hand100m_assets.workspace import seed_of_today
 
 FILES_SAMPLED: Final = 200
-"""Others each day, the same all day: 200 of 14 million would otherwise be the only ones ever looked at."""
+"""The sample changes each day: otherwise the check would only ever see the same 200 of 14 million files."""
 
 
 def build_frame_checks(source: Source) -> list[dg.AssetChecksDefinition]:
-    """No video lost frames, none waits to be extracted, and the files are those of the manifests."""
+    """Check that all frames are extracted and complete, and that the files agree with the manifests."""
     return [_completeness_checks(source), _files_check(source)]
 
 
@@ -31,16 +31,18 @@ def _completeness_checks(source: Source) -> dg.AssetChecksDefinition:
         "frames_are_complete",
         asset=frames,
         additional_deps=after,
-        description="Frames lost to damage would be lost silently.",
+        description="Tests that no video failed or lost frames because of damage. Otherwise nobody would notice these "
+        "frames are missing.",
     )
     extracted = dg.AssetCheckSpec(
         "frames_are_extracted",
         asset=frames,
         additional_deps=after,
-        description="Training must not starve on half the frames.",
+        description="Tests that the frames of every complete video are extracted. Otherwise training would use only a "
+        "part of them.",
     )
 
-    # One check of two names: both need the state of every video, and there are tens of thousands.
+    # One function for two checks: both need the state of every video, and there are tens of thousands.
     @dg.multi_asset_check(name=f"frame_states_{source.name}", specs=[complete, extracted])
     @fails_clearly
     def frame_states_of_videos(
@@ -64,10 +66,16 @@ def _complete(states: pl.DataFrame) -> dg.AssetCheckResult:
         return nothing_yet("registered videos")
     bad = states.filter(pl.col("state").is_in(["damaged", "failed", "failed for good"]))
     fix = (
-        "Download again what was cut or has holes: good frames are kept. What failed, but not for good, is tried again "
-        "by the nightly backfill. Leave out what a new download does not mend."
+        "Download videos that were cut short or have holes again: intact frames are kept. The nightly backfill tries "
+        "videos again unless they failed for good. Leave out videos that a new download does not repair."
     )
-    result = offenders(bad, severity=ERROR, what="videos gave no or too few frames", fix=fix, checked=states.height)
+    result = offenders(
+        bad,
+        severity=ERROR,
+        what=("video gave no frames or too few", "videos gave no frames or too few"),
+        fix=fix,
+        checked=states.height,
+    )
     counts = {str(state): count for state, count in states.group_by("state").len().sort("state").iter_rows()}
     chart = charts.png_markdown(charts.progress_chart(counts, title="Frames of registered videos"), "videos by state")
     more = {"videos_by_state": dg.MetadataValue.json(counts), "chart": dg.MetadataValue.md(chart)}
@@ -79,14 +87,21 @@ def _extracted(states: pl.DataFrame) -> dg.AssetCheckResult:
         return nothing_yet("registered videos", severity=WARN)
     waiting = states.filter(pl.col("state") == "outstanding")
     fix = "Switch the nightly backfill on, or materialize these partitions."
-    return offenders(waiting, severity=WARN, what="videos are not extracted yet", fix=fix, checked=states.height)
+    return offenders(
+        waiting,
+        severity=WARN,
+        what=("video is not extracted yet", "videos are not extracted yet"),
+        fix=fix,
+        checked=states.height,
+    )
 
 
 def _files_check(source: Source) -> dg.AssetChecksDefinition:
     @dg.asset_check(
         asset=asset_key(source, "frames"),
         additional_deps=[asset_key(source, "frame_catalog")],
-        description="A manifest that lies is worse than none.",
+        description="Tests on a sample that the JPEGs exist and are unchanged, as the manifests say. All later steps "
+        "trust the manifests.",
     )
     @fails_clearly
     def frame_files_match_manifests(workspace: Workspace) -> dg.AssetCheckResult:
@@ -97,8 +112,8 @@ def _files_check(source: Source) -> dg.AssetChecksDefinition:
         seed = seed_of_today()
         sample = catalog.sample(min(FILES_SAMPLED, catalog.height), seed=seed)
         found = frame_files_at_fault(place.output.frames_dir, sample)
-        fix = "Materialize these videos' frames again."
-        what = "frame files are gone or changed"
+        fix = "Materialize the frames of these videos again."
+        what = ("frame file is gone or changed", "frame files are gone or changed")
         result = offenders(found, severity=ERROR, what=what, fix=fix, checked=sample.height)
         told = {"files": dg.MetadataValue.int(catalog.height), "seed": dg.MetadataValue.int(seed)}
         return result._replace(metadata={**result.metadata, **told})

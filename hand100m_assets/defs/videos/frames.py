@@ -1,4 +1,4 @@
-"""Videos to frame folders, many videos a run, each recorded the moment it is finished."""
+"""The assets that extract frames. One run works on many videos and records each as soon as it is finished."""
 
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing, suppress
@@ -6,6 +6,7 @@ from contextlib import closing, suppress
 import dagster as dg
 import polars as pl
 
+from hand100m_assets.amounts import counted
 from hand100m_assets.defs.failures import fails_clearly
 from hand100m_assets.defs.keys import asset_key, group_name
 from hand100m_assets.defs.partitions import video_partitions
@@ -21,11 +22,11 @@ from hand100m_assets.video.frames import frame_catalog as read_catalog
 from hand100m_assets.workspace import SourceWorkspace, claim_output, other_owner
 
 EXTRACTION_POOL = "extraction"
-"""One for both sources: a batch of either uses every core by itself."""
+"""One pool for both sources, because one batch uses every core."""
 
 
 def build_frame_assets(source: Source, settings: Settings) -> list[dg.AssetsDefinition]:
-    """Frame folders a video, and one table over all their manifests."""
+    """The frame folders, one per video, and one table of all their manifests."""
 
     # Materializations are logged one by one, so no Output is yielded: what is finished stays recorded
     # through a crash, and only the videos that failed are failed (docs/adr/0003).
@@ -44,7 +45,7 @@ def build_frame_assets(source: Source, settings: Settings) -> list[dg.AssetsDefi
     def frames(
         context: dg.AssetExecutionContext, workspace: Workspace
     ) -> Iterator[dg.AssetMaterialization | dg.AssetObservation]:
-        """Exactly the chosen frames of each video as JPEG, with a manifest written last."""
+        """The chosen frames of each video as JPEGs, with their exact frame numbers, and a manifest."""
         place = workspace.source(source)
         _insist_on_a_selection(place)
         claim_output(place.settings)
@@ -73,14 +74,14 @@ def build_frame_assets(source: Source, settings: Settings) -> list[dg.AssetsDefi
     )
     @fails_clearly
     def frame_catalog(context: dg.AssetExecutionContext, workspace: Workspace) -> pl.DataFrame:
-        """Every finished frame of every video: index, pts, time and size."""
+        """One row per finished frame of every video: frame index, pts, time and size."""
         place = workspace.source(source)
         place.insist_on_frames()
         output = place.output
         with suppress(FolderUnreadableError):  # away: nobody knows what was deleted
             swept = sweep_deleted(output.frames_dir, place.downloads.not_deleted())
             if swept:
-                context.log.info(f"half-done work of deleted videos was removed: {', '.join(swept)}")
+                context.log.info(f"unfinished work of deleted videos was removed: {', '.join(swept)}")
         table = read_catalog(output.frames_dir, earlier_file=output.table_file("frame_catalog"))
         context.add_output_metadata(
             {
@@ -95,14 +96,14 @@ def build_frame_assets(source: Source, settings: Settings) -> list[dg.AssetsDefi
 
 
 def _inputs(source: Source, settings: Settings) -> list[dg.AssetDep]:
-    """What frames are made of: every N-th frame asks no annotation set, so a new set makes none of them stale."""
+    """The inputs of frames. Every N-th frame depends on no annotation set, so a new set does not make frames stale."""
     videos = dg.AssetDep(asset_key(source, "videos"))
     sets = dg.AssetDep(asset_key(source, "annotations"), partition_mapping=dg.AllPartitionMapping())
     return [videos] if settings.frame_selection == "stride" else [videos, sets]
 
 
 def _insist_on_a_selection(place: SourceWorkspace) -> None:
-    """Without tables, "only annotated frames" would finish every video with none, and all would look done."""
+    """Raise if annotated frames are chosen and there are no tables: every video would be finished without frames."""
     if place.settings.frame_selection == "annotated" and not place.annotation_dirs():
         raise SettingsError(
             f"no annotation set of {place.source.title} has tables yet, so no frame is named",
@@ -114,7 +115,7 @@ def _insist_on_a_selection(place: SourceWorkspace) -> None:
 def _work_through(
     context: dg.AssetExecutionContext, place: SourceWorkspace, video_ids: Sequence[str]
 ) -> Generator[ExtractionOutcome, None, None]:
-    """Extract, with a progress line in the run log at a readable pace, however long a video takes."""
+    """Extract, and regularly write a progress line into the run log, also while one video takes long."""
     jobs = place.extraction_jobs(video_ids)
     progress = Progress.of(jobs)
 
@@ -161,7 +162,7 @@ def _materialization(
 
 
 def _observation(asset_key: dg.AssetKey, outcome: ExtractionOutcome) -> dg.AssetObservation:
-    """The reason among the events of the video's own partition, where it is found after later runs, too."""
+    """Record the reason as an event of the video's partition, where it can be found also after later runs."""
     return dg.AssetObservation(
         asset_key=asset_key,
         partition=outcome.video_id,
@@ -173,7 +174,8 @@ def _observation(asset_key: dg.AssetKey, outcome: ExtractionOutcome) -> dg.Asset
 def _failure(failed: dict[str, str], *, asked: int) -> dg.Failure:
     lines = "\n".join(f"- {video_id}: {reason}" for video_id, reason in sorted(failed.items()))
     return dg.Failure(
-        description=f"{len(failed)} of {asked} videos failed; the others are finished and recorded.\n{lines}",
+        description=f"{len(failed)} of {counted(asked, 'video')} failed; the others are finished and recorded.\n"
+        f"{lines}",
         metadata={"failed": dg.MetadataValue.json(failed)},
         allow_retries=False,
     )

@@ -3,7 +3,7 @@
 import dagster as dg
 import polars as pl
 
-from hand100m_assets.defs.check_results import ERROR, WARN, nothing_yet, offenders, table_on_disk
+from hand100m_assets.defs.check_results import ERROR, WARN, Offence, nothing_yet, offenders, table_on_disk
 from hand100m_assets.defs.failures import fails_clearly
 from hand100m_assets.defs.keys import asset_key
 from hand100m_assets.defs.resources import Workspace
@@ -13,62 +13,71 @@ from hand100m_assets.workspace import other_owner
 
 
 def build_video_checks(source: Source) -> list[dg.AssetChecksDefinition]:
-    """The list is here and can be read; downloads are whole, all here, and what the list says."""
-    report = "See missing_videos.txt."
+    """Check that the list can be read, and that the downloads are complete and agree with the list."""
+    see = "See missing_videos.txt."
     return [
         _list_check(source),
         _owner_check(source),
         _inventory_check(
             source,
             name="downloads_are_whole",
-            why="A file cut short or not a video gives no frames.",
+            why="Tests that every file is a complete video. A file that is cut short, or is not a video, gives no "
+            "frames.",
             where=pl.col("state") == "unreadable",
             severity=ERROR,
-            what="files are not whole videos",
-            fix=f"Download again what was cut; a file that is something else has to be put right by hand. {report}",
+            what=("file is not a whole video", "files are not whole videos"),
+            fix=f"Download files that were cut short again. Replace files that are not videos yourself. {see}",
         ),
         _inventory_check(
             source,
             name="downloads_can_be_taken",
-            why="A file that is here under another name, or may not be read, gives no frames; no download mends that.",
+            why="Tests that the name, the permissions and the disk of every file allow reading it. A file that cannot "
+            "be read gives no frames, and a new download would not help.",
             where=pl.col("state") == "refused",
             severity=ERROR,
-            what="files are here, but cannot be taken",
-            fix="Rename them, give read permission, or mend the disk, as their reasons say.",
+            what=("file is here, but cannot be used", "files are here, but cannot be used"),
+            fix="Rename them, give read permission, or repair the disk, as their reasons say.",
         ),
         _inventory_check(
             source,
             name="listed_videos_are_here",
-            why="Hands of a missing video drop out of training.",
+            why="Tests that every video of the official list is here. Hands of a missing video cannot be used for "
+            "training.",
             where=pl.col("state").is_in(["missing", "in_progress"]),
             severity=WARN,
-            what="listed videos are not here",
-            fix=f"Download them or ask the dataset's author. {report}",
+            what=("listed video is not here", "listed videos are not here"),
+            fix=f"Download them, or ask the authors of the dataset. {see}",
         ),
         _inventory_check(
             source,
             name="videos_match_the_list",
-            why="Another resolution, rate or length than the annotated one: labels would sit on the wrong pixels.",
+            why="Tests that resolution, frame rate and number of frames of each video are those of the official list. "
+            "Otherwise annotations would be on the wrong pixels.",
             where=pl.col("drift_severity").eq_missing("error"),
             severity=ERROR,
-            what="videos differ from the list",
-            fix="Replace them by the version that was annotated.",
+            what=("video differs from the list", "videos differ from the list"),
+            fix="Replace them with the version that was annotated.",
         ),
         _inventory_check(
             source,
             name="sizes_and_lengths_match_the_list",
-            why="Another file than the listed one, though labels made for that would fit by all that headers say.",
+            why="Tests that size and length of each file are those of the official list. If only these differ, the "
+            "file is another one than the listed one, but annotations may still fit its frames.",
             where=pl.col("drift_severity").eq_missing("warning"),
             severity=WARN,
-            what="videos differ from the list in size or length alone",
-            fix="See their drift in the inventory; ask the dataset's author which version was annotated.",
+            what=(
+                "video differs from the list in size or length alone",
+                "videos differ from the list in size or length alone",
+            ),
+            fix="See `drift` in the inventory, and ask the authors of the dataset which version was annotated.",
         ),
     ]
 
 
 def _list_check(source: Source) -> dg.AssetChecksDefinition:
     @dg.asset_check(
-        asset=asset_key(source, "video_list"), description="Without the list, nobody knows what is missing."
+        asset=asset_key(source, "video_list"),
+        description="Tests that the official list exists and can be read. Without it, missing videos are not noticed.",
     )
     def list_is_here(workspace: Workspace) -> dg.AssetCheckResult:
         place = workspace.source(source)
@@ -92,7 +101,8 @@ def _list_check(source: Source) -> dg.AssetChecksDefinition:
 def _owner_check(source: Source) -> dg.AssetChecksDefinition:
     @dg.asset_check(
         asset=asset_key(source, "videos"),
-        description="Two installations with other settings on one output folder make each other's work again.",
+        description="Tests that only one installation uses the output folder. Two installations with different "
+        "settings would make each other's work again.",
     )
     def output_has_one_owner(workspace: Workspace) -> dg.AssetCheckResult:
         settings = workspace.source(source).settings
@@ -105,7 +115,7 @@ def _owner_check(source: Source) -> dg.AssetChecksDefinition:
 
 
 def _inventory_check(
-    source: Source, *, name: str, why: str, where: pl.Expr, severity: dg.AssetCheckSeverity, what: str, fix: str
+    source: Source, *, name: str, why: str, where: pl.Expr, severity: dg.AssetCheckSeverity, what: Offence, fix: str
 ) -> dg.AssetChecksDefinition:
     videos = asset_key(source, "videos")
 

@@ -1,8 +1,9 @@
-"""Which videos there should be, which are here, and which to ask the dataset's author for."""
+"""The assets that say which videos should be here, which are here, and which are missing."""
 
 import dagster as dg
 import polars as pl
 
+from hand100m_assets.amounts import counted
 from hand100m_assets.defs.descriptions.code import code_reference
 from hand100m_assets.defs.failures import fails_clearly
 from hand100m_assets.defs.keys import asset_inputs, asset_key, group_name
@@ -16,19 +17,20 @@ from hand100m_assets.video.downloads import missing_videos as find_missing
 
 
 def videos_spec(source: Source) -> dg.AssetSpec:
-    """The raw files: an external asset; the sensor records each completed download once."""
+    """The downloaded files, as an external asset: the sensor records each completed download once."""
     return dg.AssetSpec(
         key=asset_key(source, "videos"),
         partitions_def=video_partitions(source),
         group_name=group_name(source, "videos"),
-        description=f"{source.title} mp4 files as downloaded. Recorded when complete; never written by us.",
+        description=f"{source.title} mp4 files as downloaded. Each is recorded when its download is complete. The "
+        "project never changes them.",
         kinds={"file"},
         metadata=code_reference(videos_spec),
     )
 
 
 def build_video_assets(source: Source) -> list[dg.AssetsDefinition | dg.AssetSpec]:
-    """The official list, the inventory of what is here, and the report of what is not."""
+    """The official list, the inventory, and the list of missing videos."""
 
     @dg.asset(
         key=asset_key(source, "video_list"),
@@ -38,14 +40,14 @@ def build_video_assets(source: Source) -> list[dg.AssetsDefinition | dg.AssetSpe
     )
     @fails_clearly
     def video_list(context: dg.AssetExecutionContext, workspace: Workspace) -> pl.DataFrame:
-        """The official list of videos as a table; empty where the list file is not here."""
+        """The official list of videos as a table; empty if there is no list file."""
         place = workspace.source(source)
         listed = place.downloads.video_list()
         if listed is None:
-            context.log.warning(f"no list at {place.folders.list_file}: what is missing cannot be told")
+            context.log.warning(f"no list at {place.folders.list_file}: missing videos are not noticed")
             listed = EMPTY_VIDEO_LIST
         else:
-            context.log.info(f"{listed.height} videos in {place.folders.list_file}")
+            context.log.info(f"{counted(listed.height, 'video')} in {place.folders.list_file}")
         context.add_output_metadata({"videos": listed.height})
         return listed
 
@@ -59,7 +61,7 @@ def build_video_assets(source: Source) -> list[dg.AssetsDefinition | dg.AssetSpe
     )
     @fails_clearly
     def inventory(context: dg.AssetExecutionContext, workspace: Workspace, video_list: pl.DataFrame) -> pl.DataFrame:
-        """One row a video, on disk or listed: headers, size, and how the file drifts from the list."""
+        """One row per video, on disk or listed: header values, size, and how the file differs from the list."""
         listed = video_list if video_list.height else None
         downloads = workspace.source(source).downloads
         table = downloads.inventory(listed, lambda fault: context.log.warning(str(fault)))
@@ -82,12 +84,12 @@ def build_video_assets(source: Source) -> list[dg.AssetsDefinition | dg.AssetSpe
     def missing_videos(
         context: dg.AssetExecutionContext, workspace: Workspace, inventory: pl.DataFrame
     ) -> pl.DataFrame:
-        """Videos to ask for again, with reasons; and the text file to send, one name a line."""
+        """Videos that are missing or must be downloaded again, with reasons; also as the file missing_videos.txt."""
         missing = find_missing(inventory)
         target = workspace.source(source).output.missing_videos_file
-        write_missing_list(missing, target)
+        write_missing_list(missing, target, source)
         note_renewed(workspace.source(source).output.videos_away_file)
-        context.log.info(f"{missing.height} videos in {target}")
+        context.log.info(f"{counted(missing.height, 'video')} in {target}")
         context.add_output_metadata(
             {
                 **_counted(missing["reason_kind"]),
@@ -102,7 +104,7 @@ def build_video_assets(source: Source) -> list[dg.AssetsDefinition | dg.AssetSpe
 
 
 def _counts(inventory: pl.DataFrame) -> dict[str, int]:
-    """What the UI draws as curves: videos by state, zeros included, and the bytes of all that are here."""
+    """Numbers that the UI draws as curves: videos by state, including zeros, and the bytes of all videos on disk."""
     counts = {"videos": inventory.height, "bytes": int(inventory["size_bytes"].sum() or 0)}
     return {**counts, **_counted(inventory["state"]), "drifted": inventory.height - inventory["drift"].null_count()}
 

@@ -1,4 +1,4 @@
-"""The check that somebody looks at the downloads: tables that need not change say nothing about that."""
+"""The check that the folder of downloads is still read. Tables do not show it: they change only with new videos."""
 
 import time
 
@@ -16,12 +16,13 @@ _HOUR_S = 3600.0
 
 
 def build_look_check(source: Source) -> dg.AssetChecksDefinition:
-    """The sensor of new videos has lately looked at the folder of downloads, and could read it."""
+    """Check that the sensor of new videos, or a catch-up, has recently read the folder of downloads."""
 
     @dg.asset_check(
         asset=asset_key(source, "videos"),
-        description="The folder of downloads was read lately: new, replaced and deleted files are noticed only by a "
-        "look, and a sensor that is off or a folder that is not mounted looks like a day without downloads.",
+        description="Tests that the folder of downloads was read within the last hours (HAND100M_MAX_LOOK_AGE_HOURS). "
+        "Otherwise new, replaced and deleted files are not noticed, for example because a sensor is off or a folder is "
+        "not mounted.",
     )
     @fails_clearly
     def downloads_were_looked_at(workspace: Workspace) -> dg.AssetCheckResult:
@@ -43,7 +44,7 @@ def build_look_check(source: Source) -> dg.AssetChecksDefinition:
         return dg.AssetCheckResult(
             passed=passed,
             severity=WARN,
-            description=f"{said}." if passed else f"{said}; more than {limit_h:g} hours are too many. {fix}",
+            description=f"{said}." if passed else f"{said}; the limit is {limit_h:g} h. {fix}",
             metadata={
                 "last_look": dg.MetadataValue.timestamp(last_s),
                 "hours_since": round(age_h, 3),

@@ -1,4 +1,4 @@
-"""Where the shipped positives stand among our own mined neighbours."""
+"""The chart of the ranks of shipped positives among mined neighbours."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 from matplotlib.axes import Axes
 
+from hand100m_assets.amounts import counted
 from hand100m_assets.render.charts.figure import (
     GOOD,
     INK,
@@ -28,8 +29,8 @@ def agreement_chart(agreement: pl.DataFrame, *, title: str = "Where the shipped 
     """Draw the ranks of the published positives among the hands of other videos, and how far away they are.
 
     Args:
-        agreement: The agreement table. `rank` is null where the positive was not counted, `reason` is null where the
-            pair can be compared; `positive_distance` and `nearest_distance` are read, too.
+        agreement: The agreement table. `rank` is null if it was not counted; `reason` is null if the pair can be
+            compared; `positive_distance` and `nearest_distance` are also read.
         title: Headline of the picture.
 
     Returns:
@@ -51,7 +52,7 @@ def agreement_chart(agreement: pl.DataFrame, *, title: str = "Where the shipped 
     """
     comparable = agreement.filter(pl.col("reason").is_null())
     first = int((comparable["rank"] == 1).sum())
-    share = f"{first:,} of {comparable.height:,} positives are our nearest" if comparable.height else ""
+    share = f"our nearest: {first:,} of {counted(comparable.height, 'positive')}" if comparable.height else ""
     figure, (ranks, distances) = new_figure(title, share, 3.6, columns=2)
     _rank_bars(ranks, comparable)
     _distance_points(distances, comparable)

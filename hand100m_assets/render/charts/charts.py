@@ -1,4 +1,4 @@
-"""What people look at in the UI besides the grid: coverage, inventory, progress, distances, poses; as PNG bytes."""
+"""Charts for the UI, as PNG bytes: coverage, inventory, progress, distances, poses."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import polars as pl
 from matplotlib.axes import Axes
 from matplotlib.patches import Ellipse
 
+from hand100m_assets.amounts import counted
 from hand100m_assets.imaging import FINGER_NAMES, JointOrder, Keypoints, finger_joints, image_markdown, mirror_keypoints
 from hand100m_assets.render.charts.figure import (
     GOOD,
@@ -67,7 +68,7 @@ def coverage_chart(images_by_reason: Mapping[str, int], *, title: str = "Annotat
     """Draw how many annotated images are on disk, and why the others are not.
 
     Args:
-        images_by_reason: Number of images by reason; the key of those that are there is `on disk`.
+        images_by_reason: Number of images by reason; the key of those on disk is `on disk`.
         title: Headline of the picture.
 
     Returns:
@@ -87,8 +88,8 @@ def inventory_chart(videos_by_state: Mapping[str, int], *, title: str = "Videos"
     """Draw how many videos are in which state.
 
     Args:
-        videos_by_state: Number of videos by state. States in `GOOD_STATES` are drawn as good news, those in
-            `WAITING_STATES` as no news yet, all others as faults.
+        videos_by_state: Number of videos by state. States in `GOOD_STATES` are drawn as good, those in `WAITING_STATES`
+            as waiting, all others as faults.
         title: Headline of the picture.
 
     Returns:
@@ -202,9 +203,11 @@ def distance_chart(pairs: pl.DataFrame, *, title: str = "How alike the pairs are
         b'PNG'
     """
     resolved = pairs["reason"].null_count()
-    figure, (stated, pose) = new_figure(title, f"{resolved:,} of {pairs.height:,} pairs resolved", 3.6, columns=2)
+    figure, (stated, pose) = new_figure(
+        title, f"{resolved:,} of {counted(pairs.height, 'pair')} resolved", 3.6, columns=2
+    )
     _histogram(stated, pairs["distance"].drop_nulls().to_numpy(), "distance stated in the file (its own unit)")
-    _histogram(pose, pairs["pose_distance"].drop_nulls().to_numpy(), "mean distance of joints (crop sides)")
+    _histogram(pose, pairs["pose_distance"].drop_nulls().to_numpy(), "mean distance of keypoints (crop sides)")
     return png_bytes(figure)
 
 
@@ -234,15 +237,15 @@ def keypoint_chart(
     title: str = "What the poses look like",
     joint_order: JointOrder = "mediapipe",
 ) -> bytes:
-    """Draw the mean hand and the spread of each joint in the crop, right hands beside left ones (mirrored to match).
+    """Draw the mean hand and the spread of each keypoint in the crop, right hands beside mirrored left hands.
 
-    Tangled fingers mean that the joints have another order; two unlike halves mean that sides are mixed up.
+    Tangled fingers mean that the keypoints have another order. Two different halves mean that handedness is mixed up.
 
     Args:
         hands: The hands table; `keypoints` and `handedness` of at most 50,000 rows, spread evenly, are read. Hands with
             a coordinate that is not finite are left out.
         title: Headline of the picture.
-        joint_order: Which joint is which.
+        joint_order: Order of the keypoints.
 
     Returns:
         A PNG.
@@ -261,7 +264,7 @@ def keypoint_chart(
         points = sample.filter(pl.col("handedness") == side)["keypoints"].to_numpy().reshape(-1, 21, 3)
         seen = mirror_keypoints(points[np.isfinite(points[..., :2]).all(axis=(1, 2))], side)
         mirrored = ", mirrored" if side == "Left" else ""
-        axes.set_title(f"{side.lower()} hands{mirrored}: {len(seen):,}", loc="left", fontsize=10, color=QUIET_INK)
+        axes.set_title(f"{side.lower()} hand{mirrored}: {len(seen):,}", loc="left", fontsize=10, color=QUIET_INK)
         _draw_poses(axes, seen, joint_order)
     handles, labels = panels[0].get_legend_handles_labels()
     if handles:
@@ -289,7 +292,7 @@ def _draw_poses(axes: Axes, points: Keypoints, joint_order: JointOrder) -> None:
 
 
 def _spread(xy: npt.NDArray[Any], color: str) -> Ellipse:
-    """Ellipse of one standard deviation around a joint's mean."""
+    """Ellipse of one standard deviation around the mean of a keypoint."""
     covariance = np.cov(xy.T.astype(np.float64)) if len(xy) > 1 else np.zeros((2, 2))
     variances, directions = np.linalg.eigh(covariance)
     width, height = 2 * np.sqrt(np.maximum(variances, 0))

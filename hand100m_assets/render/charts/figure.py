@@ -1,4 +1,4 @@
-"""The look that all charts share: opaque white, one accent colour, title on the left, quiet axes."""
+"""The common style of all charts: opaque white, one accent colour, title on the left, simple axes."""
 
 from __future__ import annotations
 
@@ -57,14 +57,14 @@ def count_axis(axis: Axis) -> None:
 
 
 def say_nothing_to_show(axes: Axes) -> None:
-    """Say in the middle of the axes that there is no value, instead of leaving them blank."""
+    """Write into the middle of the axes that there is no value, instead of leaving them blank."""
     axes.text(0.5, 0.5, "nothing to show yet", ha="center", va="center", color=QUIET_INK, transform=axes.transAxes)
     axes.set_xticks([])
     axes.set_yticks([])
 
 
 def png_bytes(figure: Figure, colors: int = 256) -> bytes:
-    """Render with a palette, a third of the size; the same figure gives the same bytes, no date is written."""
+    """Render with a palette, at a third of the size. The same figure gives the same bytes: no date is written."""
     FigureCanvasAgg(figure)  # Takes the place of whatever canvas a notebook would choose.
     drawn = io.BytesIO()
     figure.savefig(drawn, format="png")
@@ -77,6 +77,6 @@ def png_bytes(figure: Figure, colors: int = 256) -> bytes:
 
 
 def finite(values: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
-    """The finite ones, as float64."""
+    """The finite values, as float64."""
     numbers = np.asarray(values, dtype=np.float64)
     return numbers[np.isfinite(numbers)]

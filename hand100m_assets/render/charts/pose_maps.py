@@ -1,4 +1,4 @@
-"""The pose map: every hand as a dot, near ones alike, coloured by source, with a few of them drawn."""
+"""The pose map: every hand is a dot, similar hands are near each other, and a few hands are drawn."""
 
 from __future__ import annotations
 
@@ -11,18 +11,19 @@ import polars as pl
 from matplotlib.axes import Axes
 from matplotlib.patheffects import withStroke
 
+from hand100m_assets.amounts import counted
 from hand100m_assets.imaging import JointOrder, finger_joints
 from hand100m_assets.render.charts.figure import INK, label_axes, new_figure, png_bytes, say_nothing_to_show
 
 _MAX_HANDS: Final = 5_000
-"""Of each source; more dots would only hide one another."""
+"""Maximum number of hands per source; more dots would only hide one another."""
 
 _SOURCE_COLORS: Final = ("#2f6db5", "#d98e04", "#009e73", "#b8578f")
 _DRAWN_COLUMNS, _DRAWN_ROWS = 7, 4
-"""The map is divided so; of each part that has hands, the one nearest the middle is drawn."""
+"""Parts of the map; in each part with hands, the hand nearest the middle is drawn."""
 
 _COLORS: Final = 32
-"""More would not fit into an asset's metadata when there are tens of thousands of dots."""
+"""With more colours, tens of thousands of dots would not fit into the metadata of an asset."""
 
 _SKELETON_SHARE: Final = 0.55
 """Size of a drawn hand, as a share of its part."""
@@ -36,16 +37,16 @@ def pose_map(
     title: str = "Which poses there are",
     joint_order: JointOrder = "mediapipe",
 ) -> bytes:
-    """Draw each hand as a dot, similar poses near each other, and a few of the hands where they stand.
+    """Draw each hand as a dot, similar poses near each other, and a few of the hands at their dots.
 
-    Left hands are mirrored, and each hand is moved to its mean joint and scaled to one size. The axes are the two
+    Left hands are mirrored, and each hand is centred on its mean keypoint and scaled to one size. The axes are the two
     principal components over all sources together. The same input gives the same bytes.
 
     Args:
         hands_by_source: Title of each source and its hands table; `keypoints` and `handedness` of at most 5,000 rows,
             spread evenly, are read. Hands with a coordinate that is not finite are left out.
         title: Headline of the picture.
-        joint_order: Which joint is which.
+        joint_order: Order of the keypoints.
 
     Returns:
         A PNG; with fewer than 3 hands it says that there is nothing to show.
@@ -59,7 +60,7 @@ def pose_map(
     poses = {name: _poses(hands) for name, hands in hands_by_source.items()}
     every = np.concatenate([*poses.values(), np.empty((0, 21, 2))])
     counts = [int(hands.lazy().select(pl.len()).collect().item()) for hands in hands_by_source.values()]
-    shown = f"{len(every):,} of {sum(counts):,} hands, left ones mirrored, size removed"
+    shown = f"{len(every):,} of {counted(sum(counts), 'hand')}, left ones mirrored, size removed"
     figure, (axes,) = new_figure(title, shown, 5.6)
     if len(every) < 3:
         say_nothing_to_show(axes)
@@ -79,7 +80,7 @@ def pose_map(
 
 
 def _poses(hands: pl.DataFrame | pl.LazyFrame) -> Floats:
-    """(n, 21, 2) x right, y down, mean joint at the origin, RMS distance of the joints from it 1, finite."""
+    """(n, 21, 2) x right, y down, mean keypoint at the origin, RMS distance of the keypoints from it 1, finite."""
     table = hands.lazy().select("keypoints", "handedness")
     count = int(table.select(pl.len()).collect().item())
     sample = table.gather_every(max(1, -(-count // _MAX_HANDS))).collect()

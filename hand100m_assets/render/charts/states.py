@@ -1,13 +1,13 @@
-"""Which states of videos and images are good news; apart from the charts, which load matplotlib."""
+"""The states of videos and images that are good. They are apart from the charts, which load matplotlib."""
 
 from typing import Final
 
 GOOD_STATES: Final = frozenset({"on disk", "complete", "resolved", "done", "finished"})
-"""Words that are drawn as good news."""
+"""States that are drawn as good."""
 WAITING_STATES: Final = frozenset(
     {
         *("waiting", "to do", "in progress", "pending", "in_progress", "outstanding"),
         *("video still downloading", "not extracted yet", "extraction to be retried"),
     }
 )
-"""Words that are drawn as no news yet; every word that is neither here nor in `GOOD_STATES` is a fault."""
+"""States that are drawn as waiting. Every state that is neither here nor in `GOOD_STATES` is a fault."""

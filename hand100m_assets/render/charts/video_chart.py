@@ -1,4 +1,4 @@
-"""How the hands of a set are spread over its videos."""
+"""The chart of the number of hands per video."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 from matplotlib.axes import Axes
 
+from hand100m_assets.amounts import counted
 from hand100m_assets.render.charts.figure import (
     GOOD,
     INK,
@@ -22,7 +23,7 @@ from hand100m_assets.render.charts.figure import (
 from hand100m_assets.render.grids import short_id
 
 _MOST_NAMED: Final = 24
-"""More videos are drawn as a curve instead of a bar each."""
+"""More videos than this are drawn as a curve, and not as one bar per video."""
 
 
 def hands_per_video_chart(hands: pl.DataFrame | pl.LazyFrame, *, title: str = "Hands per video") -> bytes:
@@ -54,7 +55,7 @@ def hands_per_video_chart(hands: pl.DataFrame | pl.LazyFrame, *, title: str = "H
     total = int(counts["hands"].sum())
     is_short = counts.height <= _MOST_NAMED
     height_in = 1.5 + 0.28 * max(counts.height, 3) if is_short else 3.4
-    figure, (axes,) = new_figure(title, f"{total:,} hands in {counts.height:,} videos", height_in)
+    figure, (axes,) = new_figure(title, f"{counted(total, 'hand')} in {counted(counts.height, 'video')}", height_in)
     if not total:
         say_nothing_to_show(axes)
     elif is_short:
@@ -85,7 +86,7 @@ def _draw_curve(axes: Axes, counts: np.ndarray) -> None:
     half = int(np.searchsorted(counts.cumsum(), counts.sum() / 2)) + 1
     axes.axvline(half, color=INK, linewidth=1.2)
     axes.annotate(
-        f"half of all hands are in {half:,} videos ({half / len(counts):.0%})",
+        f"half of all hands are in {counted(half, 'video')} ({half / len(counts):.0%})",
         (half, counts[0]),
         (6, -4),
         textcoords="offset points",

@@ -1,4 +1,4 @@
-"""Which hands a grid shows: the published choice where it applies, else a seeded one."""
+"""Chooses the hands of a grid: the published choice if it applies, else a choice by the seed."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Final
 import numpy as np
 import polars as pl
 
+from hand100m_assets.amounts import counted
 from hand100m_assets.set_names import AnnotationSetName
 from hand100m_assets.sources import EGO4D
 
@@ -20,7 +21,7 @@ PUBLISHED_ROWS: Final[tuple[int, ...]] = (
     36571, 18042, 41388, 38874, 24025, 24395, 25339, 29087, 25194, 18281,
 )
 # fmt: on
-"""Positions in the Ego4D 50k file's `annotations`, row by row, five pairs a row. Source: the published picture."""
+"""Positions in `annotations` of the Ego4D 50k file, row by row, five pairs per row. Source: the published picture."""
 
 
 def is_published(name: AnnotationSetName) -> bool:
@@ -65,10 +66,10 @@ def choose_anchor_rows(
     """Choose the hands to draw with their positives.
 
     Args:
-        pairs: The pairs table; only `row_index` and `reason` (null where the pair is resolved) are read.
+        pairs: The pairs table; only `row_index` and `reason` (null if the pair is resolved) are read.
         published: Whether this is the set that the published picture was made of (the Ego4D 50k file).
-        seed: Chooses among the resolved pairs where the published rows do not apply.
-        count: Number of hands; fewer are returned where fewer pairs are resolved.
+        seed: Seed for the choice among the resolved pairs, if the published rows do not apply.
+        count: Number of hands; fewer are returned if fewer pairs are resolved.
 
     Returns:
         The chosen hands and how they were chosen.
@@ -87,14 +88,20 @@ def choose_anchor_rows(
         absent = set(PUBLISHED_ROWS).difference(table["row_index"].to_list())
         if not absent:
             rows = PUBLISHED_ROWS[:count]
-            return AnchorChoice(rows, f"the {len(rows)} rows of the published Ego4D 50k picture")
-        why = f"{len(absent)} of the {len(PUBLISHED_ROWS)} published rows are not in this table"
+            return AnchorChoice(rows, f"the {counted(len(rows), 'row')} of the published Ego4D 50k picture")
+        why = f"not in this table: {len(absent)} of the {len(PUBLISHED_ROWS)} published rows"
     else:
         why = "the published rows belong to the Ego4D 50k set"
     resolved = table.filter(pl.col("reason").is_null())["row_index"].unique().sort().to_numpy()
     rows = _seeded(resolved, seed, count)
-    few = f", all there are: the other {count - len(rows)} places stay empty" if len(rows) < count else ""
-    return AnchorChoice(rows, f"{len(rows)} of {len(resolved)} resolved pairs chosen with seed {seed}{few}, as {why}")
+    few = (
+        f", all there are: the other {counted(count - len(rows), 'place stays', 'places stay')} empty"
+        if len(rows) < count
+        else ""
+    )
+    return AnchorChoice(
+        rows, f"{len(rows)} of {counted(len(resolved), 'resolved pair')} chosen with seed {seed}{few}, as {why}"
+    )
 
 
 def _seeded(resolved: np.ndarray, seed: int, count: int) -> tuple[int, ...]:

@@ -1,4 +1,4 @@
-"""What one cell of a grid looks like: a labelled hand, or a marked place that says why no hand is there."""
+"""Draws one cell of a grid: a labelled hand, or a marked cell that says why there is no hand."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _LETTER_PX: Final = 10
 
 
 def marked_cell(reason: str, size_px: int = CROP_SIZE_PX) -> ImageBgr:
-    """A hatched grey cell with the reason written on it: cannot be taken for a picture of a hand."""
+    """A hatched grey cell with the reason written on it, so that it cannot be mistaken for a picture of a hand."""
     y, x = np.mgrid[:size_px, :size_px]
     hatched = (x + y) % _HATCH_STEP_PX < _HATCH_STEP_PX // 4
     cell = np.where(hatched[..., None], _HATCH, _GREY).astype(np.uint8).repeat(3, axis=2)
@@ -47,10 +47,10 @@ def labelled_cell(
 
     Args:
         crop_bgr: (n, n, 3) uint8 as `crop_hand` gives it, a left hand already flipped.
-        keypoints: (21, 2 or 3) x and y in [0, 1] of the unmirrored crop, as in the annotation files.
+        keypoints: (21, 2 or 3) x and y in [0, 1] of the crop before mirroring, as in the annotation files.
         handedness: `Left` keypoints are mirrored to match the flipped crop.
         lines: Text, from top to bottom.
-        joint_order: Which joint is which.
+        joint_order: Order of the keypoints.
     """
     cell: ImageBgr = np.array(crop_bgr)
     size_px = cell.shape[0]
@@ -62,7 +62,7 @@ def labelled_cell(
 
 
 def frame_pair(picture_bgr: ImageBgr, left_px: int, top_px: int, badge: str) -> None:
-    """Make two neighbouring cells read as one pair, in place: a frame around both, a badge across their seam."""
+    """Mark two neighbouring cells as one pair, in place: a frame around both, and a badge across their border."""
     right_px, bottom_px = left_px + 2 * CROP_SIZE_PX - 1, top_px + CROP_SIZE_PX - 1
     middle_px = left_px + CROP_SIZE_PX
     cv2.line(picture_bgr, (middle_px, top_px), (middle_px, bottom_px), (120, 120, 120), 1)

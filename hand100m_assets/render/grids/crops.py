@@ -1,4 +1,4 @@
-"""Cells to crops: each frame is read once, and what cannot be shown gets a reason."""
+"""Cuts the crops of all cells. Each frame is read once, and a cell that cannot be shown gets a reason."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ CELLS_SCHEMA: Final = pl.Schema(
         "reason": pl.String,
     }
 )
-"""One row a cell that should show a hand; `cell` counts from 0, row by row; ids are null where unknown. `reason` is
-null where the hand is shown, else it says why it is not."""
+"""One row per cell that should show a hand; `cell` counts from 0, row by row; ids are null if unknown. `reason` is null
+if the hand is shown, else it says why it is not."""
 
 
 class ImagePath(Protocol):
-    """A function that says where an annotated image is on disk, whether or not it is there.
+    """A function that returns the path of an annotated image; the file need not exist.
 
     Example:
         >>> from pathlib import Path
@@ -50,7 +50,7 @@ class ImagePath(Protocol):
         Args:
             video_id: Its video.
             frame_index: Its decoded frame, from 0.
-            file_name: That of the annotation file; None where it is not known.
+            file_name: Name in the annotation file; None if it is not known.
 
         Returns:
             Path of the image.
@@ -68,12 +68,12 @@ class CutCells:
 def cut_crops(
     cells: Sequence[Cell], image_path: ImagePath, coverage: pl.DataFrame | pl.LazyFrame | None = None
 ) -> CutCells:
-    """Crop every cell's hand; frames are decoded once each, on several cores.
+    """Cut the crop of every cell. Each frame is decoded once, on several cores.
 
     Args:
-        cells: What is to be shown.
+        cells: The cells to fill.
         image_path: Finds an image on disk.
-        coverage: The coverage table of the set: says why a frame is not on disk.
+        coverage: The coverage table of the set, which says why a frame is not on disk.
     """
     reasons = {cell.index: cell.reason for cell in cells if cell.reason is not None}
     by_path: dict[Path, list[Cell]] = defaultdict(list)
@@ -109,7 +109,7 @@ def _cut(image_bgr: ImageBgr, hand: DrawableHand) -> ImageBgr | str:
 def _with_causes(
     reasons: dict[int, str], cells: Sequence[Cell], coverage: pl.DataFrame | pl.LazyFrame | None
 ) -> dict[int, str]:
-    """The same, with what coverage says in place of the bare fact that a file is not there."""
+    """The same, with the reason of the coverage table instead of the fact that a file does not exist."""
     absent = {cell.index: cell for cell in cells if reasons.get(cell.index) == NOT_ON_DISK}
     if coverage is None or not absent:
         return reasons
@@ -135,7 +135,7 @@ def cells_table(cells: Sequence[Cell], reasons: Mapping[int, str]) -> pl.DataFra
 
 
 def label(cell: Cell, crop_bgr: ImageBgr, joint_order: JointOrder, *, first_line: str = "") -> ImageBgr:
-    """The crop with its skeleton, side, id, video and frame; `first_line` comes above these."""
+    """The crop with its skeleton, handedness, id, video and frame; `first_line` comes above these."""
     hand = cell.drawable
     lines = (first_line, f"{hand.handedness} #{cell.hand_id}", f"{short_id(hand.video_id)} frame {hand.frame_index}")
     shown = tuple(line for line in lines if line)

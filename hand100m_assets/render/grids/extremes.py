@@ -1,4 +1,4 @@
-"""The best and the worst pairs: what the smallest and the largest distances between two poses look like."""
+"""The sheets of the best and the worst pairs: those with the smallest and the largest distances of poses."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Literal, TypeAlias
 
 import polars as pl
 
+from hand100m_assets.amounts import counted
 from hand100m_assets.imaging import CROP_SIZE_PX, JointOrder
 from hand100m_assets.render.grids.crops import ImagePath
 from hand100m_assets.render.grids.grid import GRID_PAIRS, PAIRS_PER_ROW, draw_grids
@@ -23,7 +24,7 @@ class ExtremePairs:
 
     Attributes:
         rows: `row_index` of the anchors, the most extreme first.
-        how: One sentence: among how many they were chosen.
+        how: One sentence that says among how many pairs they were chosen.
     """
 
     rows: tuple[int, ...]
@@ -65,9 +66,10 @@ def choose_extreme_pairs(pairs: pl.DataFrame | pl.LazyFrame, end: End, count: in
     )
     rows = tuple(candidates["row_index"].head(min(count, -(-candidates.height // 2))).to_list())
     which = "smallest" if end == "best" else "largest"
-    of = f"{candidates.height:,} resolved pairs of different videos, each pair of hands once"
+    of = f"{counted(candidates.height, 'resolved pair')} of different videos, each pair of hands once"
     return ExtremePairs(
-        rows, f"the {len(rows)} {which} pose distances of {of}" if rows else "no resolved pair of different videos"
+        rows,
+        f"{counted(len(rows), f'{which} pose distance')} of {of}" if rows else "no resolved pair of different videos",
     )
 
 

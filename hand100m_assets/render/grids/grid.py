@@ -41,18 +41,18 @@ NO_MORE_PAIRS: Final = "no more pairs"
 
 
 class _WithCells:
-    """What follows from the table of cells."""
+    """Properties that follow from the table of cells."""
 
     cells: pl.DataFrame
 
     @property
     def missing(self) -> pl.DataFrame:
-        """The cells that show no hand though they should."""
+        """The cells that should show a hand and do not."""
         return self.cells.filter(pl.col("reason").is_not_null())
 
     @property
     def cell_count(self) -> int:
-        """Cells that should show a hand: two an anchor."""
+        """Number of cells that should show a hand: two per anchor."""
         return self.cells.height
 
 
@@ -76,7 +76,7 @@ class GridPictures(_WithCells):
     Attributes:
         plain: (2240, 2240, 3) uint8, BGR: crops only.
         labelled: The same with skeletons, ids and distances.
-        cells: One row per cell that should show a hand; `reason` is null where it does, and says why where it does not.
+        cells: One row per cell that should show a hand; `reason` is null if it does, and otherwise says why not.
 
     Example:
         >>> from pathlib import Path
@@ -134,8 +134,8 @@ def draw_grids(
 ) -> GridPictures:
     """Draw the grid of these hands and their positives, plain and labelled, and read each frame once.
 
-    A hand that cannot be shown becomes a marked cell and a row of `missing`; it raises nothing. Places after the last
-    anchor are marked, too, but are not missing. The same input gives the same pixels.
+    A hand that cannot be shown becomes a marked cell and a row of `missing`; it raises nothing. Cells after the last
+    anchor are also marked, but do not count as missing. The same input gives the same pixels.
 
     Args:
         pairs: The pairs table.
@@ -166,7 +166,7 @@ def draw_grids(
         True
     """
     if len(anchor_rows) > GRID_PAIRS:
-        raise ValueError(f"{len(anchor_rows)} anchors do not fit into {GRID_PAIRS} places")
+        raise ValueError(f"a grid has {GRID_PAIRS} places for anchors, not {len(anchor_rows)}")
     cells = plan_cells(pairs, hands, anchor_rows, images, neighbours)
     cut = cut_crops(cells, image_path, coverage)
     plain = np.tile(marked_cell(NO_MORE_PAIRS), (ROWS, 2 * PAIRS_PER_ROW, 1))

@@ -1,4 +1,4 @@
-"""Which hand belongs into which cell of a grid, looked up in the tables; nothing is drawn or read from disk here."""
+"""Finds the hand of each cell of a grid in the tables. Nothing is drawn or read from disk here."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ HAND_COLUMNS: Final = (
 
 @dataclass(frozen=True, eq=False)
 class DrawableHand:
-    """What drawing one hand takes: its frame, its box there, its keypoints as in the annotation files."""
+    """The data for drawing one hand: its frame, its box in the frame, its keypoints as in the annotation files."""
 
     video_id: str
     frame_index: int
@@ -49,11 +49,11 @@ class DrawableHand:
 
 @dataclass(frozen=True, eq=False)
 class Cell:
-    """One place of the grid: a drawable hand, or the reason why there is none.
+    """One cell of the grid: a drawable hand, or the reason why there is none.
 
     Attributes:
-        index: Place, counted row by row; even for anchors, odd for positives.
-        badge: Said of the pair, on the anchor's cell.
+        index: Position, counted row by row; even for anchors, odd for positives.
+        badge: Text about the pair, on the cell of the anchor.
     """
 
     index: int
@@ -79,7 +79,7 @@ def plan_cells(
     images: pl.DataFrame | pl.LazyFrame | None,
     neighbours: pl.DataFrame | pl.LazyFrame | None = None,
 ) -> list[Cell]:
-    """Two cells an anchor: the hand itself, then its positive."""
+    """Two cells per anchor: the hand itself, then its positive."""
     pair_by_row = rows_by_key(pairs, "row_index", anchor_rows, _PAIR_COLUMNS)
     ranks = _ranks(pair_by_row, neighbours)
     positive_rows = [pair["positive_row_index"] for pair in pair_by_row.values()]
@@ -98,7 +98,7 @@ def plan_cells(
 def rows_by_key(
     table: pl.DataFrame | pl.LazyFrame, key: str, wanted: Iterable[Any], columns: Sequence[str]
 ) -> dict[Any, dict[str, Any]]:
-    """The rows whose key is wanted, by key; the rest of the table is not loaded."""
+    """Key -> row, for the wanted keys; the rest of the table is not loaded."""
     lazy = table.lazy().select(columns)
     keys = pl.Series(sorted(set(wanted)), dtype=lazy.collect_schema()[key])
     return {row[key]: row for row in lazy.filter(pl.col(key).is_in(keys.implode())).collect().iter_rows(named=True)}
@@ -107,7 +107,7 @@ def rows_by_key(
 def file_names_of(
     images: pl.DataFrame | pl.LazyFrame | None, hand_by_row: Mapping[int, Mapping[str, Any]]
 ) -> dict[str, str]:
-    """File names by image id, of the images of these hands; empty without an images table."""
+    """Image id -> file name, for the images of these hands; empty without an images table."""
     if images is None:
         return {}
     rows = rows_by_key(images, "image_id", {hand["image_id"] for hand in hand_by_row.values()}, _IMAGE_COLUMNS)
@@ -117,7 +117,7 @@ def file_names_of(
 def _ranks(
     pair_by_row: Mapping[int, Mapping[str, Any]], neighbours: pl.DataFrame | pl.LazyFrame | None
 ) -> dict[int, str]:
-    """Place of each positive among the mined neighbours of its anchor, in words; 1 is the nearest."""
+    """Rank of each positive among the mined neighbours of its anchor, in words; 1 is the nearest."""
     if neighbours is None:
         return {}
     lists = rows_by_key(neighbours, "row_index", pair_by_row, ("row_index", "neighbour_rows"))
@@ -158,7 +158,7 @@ def hand_cell(
     reason: str | None = None,
     badge: str = "",
 ) -> Cell:
-    """A cell of a row of the hands table; of what is known of a hand that has no row; or of a given reason."""
+    """A cell for a row of the hands table, for a hand without a row, or for a given reason."""
     if reason is None and "box_px" not in hand:
         reason = "hand not in the table: its record was rejected"
     if reason is None and (hand["frame_index"] is None or hand["video_id"] is None):

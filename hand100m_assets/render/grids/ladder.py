@@ -1,4 +1,4 @@
-"""The ladder: a hand beside its 1st, 2nd, 5th, 10th, 50th, 100th nearest hand of other videos, a row each."""
+"""The ladder: one row per hand, with its 1st, 2nd, 5th, 10th, 50th and 100th nearest hand of other videos."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _ANCHOR_GAP_PX: Final = 14
 
 @dataclass(frozen=True)
 class _Rungs:
-    """Cells that should show a hand, and the text of the places that have none to show."""
+    """Cells that should show a hand, and the texts of the cells without one."""
 
     cells: list[Cell]
     ended: dict[int, str]
@@ -48,7 +48,7 @@ def draw_ladder(
     """Draw one row per hand: the hand, then its neighbours of the given ranks with rank and distance.
 
     A hand that cannot be shown becomes a marked cell with the reason. A rank beyond the mined neighbours becomes a
-    marked cell that says so, which is no fault. The same input gives the same pixels.
+    marked cell that says so; it does not count as missing. The same input gives the same pixels.
 
     Args:
         neighbours: `row_index` u32, `neighbour_rows` List(u32) and `neighbour_distances` List(f32), nearest first.
@@ -117,7 +117,9 @@ def _plan(
         for index, rank in enumerate(ranks, start=first + 1):
             if rank in rows:
                 known = hand_by_row.get(rows[rank], {"row_index": rows[rank]})
-                rungs.cells.append(hand_cell(index, known, file_names, badge=f"rank {rank}   {distances[rank]:.4f}"))
+                rungs.cells.append(
+                    hand_cell(index, known, file_names, badge=f"rank {rank}   distance {distances[rank]:.4f}")
+                )
             else:
                 rungs.ended[index] = _why_ended(found)
     return rungs

@@ -1,4 +1,4 @@
-"""Readable text over pixels, with OpenCV's built-in letters so that no font file decides what a picture looks like."""
+"""Readable text over pixels, with OpenCV's built-in letters, so that pictures do not depend on font files."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ _HEIGHT_AT_SCALE_1_PX: Final = 22
 
 
 def printable(text: str) -> str:
-    """The text with what the built-in letters lack replaced by question marks."""
+    """The text with question marks for characters that the built-in letters do not have."""
     return text.encode("ascii", "replace").decode("ascii")
 
 
 def text_width_px(text: str, height_px: float) -> int:
-    """Columns that the text takes when its capitals are `height_px` tall."""
+    """Width of the text in pixels if its capital letters are `height_px` tall."""
     return int(cv2.getTextSize(printable(text), _FONT, height_px / _HEIGHT_AT_SCALE_1_PX, 1)[0][0])
 
 

@@ -1,4 +1,4 @@
-"""Annotations over a whole frame, to see at a glance whether labels and pixels belong together."""
+"""Draws annotations over a whole frame, so that people can see whether annotations and pixels fit."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from hand100m_assets.amounts import counted
 from hand100m_assets.errors import EmptyCropError
 from hand100m_assets.imaging import Box, CropRegion, ImageBgr, JointOrder, crop_region, keypoints_in_image_px
 from hand100m_assets.render.grids.lettering import DARK, LIGHT, ColorBgr, draw_text, text_width_px
@@ -17,7 +18,7 @@ from hand100m_assets.render.grids.skeleton import draw_skeleton
 _SIDE_COLORS: Final[dict[str, ColorBgr]] = {"Left": (255, 190, 60), "Right": (60, 170, 255)}
 _ALARM_COLOR: Final[ColorBgr] = (40, 40, 200)
 _FAR_PX: Final = 100_000
-"""OpenCV cannot draw to coordinates much further out."""
+"""Limit for coordinates: OpenCV cannot draw much further out."""
 
 
 def draw_box_overlay(
@@ -28,16 +29,16 @@ def draw_box_overlay(
     *,
     joint_order: JointOrder = "mediapipe",
 ) -> ImageBgr:
-    """Draw each hand's box, its crop (thin line), its side and its skeleton.
+    """Draw the box, the crop (thin line), the handedness and the skeleton of each hand.
 
-    Boxes that hold no pixel of this image cannot be drawn; a red line on top says how many there are.
+    Boxes without a pixel of this image cannot be drawn; a red line at the top gives their number.
 
     Args:
         image_bgr: (height, width, 3) uint8; not changed.
         boxes_px: (n, 4) x1 y1 x2 y2 in image pixels.
-        keypoints: (n, 21, 2 or 3) x and y in [0, 1] of each hand's unmirrored crop, as in the annotation files.
+        keypoints: (n, 21, 2 or 3) x and y in [0, 1] of the crop before mirroring, as in the annotation files.
         handedness: n times `Left` or `Right`.
-        joint_order: Which joint is which.
+        joint_order: Order of the keypoints.
 
     Returns:
         A new image of the same size.
@@ -57,7 +58,13 @@ def draw_box_overlay(
             image, keypoints_in_image_px(points, region), joint_order=joint_order, thickness_px=max(2, line_px)
         )
     if outside:
-        _draw_tag(image, f"{outside} of {len(boxes_px)} boxes lie outside this image", (0, 0), _ALARM_COLOR, line_px)
+        _draw_tag(
+            image,
+            f"outside this image: {outside} of {counted(len(boxes_px), 'box', 'boxes')}",
+            (0, 0),
+            _ALARM_COLOR,
+            line_px,
+        )
     return image
 
 
@@ -71,7 +78,7 @@ def _draw_region(image: ImageBgr, box_px: Box, region: CropRegion, side: str, li
 
 
 def _draw_tag(image: ImageBgr, text: str, corner_px: tuple[int, int], color: ColorBgr, line_px: int) -> None:
-    """A filled label whose lower left corner is the given one, moved into the image where it would leave it."""
+    """A filled label with this lower left corner, moved so that it stays inside the image."""
     letter_px = 6 * line_px
     width_px, height_px = text_width_px(text, letter_px) + letter_px, 2 * letter_px
     left_px = max(0, min(corner_px[0], image.shape[1] - width_px))

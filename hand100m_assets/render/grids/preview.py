@@ -1,4 +1,4 @@
-"""A few frames of a video side by side, to see in the UI what was extracted."""
+"""Previews for the UI: a few frames of a video side by side."""
 
 from __future__ import annotations
 
@@ -57,12 +57,12 @@ def frames_preview_markdown(frame_dir: Path, frame_indices: Sequence[int], max_b
     """Show the first, middle and last extracted frame of a video as Markdown that needs no network.
 
     Args:
-        frame_dir: Finished frame folder of the video; a frame that is not there is drawn as a marked place.
+        frame_dir: Finished frame folder of the video; a missing frame is drawn as a marked cell.
         frame_indices: Indices of its frames, ascending.
         max_bytes: Limit of the Markdown text.
 
     Returns:
-        One line of Markdown with the picture inside, or `no frames` where there are no indices.
+        One line of Markdown with the picture inside, or `no frames` if there are no indices.
 
     Example:
         >>> from pathlib import Path
@@ -86,12 +86,12 @@ def labels_preview_markdown(
 
     Args:
         hands: Hands whose frames are on disk; `video_id`, `frame_index`, `box_px`, `keypoints`, `handedness` are read.
-        image_path: Finds an image on disk; one that cannot be read is drawn as a marked place.
+        image_path: Finds an image on disk; an image that cannot be read is drawn as a marked cell.
         joint_order: Order of the keypoints in `hands`.
-        count: Maximum number of frames, from different places of the table.
+        count: Maximum number of frames, from different parts of the table.
 
     Returns:
-        One line of Markdown with the picture inside, or `no annotated frame on disk` where there are no hands.
+        One line of Markdown with the picture inside, or `no annotated frame on disk` if there are no hands.
 
     Example:
         >>> from pathlib import Path

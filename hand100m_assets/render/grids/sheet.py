@@ -1,4 +1,4 @@
-"""Labelled crops under a headline: the frame that the ladder and the sheets of extreme pairs share."""
+"""Labelled crops under a headline: the common layout of the ladder and of the sheets of extreme pairs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from hand100m_assets.imaging import CROP_SIZE_PX, ImageBgr
 from hand100m_assets.render.grids.lettering import DARK, draw_text, text_width_px
 
 PAPER: Final = 245
-"""Grey of the ground between cells: opaque, so that neither a light nor a dark page shines through."""
+"""Grey of the background between cells; it is opaque, so it looks the same on light and dark pages."""
 
 _MARGIN_PX: Final = 16
 _TITLE_PX: Final = 18
@@ -27,7 +27,7 @@ class Sheet:
 
     Attributes:
         image_bgr: (height, width, 3) uint8, BGR.
-        cells: One row per cell that should show a hand; `reason` is null where it does, and says why where it does not.
+        cells: One row per cell that should show a hand; `reason` is null if it does, and otherwise says why not.
 
     Example:
         >>> import numpy as np
@@ -43,17 +43,17 @@ class Sheet:
 
     @property
     def missing(self) -> pl.DataFrame:
-        """The cells that show no hand though they should."""
+        """The cells that should show a hand and do not."""
         return self.cells.filter(pl.col("reason").is_not_null())
 
 
 def headed(body_bgr: ImageBgr, title: str, subtitle: str, column_titles: Sequence[tuple[int, str]] = ()) -> ImageBgr:
-    """The picture on paper with a headline above.
+    """The picture on the background, with a headline above.
 
     Args:
         body_bgr: (height, width, 3) uint8.
         title: First line.
-        subtitle: Second line, what is shown and how it was chosen; cut where it is too long.
+        subtitle: Second line, which says what is shown and how it was chosen; cut if it is too long.
         column_titles: Middle of each column in pixels of the body, and its title.
     """
     head_px = 74 + (34 if column_titles else 0)
@@ -77,6 +77,6 @@ def _fitting(text: str, width_px: int) -> str:
 
 
 def paper(rows: int, columns: int, row_gap_px: int, anchor_gap_px: int) -> ImageBgr:
-    """Empty ground for rows of cells, the first column set apart."""
+    """Empty background for rows of cells, with a gap after the first column."""
     height_px = rows * CROP_SIZE_PX + max(rows - 1, 0) * row_gap_px
     return np.full((height_px, columns * CROP_SIZE_PX + anchor_gap_px, 3), PAPER, dtype=np.uint8)

@@ -1,4 +1,4 @@
-"""The 21-joint hand as lines: which joints a finger has, and drawing them."""
+"""Draws the 21 keypoints of a hand as a skeleton."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hand100m_assets.imaging import ImageBgr, JointOrder, finger_joints
 from hand100m_assets.render.grids.lettering import DARK
 
 FINGER_COLORS_RGB: Final = ((230, 159, 0), (86, 180, 233), (0, 158, 115), (240, 228, 66), (204, 121, 167))
-"""One a finger, told apart by colour-blind people too. Source: Okabe and Ito's palette."""
+"""One colour per finger; colour-blind people can also tell them apart. Source: Okabe and Ito's palette."""
 
 _SUBPIXEL_BITS: Final = 4
 """Fractional bits of the drawn coordinates, so that lines do not snap to whole pixels."""
@@ -26,8 +26,8 @@ def draw_skeleton(
     Args:
         image_bgr: (height, width, 3) uint8, BGR; drawn into.
         points_px: (21, 2 or 3) x and y in pixels of that image; a finger with a value that is not finite is left out.
-        joint_order: Which joint is which.
-        thickness_px: Width of a bone; joints and the dark outline follow from it.
+        joint_order: Order of the keypoints.
+        thickness_px: Width of a bone; the sizes of the keypoints and of the dark outline follow from it.
 
     Example:
         >>> import cv2
@@ -51,7 +51,7 @@ def draw_skeleton(
 
 def _fixed_point(points_px: npt.NDArray[Any]) -> npt.NDArray[np.int32] | None:
     xy = np.asarray(points_px, dtype=np.float64)[:, :2]
-    # OpenCV's fixed-point coordinates overflow far outside; such joints are wrong anyway and go off the picture.
+    # OpenCV's fixed-point coordinates overflow far outside. Such keypoints are wrong and are not inside the picture.
     return None if not np.isfinite(xy).all() else np.rint(xy.clip(-1e5, 1e5) * 2**_SUBPIXEL_BITS).astype(np.int32)
 
 

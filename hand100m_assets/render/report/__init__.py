@@ -1,4 +1,4 @@
-"""The HTML page of one annotation set."""
+"""The parts of the HTML report of one annotation set."""
 
 import lazy_loader
 

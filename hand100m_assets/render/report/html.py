@@ -1,4 +1,4 @@
-"""The parts of an HTML page that needs no other file: pictures inside, no script, no request, light or dark."""
+"""The parts of an HTML page that contains its pictures, has no script, makes no request, and can be light or dark."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Final, Literal, TypeAlias
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 Tone: TypeAlias = Literal["good", "waiting", "wrong", "quiet"]
-"""What the colour of a figure or bar says."""
+"""The meaning of the colour of a figure or bar."""
 
 _TEMPLATES: Final = Environment(
     loader=PackageLoader("hand100m_assets.render.report", ""), autoescape=True, undefined=StrictUndefined
@@ -67,7 +67,7 @@ def section(title: str, parts: Iterable[str]) -> str:
 
     Args:
         title: Title of the section.
-        parts: What the section holds, each made by a function of this room. Any other text is escaped.
+        parts: The content of the section, each part made by a function of this room. Any other text is escaped.
 
     Returns:
         A part of the page.
@@ -145,7 +145,7 @@ def bars(counts: Mapping[str, int], tones: Mapping[str, Tone], other: Tone = "wr
     Args:
         counts: Name and count of each bar, from top to bottom.
         tones: Colours by name.
-        other: Colour of a name that `tones` does not hold.
+        other: Colour of names that are not in `tones`.
 
     Returns:
         A part of the page.
@@ -182,7 +182,7 @@ def picture(data: bytes, media_type: str, alt: str, caption: str) -> str:
 
 
 def side_by_side(parts: Iterable[str]) -> str:
-    """Put parts beside each other where the window is wide enough.
+    """Put parts beside each other if the window is wide enough.
 
     Args:
         parts: Each made by a function of this room. Any other text is escaped.

@@ -1,4 +1,4 @@
-"""A kinematic hand: joint angles -> 21 joints and the flesh around the bones, in centimetres.
+"""A kinematic hand: computes 21 joints and the flesh around the bones from joint angles, in centimetres.
 
 Hand frame of a right hand, right-handed axes: origin at the wrist, x towards the thumb's side, y towards the
 fingers, z out of the palm. A left hand is the exact mirror image, x -> -x.
@@ -15,7 +15,7 @@ import numpy.typing as npt
 Array: TypeAlias = npt.NDArray[np.float64]
 """An array of float64."""
 Side: TypeAlias = Literal["Left", "Right"]
-"""The person's real side."""
+"""Which hand of the person it really is."""
 
 JOINT_COUNT: Final = 21
 """MediaPipe order: wrist, then thumb, index, middle, ring, pinky from the palm to the tip."""
@@ -40,7 +40,7 @@ _DIP_SHARE: Final = 0.66
 
 @dataclass(frozen=True)
 class HandShape:
-    """One person's proportions, each 1 for the average adult.
+    """The proportions of one person, each 1 for the average adult.
 
     Attributes:
         finger_lengths: Five factors, thumb to pinky.
@@ -62,8 +62,8 @@ class HandShape:
 class Flesh:
     """Limbs of a hand as round cones, each swept between two spheres.
 
-    Lengths are cm in the frame of the hand (`pose_hand`), or pixels (`ProjectedHand`, `trace_surface`). All arrays are
-    float64 with one row per limb, but for `kind`.
+    Lengths are cm in the frame of the hand (`pose_hand`), or pixels (`ProjectedHand`, `trace_surface`). All arrays
+    except `kind` are float64 with one row per limb.
 
     Attributes:
         start: (n, 3) centre of the first sphere.
@@ -71,7 +71,7 @@ class Flesh:
         start_radius: (n,) radius of the first sphere.
         end_radius: (n,) radius of the second sphere.
         dorsal: (n, 3) unit vector out of the back of this limb.
-        blend: (n,) depth over which the limb melts into those before it.
+        blend: (n,) depth over which the limb blends into the limbs before it.
         kind: (n,) int8, one of the `KIND_*` values.
 
     Example:
@@ -118,10 +118,10 @@ class PosedHand:
 
 
 def pose_hand(angles_deg: Array, shape: HandShape, side: Side) -> PosedHand:
-    """Compute where the joints and the flesh of a hand are, from its joint angles.
+    """Compute the joints and the flesh of a hand from its joint angles.
 
     Args:
-        angles_deg: (19,) degrees, in the order that `ANGLE_COUNT` describes; such as a value of `POSES`.
+        angles_deg: (19,) degrees, in the order that `ANGLE_COUNT` describes; for example a value of `POSES`.
         shape: Proportions of the person.
         side: A left hand is the mirror image of the right hand with the same angles.
 

@@ -1,4 +1,4 @@
-"""The shared library of poses and gestures: what hands do in every video, so that like meets like across videos."""
+"""The common poses and gestures of all videos, so that there are similar hands in different videos."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ POSES: Final[dict[str, Array]] = {
 
 @dataclass(frozen=True)
 class Gesture:
-    """A round of poses held one after the other, all seen from about the same side.
+    """A sequence of poses that are held one after the other, all seen from about the same side.
 
     Attributes:
         poses: Names in `POSES`.

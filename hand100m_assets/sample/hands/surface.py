@@ -1,4 +1,4 @@
-"""Limbs -> depth, light and skin features per pixel: exact round cones, melted together where they belong together."""
+"""Computes depth, light and skin features per pixel from limbs: exact round cones that blend where limbs join."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Plane: TypeAlias = npt.NDArray[np.float32]
 """A picture of one float32 per pixel."""
 
 FAR: Final = 4096.0
-"""Depth where there is no hand: beyond any limb, near enough to keep sub-pixel precision in float32."""
+"""Depth without a hand: beyond any limb, but small enough to keep sub-pixel precision in float32."""
 
 LIGHT, TONE, MARK = range(3)
 """Planes of `Surface.features`. Light: cosine to the light. Tone: cosine to the back of the limb, from -1 (palm) to 1
@@ -57,7 +57,7 @@ class Surface:
 
 
 def trace_surface(flesh: Flesh, width_px: int, height_px: int) -> Surface:
-    """Look at limbs straight along the depth axis.
+    """Compute what a camera sees of limbs along the depth axis.
 
     Args:
         flesh: Limbs in pixels: x right, y down, z away from the viewer.
@@ -129,7 +129,7 @@ def _limbs(flesh: Flesh) -> list[_Limb]:
 
 
 def _bounds(limb: _Limb, width_px: int, height_px: int) -> tuple[slice, slice] | None:
-    """Rows and columns that the limb can touch."""
+    """Rows and columns that the limb can cover."""
     end_radius = limb.radius - limb.taper
     spans = []
     for axis, size_px in ((1, height_px), (0, width_px)):
@@ -143,10 +143,10 @@ def _bounds(limb: _Limb, width_px: int, height_px: int) -> tuple[slice, slice] |
 
 
 class _Hit(NamedTuple):
-    """Where rays meet a limb.
+    """The points where rays meet a limb.
 
     Attributes:
-        depth: Of the surface.
+        depth: Depth of the surface.
         outward: x, y and z from the bone to the surface, before division by the radius.
         scale: One over the radius.
         along: 0 at the limb's start to 1 at its end.
@@ -160,7 +160,7 @@ class _Hit(NamedTuple):
     cover: Plane
 
     def cosine(self, direction: Vector) -> Plane:
-        """Of the angle between the surface's normal and a unit vector."""
+        """Cosine of the angle between the normal of the surface and a unit vector."""
         x, y, z = self.outward
         cosine: Plane = x * np.float32(direction[0])
         cosine += y * np.float32(direction[1])
@@ -170,7 +170,7 @@ class _Hit(NamedTuple):
 
 
 def _trace(limb: _Limb, dx: Plane, dy: Plane) -> _Hit:
-    """Meet a round cone: the envelope of spheres along the bone; `along` says which of them the ray touches first."""
+    """Intersect rays with a round cone, the envelope of spheres along the bone; `along` is the first sphere hit."""
     (bx, by, bz), taper = limb.bone, limb.taper
     along = _first_sphere(limb, dx, dy)
     x = dx - np.float32(bx) * along
@@ -228,7 +228,7 @@ def _melt_in(surface: Surface, limb: _Limb, box: tuple[slice, slice]) -> None:
 
 
 def _blend_depth(depth: Plane, hit: _Hit, reach: np.float32) -> Plane:
-    """Smooth minimum of what was there and the limb, in place; returns the limb's share."""
+    """Smooth minimum of the present depth and the limb, in place; return the share of the limb."""
     empty = depth >= FAR
     gap = depth - hit.depth
     nearer: Plane = gap * (np.float32(0.5) / reach)

@@ -1,4 +1,4 @@
-"""What lies behind the hands: painted once a video, a little larger than the frame, and moved slightly."""
+"""The background behind the hands: painted once per video, a little larger than the frame, and moved slightly."""
 
 from __future__ import annotations
 

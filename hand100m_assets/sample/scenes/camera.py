@@ -1,4 +1,4 @@
-"""From the hand frame to image pixels: a pinhole camera that looks at the middle of the hand.
+"""Projects from the hand frame to image pixels: a pinhole camera that looks at the middle of the hand.
 
 Camera frame: x right, y down, z away from the viewer.
 """
@@ -13,18 +13,18 @@ import numpy as np
 from hand100m_assets.sample.hands import KIND_PALM, Array, Flesh, PosedHand
 
 HAND_LENGTH_CM: Final = 18.6
-"""Wrist to middle fingertip of the average shape: what a hand's size in pixels refers to."""
+"""Wrist to middle fingertip of the average shape; the size of a hand in pixels refers to this length."""
 
 _DISTANCE_CM: Final = 62.0
 """Viewer to hand: about an arm's length, so that near fingers are visibly larger."""
 
 _LOOK_AT_CM: Final = np.array((0.0, 7.5, 0.6))
-"""Middle of the hand; the palm stays put in the image while fingers move."""
+"""Middle of the hand; the palm stays in place in the image while the fingers move."""
 
 
 @dataclass(frozen=True)
 class View:
-    """Where a hand is seen.
+    """How a hand is seen: its rotation, position and size in the image.
 
     Attributes:
         rotation: (3, 3) hand frame to camera frame, determinant +1.
@@ -89,8 +89,8 @@ def project(hand: PosedHand, view: View, mirrored: bool) -> ProjectedHand:
     """Project joints and flesh.
 
     Args:
-        hand: In the hand frame, cm.
-        view: From where.
+        hand: The hand in the hand frame, in cm.
+        view: How it is seen.
         mirrored: The view's rotation is meant for a right hand; see a left hand as its mirror image.
     """
     rotation = _mirror_rotation(view.rotation) if mirrored else view.rotation
@@ -128,7 +128,7 @@ def _mirror_rotation(rotation: Array) -> Array:
 
 
 def view_rotation(palm_deg: float, tilt_deg: float, roll_deg: float) -> Array:
-    """Orientation of a right hand by three angles a person can picture.
+    """Orientation of a right hand by three angles that are easy to imagine.
 
     Args:
         palm_deg: 0 shows the palm, 180 the back, 90 the thumb's edge; about the fingers' direction.

@@ -1,4 +1,4 @@
-"""Which videos a sample has: ids, sizes, rates, compression, scenes, hands, and what became of each download."""
+"""Plans the videos of a sample: ids, sizes, rates, compression, scenes, hands, and the state of each download."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Final, Literal, TypeAlias
 
 import numpy as np
 
+from hand100m_assets.amounts import counted
 from hand100m_assets.sample.scenes.background import SCENES
 from hand100m_assets.sample.scenes.motion import HandTrack, Role, cast_person, cast_track
 from hand100m_assets.sample.scenes.video_writer import ENCODINGS, Encoding
@@ -19,10 +20,10 @@ Fate: TypeAlias = Literal["healthy", "missing", "truncated", "downloading"]
 UNFINISHED_FATES: Final[tuple[Fate, ...]] = ("missing", "truncated", "downloading")
 
 FRAME_STRIDE: Final = 30
-"""Every how many frames hands are annotated. Source: the original extraction scripts."""
+"""Distance of annotated frames. Source: the original extraction scripts."""
 
 _UNFINISHED_S: Final = 2.1
-"""Length of the videos that are there in part."""
+"""Length of the videos of which only a part exists."""
 
 
 @dataclass(frozen=True)
@@ -49,17 +50,21 @@ class SampleScale:
 
     def __post_init__(self) -> None:
         if self.videos_per_source < 2 or not 0 < self.shortest_s <= self.longest_s:
-            raise ValueError(f"positives need two videos of some length: {self}")
+            raise ValueError(f"a sample needs 2 videos or more of some length, not {self.in_words()}")
+
+    def in_words(self) -> str:
+        """Say how large it is, for messages."""
+        return f"{counted(self.videos_per_source, 'video')} per source of {self.shortest_s:g} to {self.longest_s:g} s"
 
 
 @dataclass(frozen=True)
 class VideoPlan:
-    """All that is needed to film one video: the same plan gives the same bytes.
+    """All that is needed to make one video; the same plan gives the same bytes.
 
     Attributes:
         source: Ego4D or 100DOH.
         video_id: Its id.
-        fate: What became of the download: `healthy`, `missing`, `truncated` or `downloading`.
+        fate: State of the download: `healthy`, `missing`, `truncated` or `downloading`.
         width_px: Width of the picture.
         height_px: Height of the picture.
         fps: Frames per second, exact.
@@ -161,8 +166,8 @@ _SETTINGS: Final[dict[str, tuple[_Setting, ...]]] = {
 }
 
 _UNSEEN_GESTURES: Final = {EGO4D.name: ("signing", "explaining"), DOH.name: ("handling", "reaching")}
-"""What hands do in the missing video and in the others that nobody gets to see: nothing like the healthy videos of
-their source, and nothing like each other, so that few pairs lack a half."""
+"""Gestures in the missing and unfinished videos. They differ from those of the healthy videos and from each other, so
+that few pairs lose a hand."""
 
 _RATES_FPS: Final[dict[str, tuple[Fraction, ...]]] = {
     EGO4D.name: (Fraction(30),),
@@ -173,7 +178,7 @@ _YOUTUBE_LETTERS: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0
 
 
 def cast_videos(source: Source, seed: int, scale: SampleScale) -> list[VideoPlan]:
-    """Plan one source's videos: the healthy ones, then one of each unfinished fate.
+    """Plan the videos of one source: the healthy ones, then one per other state of a download.
 
     Args:
         source: Ego4D or 100DOH.

@@ -1,4 +1,4 @@
-"""Many plans over worker processes, which end with the work, with its failure, and with their parent."""
+"""Makes many videos in worker processes, which end with the work, with its failure, and with their parent."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from hand100m_assets.sample.scenes.filming import FilmedVideo, film
 
 
 def film_all(plans: Sequence[VideoPlan], data: Path, workers: int) -> Iterator[tuple[VideoPlan, FilmedVideo]]:
-    """Film every video that anybody downloaded, the longest work first.
+    """Make every video that was downloaded, the longest work first.
 
     Args:
         plans: The videos; those whose fate is `missing` are left out.
-        data: Data root; the sources' video folders are made in it.
+        data: Data root; the video folders of the sources are created in it.
         workers: Number of worker processes; 1 works in this process.
 
     Yields:
-        Each plan and its video, when that is done.
+        Each plan and its video, when the video is finished.
 
     Raises:
         OutputUnwritableError: The disk is full, read-only or not permitted; free space or correct the permissions.

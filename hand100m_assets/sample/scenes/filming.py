@@ -1,4 +1,4 @@
-"""A plan -> the file that its download left behind."""
+"""Makes the file of one planned video, in the state of its download."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ from hand100m_assets.sample.scenes.skin import Layer, draw_hand
 from hand100m_assets.sample.scenes.video_writer import write_video
 
 HANDS_EVERY: Final = 2
-"""Hands are animated on twos, as in drawn films, while background and frame strip change with every frame. Annotated
+"""Hands change in every second frame, as in animated films; background and frame strip change in every frame. Annotated
 frames are multiples of `FRAME_STRIDE`, which this divides."""
 
 _KEPT_SHARE: Final = {"truncated": 0.55, "downloading": 0.4}
-"""How much of an unfinished download is there. The index of the file stands at its end and is lost."""
+"""Share of an unfinished download that exists. The index of the file is at its end and is lost."""
 
 
 @dataclass(frozen=True)
 class FilmedVideo:
-    """What the list is told of a video that was filmed.
+    """What the official list says of a finished video.
 
     Attributes:
-        video_id: Which video.
-        size_bytes: Of the whole file, also where only a part of it is there.
+        video_id: Id of the video.
+        size_bytes: Size of the whole file, also if only a part of it exists.
     """
 
     video_id: str
@@ -39,7 +39,7 @@ class FilmedVideo:
 
 
 def film(plan: VideoPlan, videos_dir: Path) -> FilmedVideo:
-    """Draw and encode one video, and leave of it what its fate leaves.
+    """Draw and encode one video, and keep the part that the state of its download allows.
 
     Raises:
         OutputUnwritableError: The disk refuses.

@@ -1,4 +1,4 @@
-"""The frame index, painted into the frame itself in blocks that survive H.264 and JPEG.
+"""Paints the frame index into the frame, in blocks that H.264 and JPEG do not destroy.
 
 Upper left corner, from left to right: guard 1 0 1, sixteen bits of the index from the highest, four parity bits,
 guard 0 1 0; 1 is white. Blocks are 8 x 16 px, aligned with the codecs' own blocks.
@@ -11,6 +11,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from hand100m_assets.amounts import counted
 from hand100m_assets.imaging import ImageBgr
 
 BLOCK_WIDTH_PX: Final = 8
@@ -20,7 +21,7 @@ MAX_FRAME_INDEX: Final = 2**16 - 1
 _GUARD_BEFORE: Final = (1, 0, 1)
 _GUARD_AFTER: Final = (0, 1, 0)
 _PARITY_OF_ZERO: Final = 0b1010
-"""Not 0, so that a strip all black or all white is no valid index."""
+"""Not 0, so that a strip that is all black or all white is not a valid index."""
 
 _BLOCK_COUNT: Final = 3 + 16 + 4 + 3
 STRIP_WIDTH_PX: Final = _BLOCK_COUNT * BLOCK_WIDTH_PX
@@ -29,7 +30,7 @@ _BLACK: Final = 16
 _WHITE: Final = 235
 _MIN_CONTRAST: Final = 80.0
 _UNDECIDED_SHARE: Final = 0.2
-"""A block this near to the middle between black and white, as a share of their difference, cannot be told."""
+"""A block this near to the middle between black and white, as a share of their difference, is undecided."""
 
 
 def draw_frame_number(image_bgr: ImageBgr, frame_index: int) -> None:
@@ -60,7 +61,7 @@ def read_frame_number(image_bgr: npt.NDArray[np.uint8]) -> int:
     levels = blocks.mean(axis=(0, 2, 3))
     white, black = levels[[0, 2, -2]].min(), levels[[1, -3, -1]].max()
     if white - black < _MIN_CONTRAST:
-        raise ValueError(f"no frame strip: its guard blocks differ by {white - black:.0f} grey levels")
+        raise ValueError(f"no frame strip: its guard blocks differ by {counted(round(white - black), 'grey level')}")
     heights = (levels - black) / (white - black)
     if (np.abs(heights[3:-3] - 0.5) < _UNDECIDED_SHARE / 2).any():
         raise ValueError("damaged frame strip: a block is neither black nor white")

@@ -1,4 +1,4 @@
-"""How one hand moves through a video: a gesture, a person's proportions, a place in the frame."""
+"""The motion of one hand in a video: a gesture, the proportions of a person, a place in the frame."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from hand100m_assets.sample.scenes.skin import Skin
 
 _STATION_S: Final = 1.5
 _HOLD_SHARE: Final = 0.6
-"""Share of a station that the pose is held; the rest is the way to the next."""
+"""Share of the time of a station in which the pose is held; in the rest it changes to the next pose."""
 
 _INNER_MARGIN_PX: Final = 3.0
 """Joints keep this far inside the image, while flesh may touch its border."""
 
 _POSE_NOISE_DEG: Final = 2.5
 _VIEW_NOISE_DEG: Final = 3.5
-"""How much two people differ when they do the same gesture."""
+"""How much two people differ in the same gesture."""
 
 _SKINS: Final = (
     ((226, 172, 140), (236, 184, 158)),
@@ -41,16 +41,16 @@ class HandTrack:
     """One hand through one video.
 
     Attributes:
-        side: Whose mirror image a left hand is.
-        shape: Proportions.
+        side: Left or right hand.
+        shape: Proportions of the person.
         skin: Colours.
         stations_deg: (n, 19) joint angles that are held one after the other, again and again.
         views_deg: (n, 3) palm, tilt and roll at each station.
         station_s: Time from one station to the next.
-        lead_s: How far into the round the video starts.
+        lead_s: Time in the sequence of poses at which the video starts.
         anchor: Middle of the hand, as shares of frame width and height.
-        sway_px: Amplitude of the hand's wandering, x and y.
-        sway_s: Periods of the wandering in x, in y, and towards the viewer.
+        sway_px: Amplitude of the slow motion of the hand, x and y.
+        sway_s: Periods of this motion in x, in y, and towards the viewer.
         hand_px: Mean length of the outstretched hand.
     """
 
@@ -102,7 +102,7 @@ def _kept_inside(hand: ProjectedHand, width_px: int, height_px: int) -> Projecte
 
 @dataclass(frozen=True)
 class Person:
-    """Whose hands a video shows."""
+    """The person whose hands a video shows."""
 
     shape: HandShape
     skin: Skin
@@ -136,7 +136,7 @@ class Role(NamedTuple):
 
 
 def cast_track(rng: np.random.Generator, person: Person, role: Role) -> HandTrack:
-    """Let a person play a role in their own way."""
+    """Make the motion of a person's hand in a role."""
     known = GESTURES[role.gesture]
     count = len(known.poses)
     stations = np.array([POSES[name] for name in known.poses])

@@ -1,4 +1,4 @@
-"""Surface -> pixels: skin, nails, folds, a sleeve, and the shadow under the hand."""
+"""Draws the pixels of a surface: skin, nails, folds, a sleeve, and the shadow under the hand."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _MARGIN_PX: Final = 20
 """Room for the soft shadow around the hand."""
 
 _DRAWN_PX, _UNIT_PX = 12, 16
-"""So many pixels are drawn for so many of the image: as sharp as a camera's picture, for half the work."""
+"""Number of drawn pixels and of image pixels that they cover: as sharp as a camera's picture, for half the work."""
 
 
 @dataclass(frozen=True)
@@ -28,9 +28,9 @@ class Skin:
     """Colours of one person, RGB.
 
     Attributes:
-        back: Of the back of the hand.
-        palm: Of the palm.
-        sleeve: Of the cloth on the forearm.
+        back: Colour of the back of the hand.
+        palm: Colour of the palm.
+        sleeve: Colour of the cloth on the forearm.
     """
 
     back: Rgb
@@ -43,11 +43,11 @@ class Layer:
     """A hand to be laid over any background of its size.
 
     Attributes:
-        left_px: Where in the image it begins.
-        top_px: Where in the image it begins.
+        left_px: First column in the image.
+        top_px: First row in the image.
         color_bgr: (h, w, 3) of the hand.
         cover: (h, w) share of the pixel that the hand covers, 0 to 1.
-        light_bgr: (h, w, 3) what the hand's shadow leaves of the ground, 255 being all.
+        light_bgr: (h, w, 3) light that the shadow of the hand leaves on the background; 255 is all.
     """
 
     left_px: int
@@ -65,7 +65,7 @@ class Layer:
 
 
 def draw_hand(hand: ProjectedHand, skin: Skin, width_px: int, height_px: int) -> Layer | None:
-    """Draw one hand with its forearm and shadow for an image of this size; None where it lies wholly outside."""
+    """Draw one hand with its forearm and shadow for an image of this size; None if it lies wholly outside."""
     window = _window(hand.flesh, width_px, height_px)
     if window is None:
         return None
@@ -168,7 +168,7 @@ def _palette(skin: Skin) -> npt.NDArray[np.uint32]:
 
 
 def _openness(surface: Surface) -> Plane:
-    """How little the surroundings shadow each pixel: lower where something nearer is close by."""
+    """How little the surroundings shade each pixel: lower if something nearer is close by."""
     hand = (surface.cover[1::3, 1::3] > 0).astype(np.float32)
     soft_depth = cv2.GaussianBlur(surface.depth[1::3, 1::3] * hand, (0, 0), 2.2)
     around = soft_depth / np.maximum(cv2.GaussianBlur(hand, (0, 0), 2.2), 1e-3)

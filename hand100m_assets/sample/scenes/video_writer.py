@@ -1,4 +1,4 @@
-"""Frames -> an H.264 mp4, through ffmpeg-python and the ffmpeg binary that imageio-ffmpeg carries."""
+"""Encodes frames as an H.264 mp4 with ffmpeg-python and the ffmpeg binary of imageio-ffmpeg."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Encoding:
     """How a video is compressed.
 
     Attributes:
-        name: What is special about it.
+        name: Short description.
         options: ffmpeg output options.
     """
 
@@ -60,7 +60,7 @@ def write_video(
     """Encode the frames; sides must be even.
 
     Raises:
-        OutputUnwritableError: ffmpeg gave up, for instance on a full disk; the message carries its words.
+        OutputUnwritableError: ffmpeg failed, for instance on a full disk; the error contains its message.
     """
     raw = {"format": "rawvideo", "pix_fmt": "yuv420p", "s": f"{width_px}x{height_px}", "r": str(fps)}
     process = (

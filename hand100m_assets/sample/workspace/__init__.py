@@ -1,4 +1,4 @@
-"""The files of a sample: lists, annotation files, planted faults and the report of them."""
+"""The files of a sample: lists, annotation files, planted faults, and a list of these faults."""
 
 import lazy_loader
 

@@ -1,4 +1,4 @@
-"""True hands -> annotation files of every family, with true positives."""
+"""Makes annotation files of every family from the true hands, with true positives."""
 
 from __future__ import annotations
 
@@ -23,26 +23,26 @@ from hand100m_assets.set_names import annotation_set_name
 from hand100m_assets.sources import DOH, EGO4D, Source
 
 _SMALL_SET_SHARE: Final = 0.85
-"""Part of all hands that the 50k files have."""
+"""Share of all hands that the 50k files have."""
 
 _MISSING_HANDS: Final = 2
-"""Hands of the missing video in every file that goes by likeness: few, so that grids stay nearly full. The 100k
+"""Number of hands of the missing video in every file with similar hands: few, so that grids stay nearly full. The 100k
 files also have one of the truncated video."""
 
 
 @dataclass(frozen=True)
 class _Spec:
-    """What one annotation file is like.
+    """The properties of one annotation file.
 
     Attributes:
-        file_name: Below the source's annotation folder.
+        file_name: Path below the annotation folder of the source.
         family: How positives are chosen.
-        whole: Every hand, not only the small set's.
+        whole: Whether it has every hand, and not only those of the small set.
         rank: The first positive is the rank-th nearest.
-        positives: How many are listed.
-        sized: Images carry width and height.
-        nested: Keypoints as 21 triples instead of 63 numbers.
-        faults: Which bad records it has.
+        positives: Number of listed positives.
+        sized: Whether images have width and height.
+        nested: Whether keypoints are 21 triples instead of 63 numbers.
+        faults: The invalid records that it has.
     """
 
     file_name: str
@@ -71,12 +71,12 @@ _SPECS: Final[dict[str, tuple[_Spec, ...]]] = {
 }
 
 _ROOTS: Final = {EGO4D.name: "hand100m", DOH.name: "Hand2M"}
-"""The data root has two names in the original, and files carry either."""
+"""The data root has two names in the original project, and each file uses one of them."""
 
 
 @dataclass(frozen=True)
 class AnnotationFile:
-    """One file's content and what is true of it."""
+    """The content of one file, and the truth about it."""
 
     set_key: str
     text: str
@@ -85,14 +85,14 @@ class AnnotationFile:
 
 @dataclass(frozen=True)
 class _Pool:
-    """All annotated hands of one source, in the order that ids were given out.
+    """All annotated hands of one source, in the order of their ids.
 
     Attributes:
-        hands: First those of the small set.
-        small: How many belong to the small set.
-        hand_ids: Unique, without order or system.
+        hands: The hands; those of the small set come first.
+        small: Number of hands in the small set.
+        hand_ids: Unique ids, without order or system.
         image_ids: (video id, frame index) -> id.
-        spare_ids: Hand ids that nobody has.
+        spare_ids: Hand ids that no hand has.
     """
 
     hands: list[HandTruth]
@@ -129,7 +129,7 @@ def _gather(plans: Sequence[VideoPlan], rng: np.random.Generator) -> _Pool:
 
 
 def _least_alike(candidates: list[HandTruth], others: list[HandTruth]) -> list[HandTruth]:
-    """Candidates that are nobody's near neighbour first: their absence leaves the fewest pairs incomplete."""
+    """Candidates, first those that are no near neighbours of others: without them, few pairs are incomplete."""
     nearest = pose_distances([*candidates, *others])[: len(candidates), len(candidates) :].min(axis=1)
     return [candidates[i] for i in np.argsort(-nearest, kind="stable")]
 

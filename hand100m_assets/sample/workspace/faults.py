@@ -1,4 +1,4 @@
-"""Bad annotation records, of the kinds that users of such data complain of, and where they were put."""
+"""Plants invalid annotation records, of the kinds that users of such data report, and records their places."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from hand100m_assets.sample.workspace.report import BadRecord
 Record: TypeAlias = dict[str, Any]
 
 _UNUSED_ID: Final = 99_999_999
-"""Above every id that a sample gives out."""
+"""An id that is larger than every id of a sample."""
 
 
 @dataclass
 class Draft:
-    """An annotation file in the making.
+    """An annotation file that is not finished yet.
 
     Attributes:
         images: Records of its `images`, in file order.
@@ -38,13 +38,13 @@ class Draft:
 def plant_faults(
     draft: Draft, names: Sequence[str], plans: Sequence[VideoPlan], rng: np.random.Generator
 ) -> tuple[BadRecord, ...]:
-    """Add one bad record of each named fault, in place, as extra hands that are nobody's positive.
+    """Add one invalid record per named fault, in place, as extra hands that are not the positive of any hand.
 
     Args:
-        draft: Whole and healthy so far.
+        draft: The file, without faults so far.
         names: Keys of `FAULTS`.
         plans: Healthy videos of this source.
-        rng: Decides which hand is copied and where the copy stands.
+        rng: Chooses the hand that is copied, and the place of the copy.
     """
     hands = list(draft.annotations)
     planted: list[tuple[str, Record, str, str]] = []
@@ -123,7 +123,7 @@ def _frame_unnamed(draft: Draft, hand: Record, _plans: Sequence[VideoPlan]) -> _
 
 
 def _image_like(draft: Draft, hand: Record, image_id: int) -> Record:
-    """Give the hand an image of its own, in the middle of the file; a copy of the one it had."""
+    """Give the hand its own image, a copy of the one that it had, in the middle of the file."""
     image = dict(next(image for image in draft.images if image["id"] == hand["image_id"]))
     image["id"] = hand["image_id"] = image_id
     draft.images.insert(len(draft.images) // 2, image)

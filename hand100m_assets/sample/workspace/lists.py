@@ -1,4 +1,4 @@
-"""The two official lists, column by column as the originals have them."""
+"""Makes the two official lists, with the columns of the originals."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ _EGO4D_HEADER: Final = (
 """Source: the Ego4D list."""
 
 _GENRES: Final = ("cooking", "diy", "drink", "food", "furniture", "gardening", "housework", "packing", "puzzle")
-"""Source: the kinds of everyday activity that 100DOH was collected by; spelling and set are ours."""
+"""Source: the kinds of everyday activity for which 100DOH was collected; spelling and choice are ours."""
 
 
 def list_text(source: Source, plans: Sequence[VideoPlan], sizes_bytes: Mapping[str, int], seed: int) -> str:
-    """The content of one source's list file.
+    """The content of the list file of one source.
 
     Args:
-        source: Decides on the format.
-        plans: Every listed video; rows are ordered by id, as downloads have no order.
-        sizes_bytes: Size of every whole file by video id.
-        seed: Of the columns whose meaning is unknown.
+        source: The source, which decides the format.
+        plans: Every listed video; rows are ordered by id, because downloads have no order.
+        sizes_bytes: Video id -> size of the whole file.
+        seed: Seed for the columns whose meaning is unknown.
     """
     ordered = sorted(plans, key=lambda plan: plan.video_id)
     rng = np.random.default_rng((seed, 2))

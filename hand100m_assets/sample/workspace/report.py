@@ -1,4 +1,4 @@
-"""What is true of a finished sample: for tests, and for whoever wants to check what the pipeline reports."""
+"""The truth about a finished sample, for tests, and for users who want to verify the results of the checks."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, Final
 from hand100m_assets.sample.scenes import SampleScale
 
 SAMPLE_VERSION: Final = 1
-"""Raised whenever the same seed gives other bytes."""
+"""It is increased when the same seed gives other bytes."""
 
 REPORT_FILE: Final = "sample_report.json"
 
@@ -20,11 +20,11 @@ class VideoTruth:
     """One healthy video.
 
     Attributes:
-        frame_count: Frames shown.
-        fps: Frames a second as a fraction, such as `30000/1001`.
-        width_px: Columns.
-        height_px: Rows.
-        size_bytes: Of the file.
+        frame_count: Number of shown frames.
+        fps: Frames per second as a fraction, such as `30000/1001`.
+        width_px: Width of the pictures.
+        height_px: Height of the pictures.
+        size_bytes: Size of the file.
         encoding: What is special about its compression.
     """
 
@@ -47,7 +47,7 @@ class BadRecord:
 
     Attributes:
         section: `images` or `annotations`.
-        record: Position in that array of the file.
+        record: Position in this array of the file.
         field: Name of the JSON field at fault.
         fault: What is wrong with it, one of the keys of `faults.FAULTS`.
     """
@@ -63,10 +63,10 @@ class AnnotationTruth:
     """One annotation file.
 
     Attributes:
-        file_name: Below the source's annotation folder.
-        images: Records in its `images`, bad ones counted.
-        annotations: Records in its `annotations`, bad ones counted.
-        valid_hands: Records in its `annotations` without a planted fault.
+        file_name: Path below the annotation folder of the source.
+        images: Number of records in its `images`, with invalid ones.
+        annotations: Number of records in its `annotations`, with invalid ones.
+        valid_hands: Number of records in its `annotations` without a planted fault.
         bad_records: The planted faults.
         absent_frames: `<video_id>/<frame_index>` of valid images whose frame cannot be extracted, sorted.
     """
@@ -84,11 +84,11 @@ class SourceTruth:
     """One source.
 
     Attributes:
-        healthy: Video id -> what is true of it.
-        missing: Listed, and not there.
-        truncated: Listed, under its final name, cut before its index.
-        downloading: Listed, there as `<id>.mp4.part`.
-        annotation_files: Set key such as `simhand-50k` -> what is true of its file.
+        healthy: Video id -> facts about the video.
+        missing: Videos that are listed, but have no file.
+        truncated: Videos whose file has its final name, but was cut before its index.
+        downloading: Videos whose file is named `<id>.mp4.part`.
+        annotation_files: Set key such as `simhand-50k` -> facts about its file.
     """
 
     healthy: dict[str, VideoTruth]

@@ -1,7 +1,7 @@
-"""Which hands are alike: brute force over one annotation file, the rule that its positives follow.
+"""Finds similar hands by brute force over one annotation file; its positives follow this rule.
 
-The distance of two hands is the mean over the 21 joints of the Euclidean distance of their x, y in the crop, left
-hands mirrored (x -> 1 - x) so that both sides compare.
+The distance of two hands is the mean over the 21 keypoints of the Euclidean distance of their x, y in the crop; left
+hands are mirrored (x -> 1 - x), so that left and right hands can be compared.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def neighbours_in_other_videos(hands: Sequence[HandTruth]) -> list[list[tuple[in
 
 
 def temporal_neighbours(hands: Sequence[HandTruth]) -> list[list[tuple[int, float]]]:
-    """For each hand the same hand in the next frame that has it, else in the one before; empty when there is none."""
+    """For each hand, the same hand in the next frame that has it, else in the one before; empty if there is none."""
     distances = pose_distances(hands)
     rows = {(hand.video.video_id, hand.track, hand.frame_index): row for row, hand in enumerate(hands)}
     found: list[list[tuple[int, float]]] = []

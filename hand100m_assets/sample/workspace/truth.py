@@ -1,4 +1,4 @@
-"""What is true of the hands in a video: boxes, keypoints, handedness, straight from the model that drew them."""
+"""The true boxes, keypoints and handedness of the hands in a video, from the model that drew them."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ class HandTruth:
     """One hand in one frame.
 
     Attributes:
-        video: In which video.
-        frame_index: In which frame.
-        track: Which of the video's hands.
+        video: The video.
+        frame_index: The frame.
+        track: Number of the hand in the video.
         side: Left or right.
         box_px: x1 y1 x2 y2 around the flesh of the hand, inside the image, rounded to hundredths.
-        keypoints: (21, 3) rounded to six digits: x and y as shares of the crop's region, unmirrored; z away from the
+        keypoints: (21, 3) rounded to six digits: x and y as shares of the crop's region, not mirrored; z away from the
             viewer, 0 at the wrist, in widths of that region.
     """
 
@@ -34,7 +34,7 @@ class HandTruth:
 
 
 def hands_of(plan: VideoPlan) -> list[HandTruth]:
-    """Every hand in every frame that is annotated, whether or not the video was ever filmed."""
+    """Every hand in every annotated frame, also of videos without a file."""
     return [
         _truth(plan, frame_index, number)
         for frame_index in range(0, plan.frame_count, FRAME_STRIDE)
@@ -64,7 +64,7 @@ def box_in_image(hand: ProjectedHand, width_px: int, height_px: int) -> tuple[fl
 def keypoints_in_crop(
     hand: ProjectedHand, box_px: tuple[float, float, float, float], width_px: int, height_px: int
 ) -> Array:
-    """Joints relative to the crop's region, (21, 3), see `HandTruth.keypoints`."""
+    """Keypoints relative to the region of the crop, (21, 3); see `HandTruth.keypoints`."""
     region = crop_region(box_px, width_px, height_px)
     depth = hand.joints_px[:, 2] - hand.joints_px[0, 2]
     shares = np.column_stack(

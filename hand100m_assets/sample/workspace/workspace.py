@@ -1,4 +1,4 @@
-"""A seed -> a folder that looks like Hand100M: videos, lists, annotation files, settings, and a report of the truth."""
+"""Makes a folder like Hand100M from a seed: videos, lists, annotation files, settings, and a list of true facts."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+from hand100m_assets.amounts import counted
 from hand100m_assets.errors import PermanentError, RetryableError
 from hand100m_assets.files import output_errors
 from hand100m_assets.sample.scenes import SampleScale, VideoPlan, cast_videos, film_all
@@ -25,7 +26,7 @@ FULL_SCALE: Final = SampleScale()
 
 _DATA_DIR: Final = "data"
 _MARKER_FILE: Final = ".hand100m_sample"
-"""In a folder that is being made: what stands in it may be thrown away."""
+"""File in a folder that is being made; its content may be removed."""
 
 Progress = Callable[[str], None]
 
@@ -38,23 +39,23 @@ def make_sample(
     progress: Progress | None = None,
     scale: SampleScale = FULL_SCALE,
 ) -> SampleReport:
-    """Make a miniature Hand100M: videos, lists, annotation files, settings, and a report of the planted faults.
+    """Make a miniature Hand100M: videos, lists, annotation files, settings, and a list of the planted faults.
 
     The same seed gives the same bytes of videos, lists and annotations, with any number of workers. Everything is made
-    in `<folder>.in_progress`, which takes the folder's name when it is finished.
+    in `<folder>.in_progress`, which is renamed to the folder when it is finished.
 
     Args:
-        folder: Absent, empty, or a finished sample of the same seed and scale, which is left as it is.
-        seed: Seed of everything that is invented; 0 or more.
+        folder: A folder that is absent, empty, or a finished sample of the same seed and scale, which stays unchanged.
+        seed: Seed for all choices; 0 or more.
         workers: Number of worker processes; one per core when None.
         progress: Called with one line of text per step.
         scale: How large the sample is.
 
     Returns:
-        What is true of the sample: its videos and its planted faults, per source.
+        The truth about the sample: its videos and its planted faults, per source.
 
     Raises:
-        PermanentError: The folder holds something else; name another one.
+        PermanentError: The folder contains something else; name another one.
         OutputUnwritableError: The disk is full, read-only or not permitted; free space or correct the permissions.
         RetryableError: Another process is making this sample, or a worker process was killed; run again later.
 
@@ -97,7 +98,7 @@ def make_sample(
 
 
 def _finished_sample(folder: Path, seed: int, scale: SampleScale) -> SampleReport | None:
-    """The report of what is there already, None where there is nothing."""
+    """The facts about an existing sample; None if there is none."""
     if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
         return None
     try:
@@ -110,7 +111,7 @@ def _finished_sample(folder: Path, seed: int, scale: SampleScale) -> SampleRepor
         ) from error
     if (report.seed, report.scale) != (seed, scale):
         raise PermanentError(
-            f"holds a sample of seed {report.seed} and {report.scale}",
+            f"holds a sample of seed {report.seed} with {report.scale.in_words()}",
             where=folder,
             fix=f"Name another folder for seed {seed}, or remove this one first.",
         )
@@ -119,7 +120,7 @@ def _finished_sample(folder: Path, seed: int, scale: SampleScale) -> SampleRepor
 
 @contextmanager
 def _work_folder(folder: Path) -> Iterator[Path]:
-    """A folder beside, which takes the name when all went well and disappears when not."""
+    """A folder beside the target. It is renamed at the end, or removed after an error."""
     work = folder.with_name(f"{folder.name}.in_progress")
     if work.exists() and not (work / _MARKER_FILE).exists():
         raise PermanentError(
@@ -143,7 +144,7 @@ def _work_folder(folder: Path) -> Iterator[Path]:
 
 @contextmanager
 def _held(marker: Path) -> Iterator[None]:
-    """Hold the marker file, if no other process does; the kernel frees it however its holder dies."""
+    """Lock the marker file, unless another process has it. The kernel releases the lock when the process ends."""
     with marker.open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -164,7 +165,7 @@ def _film(work: Path, plans: Sequence[VideoPlan], workers: int, tell: Progress) 
     sizes_bytes: dict[str, int] = {}
     for number, (plan, filmed) in enumerate(film_all(plans, work / _DATA_DIR, workers), start=1):
         sizes_bytes[plan.video_id] = filmed.size_bytes
-        tell(f"video {number} of {count}: {plan.source.title} {plan.video_id}, {plan.frame_count} frames")
+        tell(f"video {number} of {count}: {plan.source.title} {plan.video_id}, {counted(plan.frame_count, 'frame')}")
     return sizes_bytes
 
 

@@ -1,4 +1,4 @@
-"""Checks with an independent decoder whether the JPEGs of a frame folder show the frames they are named after.
+"""Checks with an independent decoder whether the JPEGs of a frame folder show the frames in their names.
 
 A JPEG agrees when the independently decoded picture, encoded in the same way, is the same file byte for byte. It may
 differ a little only if the folder was made by other library versions, and then no neighbouring frame may be more
@@ -19,6 +19,7 @@ import av.video.stream
 import cv2
 import numpy as np
 
+from hand100m_assets.amounts import counted
 from hand100m_assets.errors import Hand100mError
 from hand100m_assets.layout import MANIFEST_FILE, frame_file_name
 from hand100m_assets.video.audit.independent_decode import (
@@ -47,7 +48,7 @@ rounding gives 38 dB.
 TIME_LIMIT_S: Final = 600.0
 """Time limit in seconds of one run of ffmpeg over one stretch."""
 MAX_COMPLAINTS_SHOWN: Final = 20
-"""So many of ffmpeg's lines are kept in the result."""
+"""Number of lines of ffmpeg that are kept in the result."""
 _BEYOND_DAMAGE: Final = "at or after the first damage, where counts may differ"
 
 
@@ -91,7 +92,7 @@ def audit_video(
 ) -> VideoAudit:
     """Compare some JPEGs of a finished frame folder with pictures that the ffmpeg program decodes.
 
-    What is wrong with the folder or the video never raises; the result says it.
+    Faults of the folder or the video raise no errors; the result describes them.
 
     Args:
         video_path: The video file.
@@ -162,9 +163,9 @@ def _audit(found: VideoAudit, video_path: Path, folder: Path, how: tuple[int, in
 def _audit_around_damage(
     found: VideoAudit, folder: Path, manifest: Manifest, stretches: Sequence[Stretch], decode: IndependentDecode
 ) -> list[int]:
-    """Hold JPEGs against pictures of the same time, and their numbers against a listing of the file's packets.
+    """Compare JPEGs with pictures of the same time, and their numbers with a listing of the file's packets.
 
-    What the listing has in another place is left out: it may list packets that gave no frame.
+    Frames that have another number in the listing are left out: it may list packets that gave no frame.
 
     Returns:
         The frames that were compared.
@@ -239,9 +240,13 @@ class _Comparison:
         times, count = self.decode.packet_times(), self.manifest.frame_count
         shown = len(times.shown_pts)
         if count is not None and shown != count:
-            self._differs(count, None, f"the manifest counts {count} frames, a listing of the file {shown} packets")
+            self._differs(
+                count,
+                None,
+                f"the manifest counts {counted(count, 'frame')}, a listing of the file {counted(shown, 'packet')}",
+            )
         if shown <= self.stretch.chosen[-1]:
-            raise CannotCompareError(f"a listing of the file has only {shown} packets")
+            raise CannotCompareError(f"a listing of the file has only {counted(shown, 'packet')}")
         return times
 
     def _pictures(self, wanted: Sequence[int]) -> Iterator[tuple[int, ImageBgr]]:
@@ -267,7 +272,7 @@ class _Comparison:
         return [count - 1, count] if self.stretch.end is None and count else []
 
     def _again_by_time(self, doubtful: list[int]) -> list[int]:
-        """Compare by timestamp: where ffmpeg logged errors it may have lost frames, so that its count is wrong."""
+        """Compare by timestamp: if ffmpeg logged errors, it may have lost frames, so its count may be wrong."""
         try:
             self.times = self._times()
         except CannotCompareError as reason:
@@ -321,7 +326,7 @@ class _Comparison:
         marks = self._end_marks()
         if marks and (marks[0] not in self.shown or marks[1] in self.shown):
             words = "more" if marks[1] in self.shown else "fewer"
-            self._differs(marks[1], None, f"the manifest counts {marks[1]} frames, ffmpeg shows {words}")
+            self._differs(marks[1], None, f"the manifest counts {counted(marks[1], 'frame')}, ffmpeg shows {words}")
 
     def _encoded(self, image: ImageBgr) -> bytes:
         _, jpeg = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, self.manifest.jpeg_quality])
@@ -333,7 +338,7 @@ class _Comparison:
         return None
 
     def _psnr_db(self, index: int, encoded: bytes) -> float | None:
-        """How similar the JPEG is to another, in dB; None where it is not a JPEG of that size."""
+        """How similar the JPEG is to another, in dB; None if it is not a JPEG of that size."""
         jpeg = self._jpeg(index)
         if not jpeg:
             return None

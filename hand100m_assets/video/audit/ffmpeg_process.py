@@ -24,7 +24,7 @@ class FfmpegProcess:
 
     Attributes:
         node: Output node of ffmpeg-python that writes to `pipe:`.
-        time_limit_s: After so many seconds the process is killed.
+        time_limit_s: Number of seconds after which the process is killed.
         complaints: The first lines that it logged as errors, without addresses.
         ran_out_of_time: Whether it was killed because of its time limit.
     """

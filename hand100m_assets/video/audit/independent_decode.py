@@ -28,13 +28,13 @@ from hand100m_assets.video.decode import HARMLESS, to_ranges
 from hand100m_assets.video.pictures import PictureLook
 
 _LEAD_S: Final = 10.0
-"""Decoding begins so many seconds before a stretch in the middle, so that every picture is there that it depends on."""
+"""Seconds by which decoding starts before a stretch in the middle, so that all pictures exist that it depends on."""
 _DISCARD_FLAG: Final = 4
 """Flag of packets that an edit list hides. Source: libavcodec, AV_PKT_FLAG_DISCARD."""
 
 _FLAGS: Final = frozenset({"noaccurate_seek", "noautorotate"})
 _AS_CODED: Final = {"noautorotate": None, "reinit_filter": 0}
-"""Without these, ffmpeg rotates by other angles than OpenCV, and counts anew where the size of the pictures changes."""
+"""Without these options, ffmpeg rotates by other angles than OpenCV, and counts anew if the picture size changes."""
 
 ImageBgr = npt.NDArray[np.uint8]
 
@@ -61,7 +61,7 @@ class IndependentDecode:
         look: How the pictures are to be converted.
         time_limit_s: Limit for each run of ffmpeg, in seconds.
         complaints: Lines that ffmpeg logged as errors in all runs, without those that are known to concern no picture.
-            Very many are cut off.
+            The number of lines is limited.
     """
 
     path: Path

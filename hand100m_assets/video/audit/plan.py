@@ -14,10 +14,10 @@ MAX_DECODED_FRAMES: Final = 3_000
 """A hundred seconds of video: about ten seconds of decoding at 1440 x 1080, however long the video is."""
 
 NEIGHBOURS: Final = 2
-"""So many frames on both sides are decoded, to say which one a wrong JPEG shows."""
+"""Number of frames on both sides that are also decoded, to find out which one a wrong JPEG shows."""
 JPEGS_BEHIND_DAMAGE: Final = 3
 _DECODED_BEFORE: Final = 300
-"""Frames that are decoded to get to a stretch, mostly: ten seconds."""
+"""Usual number of frames that are decoded before a stretch: ten seconds."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,7 +28,7 @@ class Stretch:
         first: First index to be decoded; 0 unless the stretch lies inside a long video.
         end: Index after the last one; None for a whole video, to its very end.
         chosen: Indices of the JPEGs to compare, ascending.
-        frames_beyond_damage: Number of JPEGs that cannot be compared by count, as damage comes before them.
+        frames_beyond_damage: Number of JPEGs that cannot be compared by count, because damage comes before them.
     """
 
     first: int
@@ -43,7 +43,7 @@ class Stretch:
 
 
 def plan_stretch(manifest: Manifest, frames_per_video: int, dice: random.Random, max_decoded_frames: int) -> Stretch:
-    """Draw a stretch of the video, then JPEGs of it.
+    """Choose a stretch of the video at random, then JPEGs of it.
 
     A stretch lies inside a long video only if its frames were decoded selectively. That proves that any decoder can
     begin at its key frames, and that each packet is one frame.
@@ -68,12 +68,12 @@ def plan_stretch(manifest: Manifest, frames_per_video: int, dice: random.Random,
 
 
 def stretches_around_damage(manifest: Manifest, taken: Sequence[int], max_decoded_frames: int) -> list[Stretch]:
-    """Where damage was reported: the JPEG before each place, and some behind it, in the fewest stretches.
+    """Cover each place of reported damage with few stretches: the JPEG before it, and some after it.
 
     Args:
-        manifest: Of a damaged video.
-        taken: JPEGs that are compared anyhow.
-        max_decoded_frames: Of all stretches together, each with what is decoded before it.
+        manifest: Manifest of a damaged video.
+        taken: JPEGs that are compared in any case.
+        max_decoded_frames: Limit for all stretches together, with the frames that are decoded before them.
     """
     indices = [frame.frame_index for frame in manifest.frames]
     errors = [(error.frame_index_at, error.frame_index_at - 1) for error in manifest.decoder_errors]
@@ -98,7 +98,7 @@ def stretches_around_damage(manifest: Manifest, taken: Sequence[int], max_decode
 
 
 def first_damaged_of(manifest: Manifest) -> int | None:
-    """The first frame that is damaged, or that comes after what was complained of; None where nothing is."""
+    """The first frame that is damaged, or that comes after an error message; None if there is none."""
     if manifest.damaged_ranges:
         return manifest.damaged_ranges[0][0]
     return manifest.decoder_errors[0].frame_index_at if manifest.status == "damaged" else None

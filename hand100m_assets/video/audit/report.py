@@ -12,7 +12,7 @@ class FrameDifference:
 
     Attributes:
         frame_index: Index of the frame.
-        psnr_db: How similar the JPEG is to the picture that it should show, in dB; None where they cannot be compared.
+        psnr_db: How similar the JPEG is to the picture that it should show, in dB; None if they cannot be compared.
         reason: What is wrong, in words.
     """
 
@@ -29,7 +29,7 @@ class VideoAudit:
         video_id: Id of the video.
         decode_mode: How the folder was made, `selective` or `full`; None without a manifest.
         stretch: First index that was decoded, and the index after the last one; None for the latter means the end of
-            the file. None when nothing was decoded.
+            the file. None if nothing was decoded.
         frames_compared: JPEGs that were compared with an independently decoded picture.
         frames_identical: Those of them that are the same byte for byte.
         frames_alike: Those that were made by other library versions and are nearly the same.
@@ -40,7 +40,7 @@ class VideoAudit:
             complete. They show damage that selective decoding cannot see: it lies in packets that no wanted frame
             depends on.
         complaint_count: Number of all such lines, up to a thousand.
-        why_skipped: Why nothing was compared; None when something was.
+        why_skipped: Why nothing was compared; None if something was.
         seconds: Wall time.
 
     Example:

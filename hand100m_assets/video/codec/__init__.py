@@ -1,4 +1,4 @@
-"""Reads coded packets of H.264, HEVC, VP9, AV1 and Motion JPEG: what depends on them, where bytes were overwritten."""
+"""Reads coded packets of H.264, HEVC, VP9, AV1 and Motion JPEG: dependencies of packets, and overwritten bytes."""
 
 import lazy_loader
 

@@ -1,6 +1,6 @@
 """Reads from a packet's headers whether decoding can begin with it, and whether other packets depend on it.
 
-Nothing is taken from the container's word. A reader must know every unit of a packet; otherwise it refuses the stream.
+Nothing that the container says is used. A reader must know every unit of a packet; otherwise it refuses the stream.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _Parsed = TypeVar("_Parsed")
 
 
 class UnsafeStreamError(Exception):
-    """It cannot be shown that this stream may be decoded selectively. Decode all of it.
+    """It is not proved that this stream may be decoded selectively. Decode all of it.
 
     Attributes:
         reason: Why, as half a sentence; it goes into the manifest.
@@ -67,7 +67,8 @@ REFERENCE: Final = PacketNature(is_restart=False, is_disposable=False)
 """A packet that depends on earlier ones, and on which later ones may depend."""
 
 SLICE_HEAD_BYTES: Final = 32
-"""So many bytes of a slice hold its place in the order of pictures, whatever the widths of the fields before it."""
+"""Number of bytes that contain the place of a slice in the order of pictures, for any widths of the fields before
+it."""
 
 
 class Bitstream(Protocol):

@@ -1,6 +1,6 @@
 """Where the pictures of H.264 and HEVC stand in the decoder's order, read from streams with start codes (Annex B).
 
-What is not understood has no place.
+A picture that is not understood has no place.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from hand100m_assets.video.codec.picture_order import CountedOrder, FrameNumberO
 _H264_SETS: Final = frozenset({7, 8})
 _HEVC_SETS: Final = frozenset({33, 34})
 _HEVC_IDR_AND_LEADING: Final = 19
-"""Nobody knows how many pictures are shown before it that are decoded behind it."""
+"""It is not known how many pictures are shown before it but decoded after it."""
 _HEVC_IDR: Final = frozenset({_HEVC_IDR_AND_LEADING, 20})
 
 
@@ -36,7 +36,7 @@ class ByteStreamOrder:
 
     Args:
         codec: `h264` or `hevc`, as FFmpeg names them.
-        extradata: Parameter sets that the container holds, behind start codes; None when it holds none.
+        extradata: Parameter sets that the container holds, behind start codes; None if it holds none.
         only_whole_frames: Whether fields, which may share a number, and streams that leave out numbers have no places.
 
     Attributes:

@@ -1,7 +1,7 @@
 """Tells whether zeros at the end of a coded HEVC picture are an encoder's padding, or replaced its last bytes.
 
-Both look the same where the zeros end with the picture. But bytes after the end of a picture's data change nothing in
-it, and bytes in the place of lost data do. So the picture is decoded with other bytes in the place of the zeros. The
+Both look the same if the zeros end with the picture. But bytes after the end of a picture's data change nothing in it,
+and bytes in the place of lost data do. So the picture is decoded with other bytes in the place of the zeros. The
 pictures that it depends on are not needed: which bytes are read does not depend on them.
 """
 
@@ -24,12 +24,12 @@ from hand100m_assets.video.codec.bitstream import Data, hevc_kind, plain_units
 
 _OTHER_BYTES: Final = (b"\0", b"\xff", b"\x55")
 _LEAST_BYTES: Final = 8
-"""Fewer zeros are no evidence."""
+"""Fewer zeros prove nothing."""
 _START_CODE: Final = re.compile(rb"\0\0\x01")
 _RASL: Final = frozenset({8, 9})
 """A decoder leaves these pictures out where it begins. Their ordinary kinds, whose numbers are 8 less, it decodes."""
 _MAX_PROOFS: Final = 16
-"""After so many padded pictures the encoder's habit is known."""
+"""Number of padded pictures after which the habit of the encoder is known."""
 
 
 class FillingWatch:

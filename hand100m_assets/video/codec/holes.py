@@ -1,4 +1,4 @@
-"""Finds overwritten blocks in packets that a decoder may accept: decoders take many of them for pictures."""
+"""Finds overwritten blocks in packets. Decoders accept many such blocks as pictures."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _WITHOUT_UNITS: Final[dict[str, Callable[[Data], bool]]] = {
     "mjpeg": mjpeg_holds_hole,
 }
 _SOME_ZEROS: Final = bytes(8)
-"""Fewer zeros at the end of a packet are no evidence."""
+"""Fewer zeros at the end of a packet prove nothing."""
 
 
 class HoleWatch:
@@ -80,7 +80,7 @@ class HoleWatch:
     def is_restart(self, packet: _Packet, *, has_leftovers: bool) -> bool:
         """Whether a key frame clears the decoder's memory. Only some do in H.264, and none right after a fault.
 
-        For H.264 in Annex B this is not examined: its containers lose the count with the first fault.
+        For H.264 in Annex B this is not examined, because its containers lose the count with the first fault.
         """
         if self._length_bytes is None or not self._is_h264:
             return True
@@ -91,7 +91,7 @@ class TailWatch:
     """Tells zeros at the end of a packet that an encoder wrote, to reach a constant rate, from an overwritten block.
 
     An overwritten block continues after the packet: in sound, in a table, or up to the end of the file. What an encoder
-    wrote ends with the packet. Where such a block ends there, too, the picture itself is examined.
+    wrote ends with the packet. If such a block also ends there, the picture itself is examined.
 
     Args:
         path: The video file.
@@ -134,7 +134,7 @@ class TailWatch:
 
 
 def _search(codec: str, length_bytes: int | None) -> Callable[[Data], bool] | None:
-    """Return the function that searches one packet of this codec; None where nothing is known of it."""
+    """Return the function that searches one packet of this codec; None if nothing is known of it."""
     if codec not in ("h264", "hevc"):
         return _WITHOUT_UNITS.get(codec)
     if length_bytes is None:

@@ -1,4 +1,4 @@
-"""Finds overwritten blocks in Motion JPEG pictures, whose decoder takes zeros for samples."""
+"""Finds overwritten blocks in Motion JPEG pictures, whose decoder accepts zeros as samples."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hand100m_assets.video.codec.bitstream import Data
 _SCAN, _CODES, _STEPS, _INTERVAL = 0xDA, 0xC4, 0xDB, 0xDD
 _BEGIN: Final = re.compile(rb"\xff[\xc0-\xcf\xda-\xfe]")
 _FILL: Final = b"\xff"
-"""Any number of them may fill up before a segment."""
+"""Any number of these bytes may come before a segment."""
 _NOTES: Final = frozenset({*range(0xE0, 0xF0), 0xFE})
 _TABLES: Final = frozenset({*range(0xC0, 0xD0), _STEPS, _INTERVAL})
 """Segments without which nothing decodes; of all others, notes above all, cameras write odd lengths."""
@@ -24,7 +24,7 @@ _HOLE: Final = bytes(32)
 def mjpeg_holds_hole(data: Data) -> bool:
     """Whether a picture's tables or samples hold zeros that no encoder writes, or its parts do not follow each other.
 
-    Where a block of another picture lies over the tables, the decoder goes on at whatever looks like the next table.
+    If a block of another picture overwrites the tables, the decoder continues at data that looks like the next table.
     Samples are searched only if the picture uses the standard's tables. An encoder that makes its own tables may give
     the most frequent symbol the code 0, and write zeros for a flat picture.
     """

@@ -1,8 +1,7 @@
-"""Notes in MJPEG pictures (application segments: Exif, makers' own), and whether an error message is only about these.
+"""Application segments ("notes") of MJPEG pictures, such as Exif, and whether an error message is only about these.
 
-Cameras write strange ones: an Exif segment without Exif, a length of zero. The decoder logs an error and decodes the
-picture all the same. Whether the picture is affected cannot be read from the message: it is decoded again without the
-notes.
+Cameras write invalid ones: an Exif segment without Exif, a length of zero. The decoder logs an error and still decodes
+the picture. The message does not say whether the picture is affected, so it is decoded again without the notes.
 """
 
 from __future__ import annotations
@@ -37,7 +36,7 @@ def picture_is_the_same_without_notes(packet_data: bytes, frames: list[av.video.
         frames: The frames that the decoder gave for it.
 
     Returns:
-        True if the error was only about notes; False also where the packet has none or gave no single frame.
+        True if the error was only about notes; False also if the packet has none or did not give exactly one frame.
 
     Example:
         >>> import av, cv2, numpy as np

@@ -76,9 +76,10 @@ class Sequence(NamedTuple):
     """What a sequence parameter set says.
 
     Attributes:
-        fault: Why such a stream cannot be decoded selectively; None when it can.
+        fault: Why such a stream cannot be decoded selectively; None if it can.
         frame_number_bits: Width of `frame_num` (H.264 only).
-        order_kind: How the order of pictures is told (H.264): 0 for a number in each slice, 2 for the decoding order.
+        order_kind: How the stream gives the order of pictures (H.264): 0 for a number in each slice, 2 for the decoding
+            order.
         order_bits: Width of that number.
         has_colour_planes: Whether each slice names its colour plane.
     """
@@ -107,7 +108,7 @@ class SliceLayout(NamedTuple):
 
 
 def h264_sps_fault(unit: bytes) -> str | None:
-    """Why a stream with this sequence parameter set cannot be decoded selectively; None when it can.
+    """Why a stream with this sequence parameter set cannot be decoded selectively; None if it can.
 
     Raises:
         ParameterSetError: It cannot be read.
@@ -223,7 +224,7 @@ def _skip_scaling_list(bits: Bits, size: int) -> None:
 
 
 def _picture_order_bits(bits: Bits, kind: int) -> int:
-    """Width of the number that tells a picture's place in the order; 0 where there is none."""
+    """Width of the number that gives a picture's place in the order; 0 if there is none."""
     if kind == 0:
         return bits.golomb() + 4
     if kind == 1:

@@ -1,4 +1,4 @@
-"""Reads from the pictures themselves in which order a decoder shows them. Timestamps are only a container's word.
+"""Reads from the pictures themselves in which order a decoder shows them. Timestamps of containers may be wrong.
 
 VP9 and AV1 show one picture with each packet. In H.264 and HEVC, every slice holds the low bits of a number that counts
 pictures since the last restart. The high bits follow from the pictures before.
@@ -35,7 +35,7 @@ class PictureOrder(Protocol):
         """Return a key that increases from each shown picture to the next.
 
         Raises:
-            UnsafeStreamError: The packet does not tell. Decode the whole stream.
+            UnsafeStreamError: The packet does not contain its place. Decode the whole stream.
         """
         ...
 
@@ -172,7 +172,7 @@ def frame_number_of(nature: PacketNature, layouts: dict[int, SliceLayout]) -> tu
 
 
 def picture_order_of(stream: av.video.stream.VideoStream) -> PictureOrder:
-    """Return what tells the order in which a stream's pictures are shown.
+    """Return an object that gives the order in which the pictures of a stream are shown.
 
     Args:
         stream: The picture track, from `open_video`.
@@ -182,7 +182,7 @@ def picture_order_of(stream: av.video.stream.VideoStream) -> PictureOrder:
         every packet in decoding order.
 
     Raises:
-        UnsafeStreamError: The parameter sets, or the way in which the order is told, are not known here. Decode the
+        UnsafeStreamError: The parameter sets, or the way in which the stream gives the order, are not known. Decode the
             whole stream.
 
     Example:

@@ -2,8 +2,8 @@
 
 A packet's frame index is the number of shown packets with a smaller presentation timestamp. It is final as soon as the
 decoding timestamps have passed that timestamp, because every later packet is presented no earlier than it is decoded.
-The timestamps must put the pictures in the order in which the decoder shows them; some containers give the time of
-decoding for both. If anything contradicts this, the whole stream must be decoded.
+The timestamps must put the pictures in the order in which the decoder shows them; some containers give the decoding
+time in both timestamps. If anything contradicts this, the whole stream must be decoded.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class Placed(Generic[_P]):
 
     Attributes:
         packet: The packet.
-        frame_index: Index of its frame among all shown frames; None where an edit list hides it.
+        frame_index: Index of its frame among all shown frames; None if an edit list hides it.
 
     Example:
         >>> from hand100m_assets.video.codec import Placed
@@ -107,7 +107,7 @@ class PresentationOrder(Generic[_P]):
 
         Args:
             packet: The next packet in decoding order.
-            shown_as: Its place in the order in which the decoder shows pictures, from `picture_order_of`; empty where
+            shown_as: Its place in the order in which the decoder shows pictures, from `picture_order_of`; empty if
                 that order is not known.
 
         Raises:

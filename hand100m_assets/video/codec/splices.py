@@ -1,4 +1,4 @@
-"""Tells by changing parameter sets whether a track was joined from several encodings.
+"""Detects by changing parameter sets whether a track was joined from several encodings.
 
 At such a joint decoders drop pictures that depend on what was cut off. Which ones they drop differs between decoders.
 

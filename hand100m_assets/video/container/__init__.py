@@ -1,4 +1,4 @@
-"""Reads container formats: what a video file says about itself, and whether all of it is there."""
+"""Reads container formats: what a video file says about itself, and whether it is complete."""
 
 import lazy_loader
 

@@ -1,9 +1,9 @@
-"""Follows the chain of an AVI file's chunks, to tell whether every packet of a track was read, in its place.
+"""Follows the chain of chunks of an AVI file, to find out whether every packet of a track was read, in its place.
 
 When ffmpeg's reader loses its place, it continues at the next bytes that look like a chunk, and numbers what it finds.
-The index is no evidence: a recorder that was switched off leaves none, a repair may leave a wrong one, and pictures can
-be read without it. But each chunk gives its length, so the next chunk is found from one that is whole. Where there is
-none, something was lost.
+The index proves nothing: a recorder that was switched off leaves none, a repair may leave a wrong one, and pictures can
+be read without it. But each chunk gives its length, so a complete chunk leads to the next one. If there is no chunk at
+that place, something was lost.
 """
 
 from __future__ import annotations
@@ -91,10 +91,10 @@ class AviChunks:
         """Tell what is missing before a packet. Call it for every packet of the track, in order.
 
         Args:
-            position: Byte at which the packet begins; None where the reader does not know it, which ends the watch.
+            position: Byte at which the packet begins; None if the reader does not know it, which ends the watch.
 
         Returns:
-            Words for what is missing, once; None when nothing is.
+            Words for what is missing, once; None if nothing is.
         """
         if self._is_over or position is None or position < 0:
             self._stop()  # tracks that the reader takes apart by itself (DV) have no places
@@ -106,7 +106,7 @@ class AviChunks:
         return MISSING
 
     def loss_at_end(self) -> str | None:
-        """Tell what is missing after the last packet: words, or None when nothing is."""
+        """Tell what is missing after the last packet: words, or None if nothing is."""
         if self._is_over:
             return None
         is_another_there = self._next_of_track() is not None
@@ -116,10 +116,10 @@ class AviChunks:
         return CUT if max(self._promised_end, self._needed_end) > self._size_bytes else None
 
     def look_ahead(self) -> None:
-        """Find out whether whole chunks are gone. Call it before the first packet.
+        """Find out whether complete chunks are missing. Call it before the first packet.
 
-        The list is then shorter than its length says, and the index tells where chunks are gone. This reads the header
-        of every chunk, and then goes back to the first.
+        The list is then shorter than its length says, and the index shows where chunks are missing. This reads the
+        header of every chunk, and then goes back to the first.
         """
         own: list[_Chunk] = []
         while (chunk := self._next()) is not None:
@@ -165,7 +165,7 @@ class AviChunks:
         return None
 
     def _next(self) -> _Chunk | None:
-        """The next chunk, of any track; None where there is none: at the end, or after a loss."""
+        """The next chunk, of any track; None if there is none: at the end, or after a loss."""
         unpadded = self._read_header(self._at - 1) if self._is_after_odd else None
         chunk = unpadded if unpadded and _KNOWN_KINDS.fullmatch(unpadded.kind) else self._read_header(self._at)
         if chunk is None:

@@ -37,7 +37,7 @@ _NOT_FILES: Final = (
 
 
 def known_kind(head: bytes) -> str | None:
-    """What a file with this beginning is; None when it may be a video or its kind is not known."""
+    """What a file with this beginning is; None if it may be a video or its kind is not known."""
     return next((words for beginning, words in _BEGINNINGS if beginning.match(head)), None)
 
 

@@ -1,7 +1,7 @@
-"""Follows the chain of an FLV file's tags, to tell whether the file was cut and whether every picture in it was read.
+"""Follows the chain of tags of an FLV file, to find out whether the file was cut and whether every picture was read.
 
-Each tag gives its length, so the next tag is found from one that is whole. When ffmpeg's reader loses its place, it
-continues at the next bytes that look like a tag, and skips tags that it does not understand.
+Each tag gives its length, so a complete tag leads to the next one. When ffmpeg's reader loses its place, it continues
+at the next bytes that look like a tag, and skips tags that it does not understand.
 
 The tags are better evidence than the duration in the header, which is rounded, counts from the first picture in some
 files and from zero in others, and may leave out the last frames.
@@ -22,14 +22,14 @@ _TAG_KINDS: Final = frozenset({8, 9, 15, 18})
 _SOUND: Final = 8
 _PICTURE: Final = 9
 _HEAD_BYTES: Final = 6
-"""So many bytes of a picture's tag tell what it holds."""
+"""Number of bytes of a picture's tag that say what it contains."""
 _KEY_FRAME: Final = 1
 
 _COMMAND: Final = 5
 _HAS_PACKET_KINDS: Final = frozenset({7, 12})
 """H.264 and HEVC: the second byte tells what is in the tag."""
 _LEFTOVER_BYTES: Final = _TAG_HEADER_BYTES + _BACK_POINTER_BYTES
-"""So few bytes after the last tag cannot be a lost picture."""
+"""Fewer bytes than this after the last tag cannot be a lost picture."""
 
 MISSING: Final = "packets are missing: the file's tags do not follow each other here"
 CUT: Final = "packets are missing: the file ends within a tag"
@@ -91,10 +91,10 @@ class FlvTags:
         """Tell what is missing before a packet. Call it for every packet of the picture track, in order.
 
         Args:
-            position: Byte at which the packet begins; None where the reader does not know it, which ends the watch.
+            position: Byte at which the packet begins; None if the reader does not know it, which ends the watch.
 
         Returns:
-            Words for what is missing, once; None when nothing is.
+            Words for what is missing, once; None if nothing is.
         """
         if self._is_over or position is None or position < 0:
             self._is_over = True
@@ -106,7 +106,7 @@ class FlvTags:
         return MISSING
 
     def loss_at_end(self) -> str | None:
-        """Tell what is missing after the last packet: words, or None when nothing is."""
+        """Tell what is missing after the last packet: words, or None if nothing is."""
         if self._is_over:
             return None
         self._is_over = True
@@ -128,7 +128,7 @@ class FlvTags:
 
 
 def flv_missing_bytes(path: Path) -> int:
-    """Number of bytes that the file lacks of its last tag; 0 where it ends with a whole tag or with something else.
+    """Number of bytes that the file lacks of its last tag; 0 if it ends with a complete tag or with something else.
 
     A file that was cut exactly between two tags looks whole.
 

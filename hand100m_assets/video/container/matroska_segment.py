@@ -12,7 +12,7 @@ from typing import BinaryIO, Final
 _EBML: Final = 0x1A45DFA3
 _SEGMENT: Final = 0x18538067
 _MAX_ELEMENTS: Final = 100
-"""So many elements are looked at: a header, and perhaps padding, come before the segment."""
+"""Maximum number of elements that are read: a header, and perhaps padding, come before the segment."""
 
 
 def segment_missing_bytes(path: Path) -> int | None:

@@ -1,4 +1,4 @@
-"""Reads the headers of a video file into a VideoInfo. Each value says in its name where it comes from."""
+"""Reads the headers of a video file into a VideoInfo. The name of each value says where it comes from."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _OPEN_OPTIONS: Final = {
     "format_whitelist": "mov,mp4,matroska,webm,avi,mpegts,mpeg,flv,asf,ogg,h264,hevc",
 }
 MAX_PIXELS: Final = 8192 * 8192
-"""Larger pictures are refused, also where they appear within a stream: one picture takes 200 MB as uint8 colours."""
+"""Larger pictures are refused, also if they appear within a stream: one picture takes 200 MB as uint8 colours."""
 
 _ENDLESS: Final = frozenset({"mpegts", "mpeg", "h264", "hevc"})
 """Formats without a header for the whole file: ffmpeg computes the duration from what is there."""
@@ -59,24 +59,24 @@ class VideoInfo:
         mtime_ns: Modification time then, in nanoseconds since 1970.
         container: Container format as ffmpeg names it.
         codec: Decoder, such as `h264`.
-        pixel_format: Such as `yuv420p`; None when the header does not say.
+        pixel_format: Such as `yuv420p`; None if the header does not say.
         width_px: Width as shown, after rotation.
         height_px: Height as shown, after rotation.
         coded_width_px: Width before rotation.
         coded_height_px: Height before rotation.
         rotation_deg: Counter-clockwise rotation that the container asks for, 0 to 359.
         track_index: Index of the track whose pictures are taken.
-        tracks_not_taken: A few words about each other picture track; None when there is none.
-        frame_rate_fps: Exact average frame rate from the header; None when it does not say.
+        tracks_not_taken: A few words about each other picture track; None if there is none.
+        frame_rate_fps: Exact average frame rate from the header; None if it does not say.
         frame_count_from_header: Number of frames in the index; None unless the container is an mp4 or mov without
             fragments.
         duration_from_header_s: Length of the picture track in seconds, counted from its beginning, or of the container
-            where the track gives none; None when neither says.
-        start_time_s: When the picture track begins, in seconds; None when the header does not say.
+            where the track gives none; None if neither says.
+        start_time_s: When the picture track begins, in seconds; None if the header does not say.
         has_audio: Whether there is a sound track.
         missing_bytes: How many bytes the file lacks of what its headers promise; 0 when it is whole, or when its format
             does not say.
-        has_promised_end: Whether anything in the file says where it ends. Where nothing does (transport streams, some
+        has_promised_end: Whether anything in the file says where it ends. If nothing does (transport streams, some
             fragmented mp4 files), a cut between two pieces cannot be detected.
 
     Example:
@@ -110,7 +110,7 @@ class VideoInfo:
 
     @property
     def note_on_tracks(self) -> str | None:
-        """A sentence about the track that was taken, where there was a choice; None otherwise."""
+        """A sentence about the track that was taken, if there was a choice; None otherwise."""
         if self.tracks_not_taken is None:
             return None
         return f"The pictures are those of track {self.track_index}. Not taken: track {self.tracks_not_taken}."
@@ -140,7 +140,7 @@ def probe_video(path: Path) -> VideoInfo:
     Raises:
         VideoUnreadableError: The file is not a video, has no picture track, or was cut before its index. The message
             says what to do.
-        RetryableError: The file is not there or may not be read now. Try again later.
+        RetryableError: The file is missing or may not be read now. Try again later.
 
     Example:
         >>> from pathlib import Path
@@ -181,7 +181,7 @@ _MISSING_BYTES: Final[Mapping[str, Callable[[Path], int | None]]] = {
     "matroska,webm": segment_missing_bytes,
     "flv": flv_missing_bytes,
 }
-"""How many bytes a file of this format lacks at its end. For mp4 files the outline says it."""
+"""Function that returns how many bytes are missing at the end of a file of this format. For mp4 the outline says it."""
 
 
 def describe_video(
@@ -264,7 +264,7 @@ def stamp_video(path: Path) -> FileStamp:
 
     Raises:
         VideoUnreadableError: It is not a file (a folder, a device), or it has zero bytes. Put the video there.
-        RetryableError: It is not there or may not be read now. Mount its folder, or give read permission.
+        RetryableError: It is missing or may not be read now. Mount its folder, or give read permission.
 
     Example:
         >>> from pathlib import Path
@@ -366,7 +366,7 @@ def _unreadable(path: Path, error: Exception) -> VideoUnreadableError:
 
 
 def frame_count_from_header(stream: av.video.stream.VideoStream, outline: Mp4Outline) -> int | None:
-    """Number of frames in the index; None where that number is known to be absent or wrong."""
+    """Number of frames in the index; None if that number is known to be absent or wrong."""
     return stream.frames if outline.is_mp4 and not outline.is_fragmented and stream.frames > 0 else None
 
 
@@ -377,16 +377,17 @@ def _seconds(ticks: int | None, time_base: Fraction | None) -> float | None:
 def packets_promised(path: Path, stream: av.video.stream.VideoStream, frame_count: int | None) -> int | None:
     """Return how many packets the reader must give, by the file's index.
 
-    An edit list may hide whole groups of pictures, and then fewer packets come than the index has. This is told from
-    damage by opening the file without its edit list: if the index is whole then, the edit list explains the difference.
+    An edit list may hide whole groups of pictures, and then fewer packets come than the index has. To distinguish this
+    from damage, the file is opened without its edit list: if the index is complete then, the edit list explains the
+    difference.
 
     Args:
         path: The video file.
         stream: Its picture track, from `open_video`.
-        frame_count: Number of frames in the index, `VideoInfo.frame_count_from_header`; None where it has none.
+        frame_count: Number of frames in the index, `VideoInfo.frame_count_from_header`; None if it has none.
 
     Returns:
-        The number of packets; None where the file has no such index.
+        The number of packets; None if the file has no such index.
 
     Example:
         >>> from pathlib import Path

@@ -1,4 +1,4 @@
-"""Tells whether a file ends before its header says. Where no header counts frames, this is how a cut is detected."""
+"""Checks whether a file ends before its header says. If no header counts frames, this is how a cut is detected."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from hand100m_assets.errors import Hand100mError
 from hand100m_assets.video.container.probe import VideoInfo, open_video
 
 MAX_SHORTFALL_S: Final = 2.0
-"""The last frame may be shown for so long, in seconds, so a smaller difference is no evidence."""
+"""The last frame may be shown for this many seconds, so a smaller difference proves nothing."""
 
 _READ_BEFORE_END_S: Final = 10.0
 
@@ -26,11 +26,11 @@ def duration_shortfall(video: VideoInfo | None, end_s: float) -> str | None:
     cut: its pictures merely end sooner.
 
     Args:
-        video: What the headers say, from `probe_video`; None when nothing is known.
+        video: What the headers say, from `probe_video`; None if nothing is known.
         end_s: When the last frame ends, in seconds by the stream's clock.
 
     Returns:
-        A sentence with both times; None when the video is whole or promises nothing.
+        A sentence with both times; None if the video is whole or promises nothing.
 
     Example:
         >>> from pathlib import Path

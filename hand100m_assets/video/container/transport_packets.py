@@ -1,6 +1,6 @@
-"""Reads the packets of an MPEG transport stream, to tell whether all packets of a picture track are there.
+"""Reads the packets of an MPEG transport stream, to find out whether all packets of a picture track exist.
 
-ffmpeg's reader skips what is lost and continues. Timestamps are no evidence, as pictures need not come at a steady
+ffmpeg's reader skips what is lost and continues. Timestamps prove nothing, because pictures need not come at a steady
 pace. But packets have one size, begin with the same byte, and are counted for each track, modulo 16.
 """
 
@@ -48,7 +48,7 @@ class Pace:
 
     _STEPS_KEPT: Final = 64
     _LEAP: Final = 1.5
-    """A distance of so many times the usual one is a leap. One lost picture makes it 2."""
+    """A distance of this many times the usual one is a jump. One lost picture makes it 2."""
 
     def __init__(self) -> None:
         self._steps: deque[int] = deque(maxlen=self._STEPS_KEPT)
@@ -63,10 +63,10 @@ class Pace:
         """Take the next timestamp into account.
 
         Args:
-            time: The timestamp, in any unit; None where there is none.
+            time: The timestamp, in any unit; None if there is none.
 
         Returns:
-            The distance to the last timestamp, and whether it is known to be larger than usual; None and False where
+            The distance to the last timestamp, and whether it is known to be larger than usual; None and False if
             there is no distance.
         """
         if time is None:
@@ -84,9 +84,9 @@ class Start(NamedTuple):
 
     Attributes:
         position: Byte at which its first transport packet begins, as ffmpeg counts it.
-        loss: Words for what is missing between the piece before and the end of this one; None when nothing is.
+        loss: Words for what is missing between the piece before and the end of this one; None if nothing is.
         ends_at_joint: Whether another recording, which was appended to this one, begins after it.
-        time: Decoding time of the picture that begins in it, in 1/90000 s; None where it has none.
+        time: Decoding time of the picture that begins in it, in 1/90000 s; None if it has none.
 
     Example:
         >>> from pathlib import Path
@@ -256,7 +256,7 @@ class TransportPackets:
 
 
 def _grid_of(path: Path) -> tuple[int, int]:
-    """Where the first whole packet begins, and how long each packet is; (0, 0) where the file has no such packets."""
+    """Where the first whole packet begins, and how long each packet is; (0, 0) if the file has no such packets."""
     with path.open("rb") as file:
         head = file.read(max(_PACKET_BYTES) * (_PACKETS_TO_BE_SURE + 64))
     for first in range(len(head)):

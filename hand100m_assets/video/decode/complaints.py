@@ -1,7 +1,7 @@
-"""Errors that ffmpeg's libraries log while they read and decode. Some damage shows in no other way.
+"""Errors that ffmpeg's libraries log while they read and decode. Some damage is visible only there.
 
 When HEVC's decoder meets damage, it logs a line and returns a smeared picture without any mark. Matroska's reader loses
-packets in a broken cluster and continues. So the log lines count as evidence.
+packets in a broken cluster and continues. So the log lines count as proof of damage.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Decoded(NamedTuple):
     Attributes:
         frames: The frames that came out; most belong to earlier packets.
         complaints: Lines that the decoder logged as errors; they are about this packet.
-        error: The error that decoding ended with; None when the packet was accepted.
+        error: The error that decoding ended with; None if the packet was accepted.
     """
 
     frames: list[av.video.frame.VideoFrame]
@@ -43,7 +43,7 @@ class Decoded(NamedTuple):
 
     @property
     def fault(self) -> str | None:
-        """In what way the packet is broken; None when nothing says so."""
+        """In what way the packet is broken; None if nothing says so."""
         if self.error is not None:
             return "; ".join([self.error, *self.complaints[:1]])
         return next((line for line in self.complaints if not HARMLESS.search(line)), None)

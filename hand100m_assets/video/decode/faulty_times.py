@@ -1,8 +1,8 @@
-"""Whether a broken packet stands in its place: what broke it may have changed the time that stands beside it.
+"""Finds broken packets with wrong times: the fault that broke a packet may also have changed the time beside it.
 
-In Matroska and FLV each packet carries its own time. With a wrong one, a packet without a frame is missed in another
-place than its own, and every frame between the two gets the number of its neighbour. At a steady rate it shows: such a
-time falls on another packet's, or far behind all of them.
+In Matroska and FLV each packet carries its own time. If the time of a packet without a frame is wrong, the frame seems
+to be missing in another place, and every frame between both places gets the number of its neighbour. At a steady rate
+this is noticed: such a time is equal to that of another packet, or far after all of them.
 """
 
 from __future__ import annotations
@@ -13,16 +13,17 @@ from typing import Final
 
 _KEPT_PACKETS: Final = 64
 _ENOUGH_PACKETS: Final = 17
-"""Among so many packets two are shown one after the other: no codec shows a picture after more than 16 later ones."""
+"""Among this many packets, two are shown one after the other: no codec shows a picture after more than 16 later
+ones."""
 _MOST_REORDERED: Final = 32
-"""More steps than any codec shows a picture after one that is decoded later (16)."""
+"""More steps than any codec may delay a picture (16)."""
 
 FORMATS: Final = frozenset({"matroska,webm", "flv"})
-"""Those with the time beside the packet. Others keep all times in a table, or lose count with any fault."""
+"""Formats with the time beside the packet. Others have all times in a table, or lose the count with any fault."""
 
 
 class FaultyTimes:
-    """Fed with the timestamps of all packets, in decoding order."""
+    """Takes the timestamps of all packets, in decoding order."""
 
     def __init__(self) -> None:
         self._times: deque[int] = deque(maxlen=_KEPT_PACKETS)
@@ -31,7 +32,7 @@ class FaultyTimes:
         self._count = 0
 
     def add(self, pts: int) -> bool:
-        """Take the next packet; whether its time shows that of a broken one to be wrong."""
+        """Take the next packet; return whether its time proves that the time of a broken packet is wrong."""
         self._times.append(pts)
         self._count += 1
         while self._broken and self._broken[0][0] <= self._count - _KEPT_PACKETS:
@@ -53,11 +54,11 @@ class FaultyTimes:
         return self._is_upon_another(self._count, pts, self._tolerance()) or pts > max(others) + _MOST_REORDERED * step
 
     def is_behind(self, pts: int | None) -> bool:
-        """Whether a broken packet is still to be missed when this time has been shown: its time may yet prove wrong."""
+        """Whether a broken packet is expected after this time, so that its time may still prove wrong."""
         return any(pts is None or time > pts for _, time in self._broken)
 
     def is_wrong_at_end(self) -> bool:
-        """Whether a broken packet's time lies behind the end, and not one step."""
+        """Whether the time of a broken packet is after the end by something else than one step."""
         step, whole = self._step(), self._whole()
         if step is None or not whole:
             return False
@@ -72,12 +73,12 @@ class FaultyTimes:
         )
 
     def _tolerance(self) -> float:
-        """Half a step; 0 while too few whole packets are known to be sure of the step."""
+        """Half a step; 0 as long as too few intact packets are known to be sure of the step."""
         step = self._step()
         return 0.0 if step is None or len(self._whole()) < _ENOUGH_PACKETS else step / 2
 
     def _step(self) -> int | None:
-        """The least distance between packets that are whole; None for too few."""
+        """The smallest distance between intact packets; None if there are too few."""
         whole = sorted(self._whole())
         return min((later - earlier for earlier, later in pairwise(whole) if later > earlier), default=None)
 

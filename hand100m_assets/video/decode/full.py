@@ -14,6 +14,7 @@ import av.packet
 import av.video.frame
 import av.video.stream
 
+from hand100m_assets.amounts import counted
 from hand100m_assets.video.codec import (
     HOLE,
     ByteStreamOrder,
@@ -198,7 +199,7 @@ class FullDecode:
         """
         if not self._timeline.is_one_frame_each or self._silent_packets <= LOOK_BACK_FRAMES or self._packets_missing():
             return False
-        words = f"decoding: none of the last {self._silent_packets} packets gives a picture"
+        words = f"decoding: none of the last {counted(self._silent_packets, 'packet')} gives a picture"
         self._report.add_error(self._timeline.frame_count, words)
         return True
 

@@ -1,11 +1,11 @@
 """Handles the beginning of a recording that was started within a group of pictures, or was cut there without encoding.
 
 Its first pictures depend on pictures that are not there. The decoder logs errors about them and returns none of them;
-OpenCV's loop skips them, too. That is no damage: the file is all that was recorded.
+OpenCV's loop skips them, too. That is not damage: the file contains all that was recorded.
 
-The same holds for some that begin with a key frame of H.264. After one that does not clear the decoder's memory there
-may be pictures that are shown before it. And one that consists of predicted slices only begins to renew the picture
-bit by bit, so that nothing is shown before that is done.
+The same holds for some recordings that begin with a key frame of H.264. If the key frame does not clear the decoder's
+memory, pictures after it may be shown before it. If it consists of predicted slices only, it begins to renew the
+picture gradually, and nothing is shown before that is done.
 """
 
 from __future__ import annotations
@@ -40,17 +40,17 @@ FIRST_IS_BROKEN: Final = "the first picture of the file is broken, and so nobody
 
 _UNIT: Final = re.compile(rb"\0\0\x01(..)", re.DOTALL)
 _AT_MOST: Final = 1
-"""The first unit of a picture begins after at most so many bytes, as a start code has three or four."""
+"""The first unit of a picture begins after at most this many bytes, because a start code has three or four."""
 _BY_THE_WAY: Final = {"h264": frozenset({6, 9}), "hevc": frozenset({35, 39}), "mpeg2video": frozenset[int]()}
 _H264_BEFORE_SLICES: Final = frozenset({6, 7, 8, 9})
 _H264_INTRA: Final = frozenset({2, 4, 7, 9})
-"""Types of slices that look at no other picture. Source: ITU-T H.264, table 7-6."""
+"""Types of slices that refer to no other picture. Source: ITU-T H.264, table 7-6."""
 KeyFrame: TypeAlias = Literal["clears the memory", "stands for itself", "is predicted"]
 _PREDICTED: Final = {"h264": frozenset({1}), "hevc": frozenset(range(10)), "mpeg2video": frozenset({0, 0xB8})}
 
 
 class LeadIn:
-    """Tells which packets of a file come before anything that can be decoded."""
+    """Finds the packets of a file that come before anything that can be decoded."""
 
     def __init__(self, format_name: str, stream: av.video.stream.VideoStream) -> None:
         self._stream, self._is_transport = stream, format_name == "mpegts"
@@ -64,9 +64,9 @@ class LeadIn:
 
     @property
     def is_under_way(self) -> bool:
-        """Whether the last packet belongs to the beginning, or is the first key frame behind it.
+        """Whether the last packet belongs to the beginning, or is the first key frame after it.
 
-        Nobody knows how many pictures of a beginning would be shown after damage to it.
+        After damage to a beginning, it is not known how many of its pictures would be shown.
         """
         return self._is_begun and not self._is_over
 
@@ -102,7 +102,7 @@ class LeadIn:
     def holds(self, packet: _Packet, *, any_frame: bool) -> bool:
         """Whether this packet, the next one of the file, is shown before the first key frame, which comes later.
 
-        Some streams have a single key frame, or none: once a frame has come out, whatever fails is damage.
+        Some streams have a single key frame, or none: after the first frame has come out, any failure is damage.
         """
         self._is_over = self._is_over or (any_frame and self._key_pts is None and not self._is_transport)
         self._is_over = self._is_over or (any_frame and self._is_renewal)
@@ -120,7 +120,7 @@ class LeadIn:
         return False
 
     def _key_frame(self, packet: _Packet) -> KeyFrame | None:
-        """What kind of key frame a packet of H.264 is; None where it is none, or of another codec."""
+        """What kind of key frame a packet of H.264 is; None if it is none, or of another codec."""
         if not packet.is_keyframe or self._stream.codec_context.name != "h264":
             return None
         return _h264_key_frame(memoryview(packet), self._length_bytes)

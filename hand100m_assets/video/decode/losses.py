@@ -1,7 +1,7 @@
 """Finds packets that are missing without an error from the reader.
 
-When some readers lose their place, they continue at the next bytes that look like a packet. What lay between is
-missing, and later frames would be numbered too low.
+When some readers lose their place, they continue at the next bytes that look like a packet. The data in between is
+missing, and later frames would get too low numbers.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ LOSSY_FORMATS: Final = frozenset({"avi", "mpegts", "mpeg"})
 """Formats whose readers skip what they do not understand. Matroska's logs an error, and mp4 has a table."""
 
 WATCHED_FORMATS: Final = frozenset({"avi", "mpegts"})
-"""Those of them whose files show whether every packet is there, whatever the reader says."""
+"""Formats among these whose files show whether every packet exists, independently of the reader."""
 
 
 _SWALLOWED: Final = "packets are missing: a picture begins here within another one's packet"
@@ -39,11 +39,11 @@ class LossWatch(Protocol):
     """Finds missing packets. Show it every packet of a file, and tell it when there are no more."""
 
     def loss_before(self, packet: _Packet) -> str | None:
-        """Words for what is missing directly before or in this packet; None when nothing shows it."""
+        """Words for what is missing directly before or in this packet; None if nothing shows it."""
         ...
 
     def loss_at_end(self) -> str | None:
-        """Words for what is missing after the last packet; None when nothing shows it."""
+        """Words for what is missing after the last packet; None if nothing shows it."""
         ...
 
     def loss_before_frame(self, pts: int | None, *, is_over: bool) -> str | None:
@@ -77,7 +77,7 @@ class AviWatch(_NoWatch):
         self._chunks.look_ahead()
 
     def loss_before(self, packet: _Packet) -> str | None:
-        """As `LossWatch.loss_before`; only the first loss is told, because everything after it is out of step."""
+        """As `LossWatch.loss_before`; only the first loss is reported, because everything after it is out of step."""
         return self._chunks.loss_before(packet.pos)
 
     def loss_at_end(self) -> str | None:
@@ -162,12 +162,12 @@ class TransportWatch(_NoWatch):
     def loss_before_frame(self, pts: int | None, *, is_over: bool) -> str | None:
         """As `LossWatch.loss_before_frame`: the file may be cut off directly before a packet that is shown earlier.
 
-        Nothing says where such a file ends. The order of the pictures in the decoder tells whether one can be missing
-        between two others. Where that order is not known, a leap among the last frames is a doubt if there was none
-        before, or if the last picture does not seem to be whole.
+        Nothing says where such a file ends. The order of the pictures in the decoder shows whether one can be missing
+        between two others. If that order is not known, a jump in time among the last frames is a doubt if there was
+        none before, or if the last picture seems to be incomplete.
 
-        Elsewhere a gap in that order where the timestamps leap shows what the counters may not: they begin anew after
-        16 packets.
+        A gap in that order where the timestamps leap also shows what the counters may not: they begin again after 16
+        packets.
         """
         _, is_leap = self._pace.step_to(pts)
         is_gap = self._is_gap(pts)
@@ -220,7 +220,7 @@ class TransportWatch(_NoWatch):
     def unmarked(self, packet: _Packet) -> _Packet:
         """As `LossWatch.unmarked`: the counters begin anew where another recording was appended to this one.
 
-        The reader's mark is that of the piece in which it found the packet's end, which may be the next piece.
+        The mark belongs to the piece in which the reader found the end of the packet, which may be the next piece.
         """
         is_at_joint = any(start is not None and start.ends_at_joint for start in (self._here, self._ahead))
         if not packet.is_corrupt or not is_at_joint:

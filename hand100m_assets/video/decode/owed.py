@@ -1,4 +1,4 @@
-"""Counts the frames that a decoder owes for the packets it was given, where frames are only counted."""
+"""Counts the frames that a decoder still has to return for its packets, if frames are only counted."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from collections.abc import Iterable
 
 
 class OwedFrames:
-    """Takes packets and frames; tells when a packet must have been skipped.
+    """Takes packets and frames, and reports when a packet must have been skipped.
 
-    A decoder passes a packet's timestamp on to its frame. So even timestamps that prove nothing about the order tell
-    which packet a frame is of.
+    A decoder passes a packet's timestamp on to its frame. So even timestamps that prove nothing about the order show to
+    which packet a frame belongs.
 
     Args:
         patience_frames: How many more frames a decoder may give before one that it keeps back.

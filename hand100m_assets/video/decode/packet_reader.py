@@ -19,7 +19,7 @@ VideoPacket: TypeAlias = "av.packet.Packet[av.video.stream.VideoStream]"
 
 
 class PacketReader:
-    """Iterates over packets in decoding order, and tells where to jump once a wanted packet has been decoded."""
+    """Iterates over packets in decoding order, and finds where to jump after a wanted packet was decoded."""
 
     def __init__(
         self,
@@ -55,7 +55,7 @@ class PacketReader:
             yield packet
 
     def _next_heard(self) -> VideoPacket | None:
-        """Read a packet where no header counts packets: only the reader's messages tell of lost ones."""
+        """Read a packet if no header counts packets: only the reader's messages show lost ones."""
         with av.logging.Capture() as lines:
             packet = next(self._packets, None)
         complaints = complaints_about(lines, self._container, self._stream)

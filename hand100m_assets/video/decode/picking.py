@@ -1,6 +1,6 @@
 """Decodes exactly the wanted frames of a video file, and reports everything that is damaged.
 
-Frames are decoded selectively where that provably gives the same pictures; otherwise every packet is decoded.
+Frames are decoded selectively if it is proved that this gives the same pictures; otherwise every packet is decoded.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import av.error
 import av.logging
 import av.video.stream
 
+from hand100m_assets.amounts import sized
 from hand100m_assets.video.codec import UnsafeStreamError
 from hand100m_assets.video.container import (
     VideoInfo,
@@ -150,12 +151,10 @@ def decode_frames(
 
 
 def _fault_of_bytes(outline: Mp4Outline, video: VideoInfo, stream: av.video.stream.VideoStream) -> str | None:
-    """In what way bytes of the file are missing; None when nothing shows it, or when no picture is affected."""
+    """In what way bytes of the file are missing; None if nothing shows it, or when no picture is affected."""
     if not outline.is_mp4:
         return (
-            f"the file is {video.missing_bytes:,} bytes too short: the download was cut"
-            if video.missing_bytes
-            else None
+            f"the file is {sized(video.missing_bytes)} too short: the download was cut" if video.missing_bytes else None
         )
     entries = getattr(stream, "index_entries", ()) if video.frame_count_from_header else ()
     if len(entries) == video.frame_count_from_header and all(e.pos + e.size <= video.size_bytes for e in entries):
@@ -184,11 +183,11 @@ def pick_frames(
     Args:
         path: The video file, of any container and codec that ffmpeg reads.
         selection: Which frame indices are wanted, for instance `FrameSetSelection([0, 45])`.
-        why_full: A reason to decode every packet; None decodes selectively where that gives the same frames.
+        why_full: A reason to decode every packet; None decodes selectively if that gives the same frames.
 
     Returns:
         The undamaged frames by ascending index, and a report. Each frame has `frame_index`, `pts`, `time_s` (both None
-        where the stream has no timestamps) and `image_bgr`, (height, width, 3) uint8, blue first. A wanted frame that
+        if the stream has no timestamps) and `image_bgr`, (height, width, 3) uint8, blue first. A wanted frame that
         is damaged or past the end of the video is left out. `report.damaged_indices` lists damaged frames.
 
     Raises:

@@ -11,7 +11,7 @@ from hand100m_assets.video.container import VideoInfo
 from hand100m_assets.video.pictures import PictureConverter
 
 MAX_ERRORS_KEPT: Final = 100
-"""So many error messages keep their words; all of them are counted."""
+"""Number of error messages whose text is kept; all messages are counted."""
 
 
 class DecoderError(NamedTuple):
@@ -41,14 +41,14 @@ class DecodeReport:
         video: What the headers say; None before the file is opened.
         converter: Makes the pictures and collects notes on them.
         mode: `full` (every packet is decoded) or `selective` (only what the wanted frames depend on).
-        why_full: Why the selective way was not taken, or was given up; None when it was taken.
+        why_full: Why the selective way was not taken, or was given up; None if it was taken.
         packet_count: Packets that were read, those that are not shown included.
         packet_count_decoded: Packets that were given to the decoder.
         packet_count_skipped: Packets that were not even read, because the file's index allowed it.
         discarded_count: Packets that an edit list hides; they have no frame index.
         frame_count_decoded: Frames that came out of the decoder.
         frame_count: Length of the video in frames, those lost to damage included; None after an early stop.
-        expected_from_header: Frames that the file's index promises; None where no header says it.
+        expected_from_header: Frames that the file's index promises; None if no header says it.
         errors: The first error messages; `error_count` counts all of them.
         error_count: Number of error messages of the demuxer and the decoder.
         corrupt_indices: Frames that the decoder itself marked as corrupt.

@@ -20,7 +20,8 @@ from hand100m_assets.video.decode.selection import Selection
 MIN_JUMP_BYTES: Final = 256 * 2**10
 """Reading on is as fast as jumping over fewer bytes."""
 MIN_FRAMES_PER_WANTED: Final = 50
-"""Denser selections leave little to jump over, and reading the table of a long video takes a second."""
+"""A selection with fewer frames per wanted frame leaves little to skip, and reading the table of a long video takes a
+second."""
 _SELF_CONTAINED: Final = frozenset({"avc1", "hvc1", "vp09", "av01"})
 """Sample descriptions that promise no parameter sets within the stream. Source: ISO/IEC 14496-15."""
 
@@ -69,7 +70,7 @@ class SampleIndex:
         return self.packet_count == expected_packets and self._end <= self._path.stat().st_size
 
     def landing(self, frame_index: int, number: int, position: int, bitstream: Bitstream) -> Landing | None:
-        """Return the last clean restart from which the frame can be reached; None where reading on is better.
+        """Return the last clean restart from which the frame can be reached; None if reading on is better.
 
         Args:
             frame_index: The wanted frame.
@@ -102,7 +103,7 @@ def sample_index(
 ) -> SampleIndex | None:
     """Return the table if it can be relied on, and if few enough frames are wanted for it to be useful; else None.
 
-    `packets_promised` is None where no table counts the frames, and so for anything but an mp4 without fragments.
+    `packets_promised` is None if no table counts the frames, and so for anything but an mp4 without fragments.
     """
     if packets_promised is None:
         return None

@@ -42,7 +42,7 @@ class Selection(Protocol):
 
     @property
     def last_wanted(self) -> int | None:
-        """Largest wanted index; None when the selection has no end."""
+        """Largest wanted index; None if the selection has no end."""
         ...
 
     def wants(self, frame_index: int) -> bool:
@@ -188,7 +188,7 @@ class UnionSelection(_Missing):
 
     @property
     def last_wanted(self) -> int | None:
-        """Largest last index of the parts; None when one of them has no end."""
+        """Largest last index of the parts; None if one of them has no end."""
         lasts = [part.last_wanted for part in self.parts]
         return None if None in lasts else max((i for i in lasts if i is not None), default=-1)
 
@@ -227,7 +227,7 @@ class RemainingSelection(_Missing):
 
     @property
     def last_wanted(self) -> int | None:
-        """Largest wanted index of the whole selection; None when it has no end."""
+        """Largest wanted index of the whole selection; None if it has no end."""
         return self.whole.last_wanted
 
     def wants(self, frame_index: int) -> bool:

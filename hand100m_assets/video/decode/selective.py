@@ -15,6 +15,7 @@ import av.container
 import av.video.frame
 import av.video.stream
 
+from hand100m_assets.amounts import counted
 from hand100m_assets.video.codec import (
     HOLE,
     Av1Bitstream,
@@ -242,7 +243,7 @@ class SelectiveDecode:
         """Yield what the decoder still holds. After that it owes nothing."""
         yield from self._decoded(None)
         if self._awaited:
-            raise UnsafeStreamError(f"{len(self._awaited)} frames that did not come out")
+            raise UnsafeStreamError(f"{counted(len(self._awaited), 'frame')} that did not come out")
 
     def _insist_on_whole_file(self) -> None:
         expected = self._report.expected_from_header
@@ -253,4 +254,4 @@ class SelectiveDecode:
             if shortfall:
                 raise UnsafeStreamError(shortfall)
         elif expected != found:
-            raise UnsafeStreamError(f"{found} packets where the header promises {expected}")
+            raise UnsafeStreamError(f"{counted(found, 'packet')} where the header promises {expected:,}")

@@ -6,10 +6,10 @@ Damage spreads: a decoder continues to show pictures that are built on a broken 
 everything decoded from a fault to the next key frame counts as damaged. So do that key frame's leading pictures, which
 depend on pictures before it.
 
-Timestamps place frames only as long as they agree with the decoder. If a packet is passed over without a fault, it is
-lost; or its timestamp is wrong and its frame comes later, as where a container gives the time of decoding for both. So
-the packet is suspected for as long as a decoder may keep a picture back, and what follows waits. If its frame comes, or
-if anything else shows that the timestamps prove nothing, frames are counted as they come out.
+Timestamps place frames only as long as they agree with the decoder. If a packet gives no frame in its turn and has no
+fault, it is lost; or its timestamp is wrong and its frame comes later, for example if a container gives the decoding
+time in both timestamps. So the packet is suspected as long as a decoder may keep a picture back, and later frames wait.
+If its frame comes, or if anything else shows that the timestamps prove nothing, frames are counted as they come out.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class _Placed:
     is_damaged: bool
     frame_number: int | None = None
     is_suspected: bool = False
-    """No frame came out of its packet so far, and that alone speaks of damage."""
+    """No frame came out of its packet so far, and nothing else indicates damage."""
 
 
 @dataclass(frozen=True)
@@ -77,12 +77,12 @@ class Verdict:
 
 
 class Timeline:
-    """Takes packets and frames in the decoder's order; gives a verdict on each index, once it is certain.
+    """Takes packets and frames in the decoder's order, and gives a verdict on each index when it is certain.
 
     Args:
         is_one_frame_each: Whether every packet of an undamaged stream of this kind gives a frame, except for leading
             pictures.
-        are_times_beside: Whether a packet's time stands beside it in the file, so that one fault may break both.
+        are_times_beside: Whether the time of a packet is beside it in the file, so that one fault may break both.
 
     Attributes:
         suspected_count: Packets that are taken as lost, and may turn out to have no index of their own.
@@ -119,7 +119,7 @@ class Timeline:
         """Whether a packet gave no frame for no known reason."""
         self._is_lost = False
         self._reached_dts: int | None = None
-        """All packets that follow are shown at this time or later; None where that is not known."""
+        """All packets that follow are shown at this time or later; None if that is not known."""
         self._cut_dts: int | None = None
 
     @property

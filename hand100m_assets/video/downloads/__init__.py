@@ -1,4 +1,4 @@
-"""Reads the folder of downloads: what is there and complete, what the official list expects, what is missing."""
+"""Reads the folder of downloads: complete files, what the official list expects, and what is missing."""
 
 import lazy_loader
 

@@ -1,4 +1,4 @@
-"""Reads names that other tools give to videos: which video a file is of, and how it must be named to be taken."""
+"""Reads names that other tools give to videos: which video a file contains, and which name it needs."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ _IN_NAME: Final = {
 
 
 def video_id_in(file_name: str, *sources: Source) -> str | None:
-    """Find the id of the video that a file name is for, whatever else the name holds.
+    """Find the id of the video in a file name, whatever else the name contains.
 
     Args:
         file_name: Name of a file, without its folder.
         sources: The datasets whose ids are looked for; all built-in ones when none is given.
 
     Returns:
-        The video id; None where the name does not tell.
+        The video id; None if the name does not contain one.
 
     Example:
         >>> from hand100m_assets.video.downloads import video_id_in
@@ -45,7 +45,7 @@ def video_id_in(file_name: str, *sources: Source) -> str | None:
 
 
 def why_not_taken(file_name: str, source: Source) -> str:
-    """Say what is wrong with the name of a file that would be a video, and how it must be named."""
+    """Describe what is wrong with the name of a file that could be a video, and which name it needs."""
     path = PurePath(file_name)
     video_id = video_id_in(file_name, source) or (path.stem if SAFE_ID.fullmatch(path.stem) else None)
     if video_id is not None:

@@ -9,9 +9,11 @@ from typing import Any, Final, TypeAlias
 
 import polars as pl
 
+from hand100m_assets.amounts import counted, sized
 from hand100m_assets.errors import Hand100mError, RetryableError
 from hand100m_assets.files import FileStamp, output_errors, write_whole
 from hand100m_assets.layout import SAFE_ID, VIDEO_SUFFIX
+from hand100m_assets.sources import DOH, EGO4D, Source
 from hand100m_assets.video.container import VideoInfo
 from hand100m_assets.video.downloads.file_names import video_id_in
 from hand100m_assets.video.downloads.listing import Listing, partial_video_id
@@ -40,9 +42,9 @@ INVENTORY_SCHEMA: Final = pl.Schema(
     }
 )
 """One row per video, sorted by id. `reason` is null for complete files; `drift` is null for files that agree with the
-list or are not listed; header values are null where the file could not be opened or does not say them. An `unreadable`
-file is not what a download should give. A `refused` file cannot be taken for now, because of its name, its permission
-or its disk. A `forgotten` video is absent on purpose.
+list or are not listed; header values are null if the file could not be opened or does not give them. An `unreadable`
+file is not what a download should give. A `refused` file cannot be used now, because of its name, its permissions or
+its disk. A `forgotten` video is missing on purpose.
 """
 
 _HEADER_COLUMNS: Final = [
@@ -86,7 +88,7 @@ def build_inventory(
     """Combine the official list, the folder of downloads and the files' headers into one table.
 
     Args:
-        listed: Table of `read_video_list`; None where there is no list.
+        listed: Table of `read_video_list`; None if there is no list.
         listing: One listing of the folder.
         probes: Video id -> what `probe_video` returned or raised, or the row of `remembered_probes`. A complete file
             without one has null header values.
@@ -97,9 +99,9 @@ def build_inventory(
     Returns:
         One row per video, sorted by id. `state` is `complete`, `missing`, `in_progress`, `unreadable`, `refused` or
         `forgotten`, and `reason` says why it is not complete. `drift` says how the file differs from the list, and
-        `drift_severity` is `error` where labels of the listed video would be wrong on it. Columns ending in
-        `_from_header`, `_listed`, `_in_manifest` and `_in_metadata` hold values by their origin, null where it does not
-        say them. Refused files whose names are no safe id have no row.
+        `drift_severity` is `error` if annotations of the listed video would be wrong on it. Columns ending in
+        `_from_header`, `_listed`, `_in_manifest` and `_in_metadata` hold values by their origin, null if it does not
+        say them. Refused files whose names are not safe ids have no row.
 
     Example:
         >>> from pathlib import Path
@@ -134,7 +136,7 @@ def build_inventory(
 
 
 def _troubles(listing: Listing) -> Iterator[tuple[str, tuple[str, str]]]:
-    """Yield video id -> (state, reason) of files that are there, but not as a whole file under the right name."""
+    """Yield video id -> (state, reason) of files that exist, but are not complete files under the right name."""
     for name, reason in listing.refused.items():
         video_id = video_id_in(name) or Path(name).stem
         if SAFE_ID.fullmatch(video_id):
@@ -156,7 +158,7 @@ def _file_columns(stamp: FileStamp, probe: Probe | None) -> dict[str, Any]:
         return columns | dict(probe)
     columns |= {name: value for name, value in probe.to_row().items() if name in INVENTORY_SCHEMA}
     if probe.missing_bytes:
-        short = f"the file is {probe.missing_bytes:,} bytes too short: the download was cut"
+        short = f"the file is {sized(probe.missing_bytes)} too short: the download was cut"
         columns |= {"state": "unreadable", "reason": short}
     return columns
 
@@ -171,7 +173,7 @@ def remembered_probes(inventory_file: Path, listing: Listing) -> dict[str, dict[
         listing: One listing of the folder.
 
     Returns:
-        Video id -> header values, for `build_inventory`; empty where the file is absent, broken or older.
+        Video id -> header values, for `build_inventory`; empty if the file is absent, broken or older.
 
     Example:
         >>> from pathlib import Path
@@ -227,11 +229,14 @@ def _official_size(row: Mapping[str, Any]) -> dict[str, str]:
     size_bytes, official_bytes = row["size_bytes"], row["size_bytes_in_manifest"] or row["size_bytes_listed"]
     if row["state"] != "complete" or official_bytes is None or size_bytes >= official_bytes:
         return {}
-    return {"state": "in_progress", "reason": f"{size_bytes:,} of {official_bytes:,} official bytes are here"}
+    return {
+        "state": "in_progress",
+        "reason": f"still to come: {sized(official_bytes - size_bytes)} of {sized(official_bytes)}",
+    }
 
 
 def _drift(row: Mapping[str, Any]) -> dict[str, str | None]:
-    """Say how the file differs from the list: an error where labels of the listed video would be wrong on the file."""
+    """Describe how the file differs from the list: an error if annotations of the listed video would be wrong on it."""
     errors = [*_picture_drift(row), *_rate_drift(row), *_count_drift(row)]
     warnings = [] if row["state"] in ("unreadable", "refused") else [*_cosmetic_drift(row)]
     return {
@@ -266,7 +271,7 @@ def _count_drift(row: Mapping[str, Any]) -> Iterator[str]:
 def _cosmetic_drift(row: Mapping[str, Any]) -> Iterator[str]:
     size, size_listed = row["size_bytes"], row["size_bytes_listed"]
     if size is not None and size_listed is not None and size != size_listed:
-        yield f"size: {size} bytes, listed {size_listed}"
+        yield f"size in bytes: {size:,}, listed {size_listed:,}"
     length, length_listed = row["duration_from_header_s"], row["length_s_listed"]
     if length is not None and length_listed is not None and abs(length - length_listed) > LENGTH_TOLERANCE_S:
         yield f"length: {length:.2f} s, listed {length_listed:.2f} s"
@@ -334,12 +339,16 @@ def video_sizes(inventory: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def write_missing_list(missing: pl.DataFrame, path: Path) -> None:
-    """Write the text file of missing videos: one `<video_id>.mp4` per line, sorted; empty when nothing is missing.
+def write_missing_list(missing: pl.DataFrame, path: Path, source: Source) -> None:
+    """Write the text file of missing videos: one `<video_id>.mp4` per line, sorted; empty if nothing is missing.
+
+    Beside it, `<name>_note.txt` says in words how many names there are and where to send them. The list itself has
+    nothing but names, so that any program can read it.
 
     Args:
         missing: Table of `missing_videos`.
         path: The text file. Its folder is created when absent.
+        source: Whose videos these are.
 
     Raises:
         OutputUnwritableError: The output disk is full, read-only, or you may not write to it. The message says what to
@@ -348,12 +357,31 @@ def write_missing_list(missing: pl.DataFrame, path: Path) -> None:
     Example:
         >>> from pathlib import Path
         >>> import polars as pl
+        >>> from hand100m_assets.sources import DOH
         >>> from hand100m_assets.video.downloads import write_missing_list
-        >>> write_missing_list(pl.DataFrame({"video_id": ["video_b", "video_a"]}), Path("missing_videos.txt"))
+        >>> write_missing_list(pl.DataFrame({"video_id": ["video_b", "video_a"]}), Path("missing_videos.txt"), DOH)
         >>> Path("missing_videos.txt").read_text().split()
         ['video_a.mp4', 'video_b.mp4']
+        >>> Path("missing_videos_note.txt").read_text().splitlines()[0]
+        'missing_videos.txt names 2 videos of 100DOH that are missing, not whole, or another version, one per line.'
     """
     lines = [f"{video_id}{VIDEO_SUFFIX}\n" for video_id in sorted(missing["video_id"].to_list())]
     with output_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(path.with_name(f"{path.stem}_note.txt"), _note(len(lines), path.name, source).encode())
         write_whole(path, "".join(lines).encode())
+
+
+def _note(count: int, name: str, source: Source) -> str:
+    """What the list of missing videos is, and what to do with it."""
+    if not count:
+        return f"{name} is empty: no video of {source.title} is missing.\n"
+    videos = counted(count, f"video of {source.title} that is", f"videos of {source.title} that are")
+    return f"{name} names {videos} missing, not whole, or another version, one per line.\n{_WHAT_TO_DO[source.name]}\n"
+
+
+_WHAT_TO_DO: Final = {
+    EGO4D.name: "Download them again with the ego4d command; send what stays missing to the authors of Hand100M.",
+    DOH.name: "Download them again; send the list of what stays missing to the authors of Hand100M, who ask for it:\n"
+    "the README in the folder Hand100M, from which the annotations come, names their address.",
+}

@@ -1,4 +1,4 @@
-"""Keeps what earlier looks at a folder of downloads found, in a table beside the outputs: too much for a cursor."""
+"""Stores the results of earlier looks at a folder of downloads in a table, because they are too large for a cursor."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Final
 
 import polars as pl
 
+from hand100m_assets.amounts import sized
 from hand100m_assets.errors import RetryableError
 from hand100m_assets.files import NO_FILE, FileStamp, file_in_place_of, table_output_errors
 from hand100m_assets.video.container import VideoInfo
@@ -58,7 +59,7 @@ class Look:
         replaced: Registered files whose content changed, sorted.
         due: Files to record and process now, sorted: new, replaced, or left over from an earlier look.
         vanished: Deleted files to report now, sorted.
-        waiting: Number of files that later looks are to record or report.
+        waiting: Number of files that later looks will record or report.
         put_off: Files that are due but cannot be read now -> why. Every look tries them again.
         unsettled: Number of files that have not been the same in two looks.
         short: Files smaller than their official size -> how much of it is here.
@@ -101,10 +102,11 @@ def take_look(
 
     Args:
         listing: The listing just made.
-        registered: Files that have a partition. One that is not in `known` is taken as it is, as recorded long ago.
+        registered: Files that have a partition. A file that is not in `known` is accepted as it is, as if recorded long
+            ago.
         known: The result of the earlier looks, from `read_known_files` or the last call.
-        concluded: Number of the last look whose events and requests have certainly been taken over. What a later look
-            asked for is asked for again under the same number. None where nobody knows: then `known` is trusted.
+        concluded: Number of the last look whose events and requests were certainly accepted. Requests of later looks
+            are repeated under the same number. None if not known: then `known` is trusted.
         limit: At most this many files are recorded or reported at once.
         official_bytes: Video id -> official size. A smaller file is not complete, even if it does not change.
         read_headers: Called for each file whose turn it is; returns None for what is not a video. If it raises a
@@ -199,12 +201,12 @@ def short_files(listing: Listing, official_bytes: Mapping[str, int]) -> dict[str
         >>> from hand100m_assets.video.downloads import Listing, short_files
         >>> listing = Listing({"video_a": FileStamp(size_bytes=1000, mtime_ns=0)})
         >>> short_files(listing, {"video_a": 4000})
-        {'video_a': '1,000 of 4,000 bytes'}
+        {'video_a': 'still to come: 3.0 kB of 4.0 kB'}
     """
     return {
-        video_id: f"{stamp.size_bytes:,} of {official_bytes[video_id]:,} bytes"
+        video_id: f"still to come: {sized(official - stamp.size_bytes)} of {sized(official)}"
         for video_id, stamp in listing.complete_names.items()
-        if stamp.size_bytes < official_bytes.get(video_id, 0)
+        if stamp.size_bytes < (official := official_bytes.get(video_id, 0))
     }
 
 

@@ -1,4 +1,4 @@
-"""Tells which downloads are complete, new, replaced or gone: lists a folder and compares with earlier listings."""
+"""Finds complete, new, replaced and deleted downloads: lists a folder and compares with earlier listings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reads what the official downloads say about their videos in other files than the list.
+"""Reads the values of videos in other files of the official downloads than the list.
 
 These are `manifest.csv` and `ego4d.json` of Ego4D, and `meta_100DOH_video.txt` of 100DOH.
 """
@@ -34,7 +34,7 @@ OFFICIAL_METADATA_SCHEMA: Final = pl.Schema(
 )
 """One row per video. `_in_manifest` comes from `manifest.csv` of the Ego4D downloader; `_in_metadata` from `ego4d.json`
 or `meta_100DOH_video.txt`. `redacted_s_in_metadata` lists stretches `start-end` in seconds, separated by `; `. A value
-is null where the file is absent or does not say it.
+is null if the file is absent or does not say it.
 """
 
 _Value = TypeVar("_Value")
@@ -60,7 +60,7 @@ def read_official_metadata(
         One row per video, sorted by id: `video_id`, `size_bytes_in_manifest` (Int64), `frame_count_in_metadata`
         (Int64), `frame_rate_fps_in_metadata` and `length_s_in_metadata` (Float64), `width_px_in_metadata` and
         `height_px_in_metadata` (Int32), `is_stereo_in_metadata` (Boolean) and `redacted_s_in_metadata`, a text of
-        stretches `start-end` in seconds. A value is null where no file says it.
+        stretches `start-end` in seconds. A value is null if no file says it.
 
     Raises:
         VideoListError: A file is there and is not what its name says. Download it again or move it away.
@@ -147,7 +147,7 @@ def _figures(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _first(row: Mapping[str, Any], names: tuple[str, ...], parse: Callable[[Any], _Value]) -> _Value | None:
-    """Return the first of these fields whose value can be read; None when there is none."""
+    """Return the first of these fields whose value can be read; None if there is none."""
     for name in names:
         if row.get(name) not in (None, "") and str(row[name]).isascii():  # no digits of other scripts
             with suppress(ValueError, TypeError, ZeroDivisionError, OverflowError):

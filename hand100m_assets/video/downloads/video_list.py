@@ -11,6 +11,7 @@ from typing import Any, Final, TypeVar
 
 import polars as pl
 
+from hand100m_assets.amounts import counted
 from hand100m_assets.errors import FolderUnreadableError, UnsafeIdError, VideoListError
 from hand100m_assets.layout import VIDEO_SUFFIX, check_video_id
 from hand100m_assets.sources import Source
@@ -27,7 +28,7 @@ VIDEO_LIST_SCHEMA: Final = pl.Schema(
         "frame_rate_den_listed": pl.Int64(),
     }
 )
-"""One row per video. A value is null where the list has no such column, or says so (`N/A`, `nan`, `0/0`)."""
+"""One row per video. A value is null if the list has no such column, or says so (`N/A`, `nan`, `0/0`)."""
 
 EMPTY_VIDEO_LIST: Final = pl.DataFrame(schema=VIDEO_LIST_SCHEMA)
 """An empty list, for use where the official list is absent. Its columns are those of `read_video_list`."""
@@ -67,7 +68,7 @@ def read_video_list(path: Path, source: Source) -> pl.DataFrame:
     Returns:
         One row per video, in the order of the list: `video_id`, `size_bytes_listed` (Int64), `length_s_listed`
         (Float64), `width_px_listed` and `height_px_listed` (Int32), `frame_count_listed` (Int64), and the frame rate as
-        a reduced fraction of `frame_rate_num_listed` and `frame_rate_den_listed` (Int64). A value is null where the
+        a reduced fraction of `frame_rate_num_listed` and `frame_rate_den_listed` (Int64). A value is null if the
         list has no such column, or says so (`N/A`, `nan`, `0/0`).
 
     Raises:
@@ -95,7 +96,7 @@ def read_video_list(path: Path, source: Source) -> pl.DataFrame:
     for line_number, cells in lines[1:] if has_header else lines:
         if len(cells) != width if has_header else len(cells) < width:
             raise VideoListError(
-                f"{len(cells)} columns where {width} {'' if has_header else 'or more '}are expected",
+                f"{counted(len(cells), 'column')} where {width} {'' if has_header else 'or more '}are expected",
                 where=f"{path}, row {line_number}",
                 fix="Columns are separated by white space; correct the row.",
             )

@@ -9,6 +9,7 @@ from typing import Final
 
 import polars as pl
 
+from hand100m_assets.amounts import counted
 from hand100m_assets.errors import FolderUnreadableError
 from hand100m_assets.layout import MANIFEST_FILE, frame_file_name
 from hand100m_assets.video.frames.manifest import Manifest, ManifestError, read_manifest
@@ -25,7 +26,7 @@ FRAME_CATALOG_SCHEMA: Final = pl.Schema(
         "manifest_mtime_ns": pl.Int64(),
     }
 )
-"""One row per JPEG. `path` is relative to the frames folder. `pts` and `time_s` are null where the stream has no
+"""One row per JPEG. `path` is relative to the frames folder. `pts` and `time_s` are null if the stream has no
 timestamps. By `manifest_mtime_ns` the next call knows which manifests it need not read again.
 """
 
@@ -49,8 +50,8 @@ def frame_catalog(frames_dir: Path, earlier_file: Path | None = None) -> pl.Data
         One row per JPEG, sorted by video id and frame index, with the columns of `FRAME_CATALOG_SCHEMA`:
         `video_id`, `frame_index` (Int32), `pts` (Int64, in the stream's time base), `time_s` (Float64),
         `size_bytes` (Int64), `path` (relative to `frames_dir`), `status` (`complete` or `damaged`, of the whole video)
-        and `manifest_mtime_ns` (Int64). `pts` and `time_s` are null where the stream has no timestamps. The table is
-        empty when nothing has been extracted yet.
+        and `manifest_mtime_ns` (Int64). `pts` and `time_s` are null if the stream has no timestamps. The table is
+        empty if nothing has been extracted yet.
 
     Raises:
         FolderUnreadableError: The frames folder is there but cannot be read. Mount it or give read permission.
@@ -165,7 +166,7 @@ def frame_files_at_fault(frames_dir: Path, catalog: pl.DataFrame) -> pl.DataFram
 
     Returns:
         One row per faulty file, in the catalog's order: `video_id`, `frame_index` (Int32), `path` (relative to
-        `frames_dir`) and `fault`, a few words. The table is empty when all files are as their manifests say.
+        `frames_dir`) and `fault`, a few words. The table is empty if all files are as their manifests say.
 
     Example:
         >>> from pathlib import Path
@@ -198,5 +199,5 @@ def _fault(path: Path, size_bytes: int) -> str | None:
     except OSError as error:
         return f"cannot be read ({error.strerror or error})"
     if found != size_bytes:
-        return f"{found} bytes where the manifest says {size_bytes}"
+        return f"{counted(found, 'byte')} where the manifest says {size_bytes:,}"
     return None if head == b"\xff\xd8" else "not a JPEG"

@@ -27,7 +27,7 @@ FRAME_STATES: Final = pl.Schema(
         "reason": pl.String(),
     }
 )
-"""One row per video. `frames_expected` is null where the video could not be read; `reason` is null when it is done."""
+"""One row per video. `frames_expected` is null if the video could not be read; `reason` is null if it is done."""
 
 MADE_BY_OLDER_RULES: Final = (
     "made by an older version of this program, whose frames may be other ones: to be made again"
@@ -51,7 +51,7 @@ def frame_states(jobs: Sequence[ExtractionJob], remembered_file: Path | None = N
         One row per job, in the order of the jobs: `video_id`; `state`; `frames_expected` and `frames_found` (Int64);
         `reason`. The state is `done`, `damaged` (some frames could not be decoded), `failed` (worth another attempt),
         `failed for good` (no attempt until the file changes) or `outstanding` (not extracted yet). `frames_expected`
-        and `frames_found` are null where nothing is known; `reason` is null when the state is `done`.
+        and `frames_found` are null if nothing is known; `reason` is null if the state is `done`.
 
     Example:
         >>> from pathlib import Path
@@ -79,7 +79,7 @@ def frame_states(jobs: Sequence[ExtractionJob], remembered_file: Path | None = N
 
 
 def _seen(job: ExtractionJob) -> str | None:
-    """Identify the state of a finished folder without opening a file; None when there is no such folder.
+    """Identify the state of a finished folder without opening a file; None if there is no such folder.
 
     The folder's own modification time changes with every file that is added or removed.
     """

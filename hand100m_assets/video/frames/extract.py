@@ -1,4 +1,4 @@
-"""Turns a video file into a folder of JPEGs and its manifest: exact frames, resumable, never visible half finished."""
+"""Extracts exact frames of a video file into a folder of JPEGs with a manifest; it can be stopped and continued."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from hand100m_assets.amounts import counted
 from hand100m_assets.errors import RetryableError, VideoUnreadableError
 from hand100m_assets.files import FileStamp
 from hand100m_assets.layout import MANIFEST_FILE, check_video_id, frame_file_name
@@ -305,7 +306,7 @@ class _Extraction:
             )
         words = f"; the decoder says: {manifest.decoder_errors[0].words}" if manifest.decoder_errors else ""
         raise VideoUnreadableError(
-            f"none of its {manifest.frames_expected} wanted frames can be decoded whole{words}",
+            f"none of its {counted(manifest.frames_expected, 'wanted frame')} can be decoded whole{words}",
             where=self.video_path,
             fix="Download it again, or leave it out where that brings the same file.",
         )

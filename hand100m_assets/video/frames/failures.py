@@ -52,7 +52,7 @@ def stamp_of(video_path: Path) -> FileStamp | None:
         video_path: The file.
 
     Returns:
-        The stamp of the file now; None when it is absent or cannot be reached.
+        The stamp of the file now; None if it is absent or cannot be reached.
 
     Example:
         >>> from pathlib import Path
@@ -109,7 +109,7 @@ def read_failures(frames_dir: Path) -> dict[str, FailureRecord]:
         frames_dir: The folder that holds one frame folder per video.
 
     Returns:
-        Video id -> record, sorted by id; empty when nothing has failed. A record has `video_id`, `reason` (what went
+        Video id -> record, sorted by id; empty if nothing has failed. A record has `video_id`, `reason` (what went
         wrong and what to do), `permanent` (no further attempt until the file changes), and `size_bytes` and `mtime_ns`
         of the file that failed (None if it was not there).
 

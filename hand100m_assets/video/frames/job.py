@@ -58,8 +58,8 @@ class ExtractionOutcome:
 
     Attributes:
         video_id: Id of the video.
-        manifest: Manifest of the finished folder; None when the extraction failed.
-        error: Why it failed; None when it did not.
+        manifest: Manifest of the finished folder; None if the extraction failed.
+        error: Why it failed; None if it did not.
         reused: Whether the folder was finished before, so that nothing was decoded.
         seconds: Wall time of the work on this video.
         details: Traceback of an error in this package; None otherwise.

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from hand100m_assets.amounts import counted
 from hand100m_assets.errors import VideoUnreadableError
 from hand100m_assets.parallel import TimeLimitError
 
@@ -91,7 +92,7 @@ class Watch:
 
         Args:
             report: Report of the decoding pass that is running.
-            time_s: Presentation time of the last frame, in seconds; None when not known. The header's start time is
+            time_s: Presentation time of the last frame, in seconds; None if not known. The header's start time is
                 subtracted, as some recorders do not count from 0.
 
         Raises:
@@ -113,8 +114,8 @@ class Watch:
         if duration_s is not None and duration_s > hours * 3600:
             excess = f"{duration_s / 3600:,.1f} hours"
         elif frames is not None and frames > max_frames:
-            excess = f"{frames:,} frames"
+            excess = counted(frames, "frame")
         else:
             return
-        what = f"{claim} {excess}, more than the {hours:g} hours that are allowed"
+        what = f"{claim} {excess}, more than the limit of {hours:g} h"
         raise VideoUnreadableError(what, where=self._path, fix=_SHORTEN)

@@ -1,4 +1,4 @@
-"""The manifest of a finished frame folder: which frames it holds and how they were made. Its presence means done."""
+"""The manifest of a finished frame folder: its frames and how they were made. If it exists, the folder is finished."""
 
 from __future__ import annotations
 
@@ -16,12 +16,13 @@ from hand100m_assets.files import FileStamp
 from hand100m_assets.layout import MANIFEST_FILE, check_video_id, frame_file_name
 from hand100m_assets.video.decode import DecodeReport, DecoderError, Selection, to_ranges
 from hand100m_assets.video.pictures import ColourRule, PictureSize
+from hand100m_assets.wrong_values import in_words
 
 MANIFEST_VERSION: Final = 1
 """Version of the layout of `manifest.json`; a manifest of another version is not read."""
 
 DECODING_RULES: Final = 1
-"""Grows when some file gives other pictures, or the same under other numbers, than it gave before."""
+"""It is increased when any file gives other pictures, or other frame numbers, than before."""
 
 
 class ManifestError(RetryableError):
@@ -66,8 +67,8 @@ class FrameRecord(BaseModel):
 
     Attributes:
         frame_index: Index of the frame among all shown frames of the video, from 0.
-        pts: Presentation timestamp in the stream's time base; None where the stream has none.
-        time_s: The same in seconds; None where the stream has none.
+        pts: Presentation timestamp in the stream's time base; None if the stream has none.
+        time_s: The same in seconds; None if the stream has none.
         size_bytes: Size of the JPEG file.
     """
 
@@ -99,7 +100,7 @@ class Manifest(BaseModel):
         notes: What else a user of these pictures should know, in sentences.
         frame_count_decoded: Frames that came out of the decoder in the last pass over the file.
         frame_count: Length of the video in frames, lost ones included; None if decoding stopped after the last wanted.
-        frame_count_expected: Frames that the file's index promises, without those that an edit list hides; None when
+        frame_count_expected: Frames that the file's index promises, without those that an edit list hides; None if
             unknown.
         damaged_ranges: First and last frame index of each damaged stretch, whether wanted or not.
         missing_frames: Frames that were asked for but are damaged, so that they are not here.
@@ -107,7 +108,7 @@ class Manifest(BaseModel):
         decoder_errors: The first error messages of the decoder, each with the number of frames placed before it.
         decoder_error_count: Number of all error messages.
         decode_mode: `selective` (only what the wanted frames depend on was decoded) or `full` (everything was).
-        why_full: Why everything was decoded; None when it was not.
+        why_full: Why everything was decoded; None if it was not.
         status: `complete`, or `damaged` when anything that was read or decoded is not as the file promises.
 
     Example:
@@ -168,7 +169,7 @@ class Manifest(BaseModel):
 
     @property
     def is_outdated(self) -> bool:
-        """Whether a version made it whose frames may be other ones than this version's."""
+        """Whether an older version made it, whose frames may differ from those of this version."""
         return self.decoding_rules < DECODING_RULES
 
     def agrees_with(self, stamp: FileStamp | None, options: ExtractionOptions) -> bool:
@@ -177,7 +178,7 @@ class Manifest(BaseModel):
         JPEGs of a deleted video cannot be made again and are not outdated.
 
         Args:
-            stamp: Size and time of the video file now; None when it was deleted, which contradicts nothing.
+            stamp: Size and time of the video file now; None if it was deleted, which contradicts nothing.
             options: The options that are wanted.
         """
         return self.is_of(stamp, options) and (stamp is None or not self.is_outdated)
@@ -258,7 +259,7 @@ def read_manifest(path: Path) -> Manifest:
     except ValidationError as error:
         first = error.errors()[0]
         field = ".".join(map(str, first["loc"])) or "file"
-        what = f"not a manifest: {field}: {first['msg']}"
+        what = f"not a manifest: {field} {in_words(first)}"
     raise ManifestError(what, where=path, fix="Extract this video's frames again.")
 
 
@@ -269,10 +270,10 @@ def file_sizes(folder: Path) -> dict[str, int]:
 
 
 def finished_manifest(frames_dir: Path, video_id: str) -> Manifest | None:
-    """Return the manifest of a folder that holds exactly its JPEGs in their full sizes; None when it is not finished.
+    """Return the manifest of a folder that holds exactly its JPEGs in their full sizes; None if it is not finished.
 
-    After a power failure a file's name may be there without its bytes. Comparing sizes costs less than syncing every
-    file to the disk when it is written.
+    After a power failure a file may exist without its bytes. Comparing sizes costs less than syncing every file to the
+    disk when it is written.
     """
     folder = frames_dir / check_video_id(video_id)
     try:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from hand100m_assets.amounts import counted
 from hand100m_assets.video.frames.failures import stamp_of
 from hand100m_assets.video.frames.under_way import VideoUnderway
 
@@ -44,7 +45,7 @@ class Progress:
         >>> progress = Progress.of([job])
         >>> for outcome in extract_many([job], workers=0):
         ...     print(progress.add(outcome))
-        1 of 1 videos, 3 frames, ... frames/s, 0 min left
+        1 of 1 video, 3 frames, ... frames per second, 0 min left
     """
 
     total: int
@@ -125,8 +126,8 @@ class Progress:
         made = frames - self._frames_found - sum(video.frames_found for video in videos)
         failed = f", {self.failed} failed" if self.failed else ""
         return (
-            f"{self.done} of {self.total} videos{failed}, {frames} frames, "
-            f"{made / elapsed_s:.1f} frames/s, {self._time_left(elapsed_s)}"
+            f"{self.done:,} of {counted(self.total, 'video')}{failed}, {counted(frames, 'frame')}, "
+            f"{made / elapsed_s:.1f} frames per second, {self._time_left(elapsed_s)}"
         )
 
     def _time_left(self, elapsed_s: float) -> str:

@@ -1,4 +1,4 @@
-"""How far the extraction of one video is, as its journal file tells; the worker may run on any machine."""
+"""How far the extraction of one video is, read from its journal file; the worker may run on any machine."""
 
 from __future__ import annotations
 

@@ -2,8 +2,8 @@
 
 OpenCV 5 gives each frame, with all that the stream says about its colours, to FFmpeg's scaler, and asks for the size in
 the headers. OpenCV 4 gives the scaler only the samples and, once, the size of the first picture; it cuts what exceeds
-the size in the headers. Where one of these versions gives no real picture (uninitialised memory, or the picture
-before), there is nothing to match. Then the most similar real picture is made, and a note says so.
+the size in the headers. If one of these versions gives no real picture (uninitialised memory, or the previous picture),
+there is nothing to reproduce. Then the most similar real picture is made, and a note says so.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Makes of a decoded frame the picture that OpenCV's capture would give, and its JPEG file."""
+"""Makes the picture that OpenCV's capture would give from a decoded frame, and its JPEG file."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ class PickedFrame:
 
     Attributes:
         frame_index: Index of the frame among all shown frames of the video, from 0.
-        pts: Presentation timestamp in the stream's time base; None where the stream has none.
-        time_s: The same in seconds; None where the stream has none.
+        pts: Presentation timestamp in the stream's time base; None if the stream has none.
+        time_s: The same in seconds; None if the stream has none.
 
     Example:
         >>> from pathlib import Path
@@ -83,7 +83,7 @@ def frame_time_s(frame: av.video.frame.VideoFrame, stream: av.video.stream.Video
         stream: The track that it is of.
 
     Returns:
-        Seconds; None where the frame has no timestamp or the stream no time base.
+        Seconds; None if the frame has no timestamp or the stream no time base.
 
     Example:
         >>> import av

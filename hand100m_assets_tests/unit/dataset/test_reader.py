@@ -150,7 +150,7 @@ def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[ModuleType, 
         (lambda folder: next(folder.glob("samples-*")).write_bytes(b"\x93NUMPY"), "cannot be read"),
         (lambda folder: np.save(next(folder.glob("samples-*")), np.zeros(4)), "not 4 samples"),
         (lambda folder: [path.unlink() for path in folder.glob("*.tar")], "was the training set built anew meanwhile"),
-        (lambda folder: [path.write_bytes(b"x") for path in folder.glob("*.tar")], "has 1 bytes, not"),
+        (lambda folder: [path.write_bytes(b"x") for path in folder.glob("*.tar")], "its size is 1 B, not"),
     ],
 )
 def test_what_is_wrong_is_said_with_its_place_and_what_to_do(alone, harm, says: str) -> None:

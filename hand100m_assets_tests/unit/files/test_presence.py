@@ -58,7 +58,7 @@ def look(place: SourceWorkspace) -> None:
         place.downloads.look_at_videos([ONE, TWO], None)
     inventory = place.downloads.inventory(place.downloads.video_list())
     inventory.write_parquet(place.output.table_file("inventory"))
-    write_missing_list(missing_videos(inventory), place.output.missing_videos_file)
+    write_missing_list(missing_videos(inventory), place.output.missing_videos_file, DOH)
     note_renewed(place.output.videos_away_file)
 
 
@@ -132,7 +132,7 @@ def test_links_onto_a_disk_that_is_away_are_neither_missing_nor_deleted(place: S
 
 def test_an_annotation_folder_that_is_suddenly_empty_is_refused(place: SourceWorkspace) -> None:
     with unmounted(place.folders.annotations_dir, leaves=True):
-        with pytest.raises(FolderUnreadableError, match="1 annotation sets of it are known"):
+        with pytest.raises(FolderUnreadableError, match="1 annotation set of it is known"):
             place.annotation_files()
         assert survey(place).annotation_files is None
         assert any("annotation folder is empty" in finding.what for finding in findings(place))
@@ -147,7 +147,7 @@ def test_a_folder_of_frames_that_is_suddenly_empty_is_not_filled_anew(leaves: bo
             lambda: place.extraction_jobs([ONE]),
             lambda: finished_videos(place),
         ):
-            with pytest.raises(FolderUnreadableError, match="1 finished videos of it are known"):
+            with pytest.raises(FolderUnreadableError, match="1 finished video of it is known"):
                 reader()
     assert outstanding_videos(place, [ONE, TWO]).done == [ONE]
 

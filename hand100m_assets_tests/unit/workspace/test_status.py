@@ -126,12 +126,12 @@ def said(place: SourceWorkspace) -> dict[str, list[str]]:
 def test_findings_name_what_must_be_mended_and_how(place: SourceWorkspace) -> None:
     lines = said(place)
     assert [line.split(".")[0] for line in lines["error"]] == [
-        "1 files are not whole videos",
-        "1 videos differ from the list",
+        "1 file is no whole video",
+        "1 video differs from the list",
     ]
     assert [line.split(".")[0] for line in lines["warning"]] == ["2 listed videos are not here yet"]
     assert any(f"{place.folders.videos_dir}: 3 whole videos, 6 listed" in line for line in lines["fine"])
-    assert any("GiB free, about 0.0 GiB needed" in line for line in lines["fine"])
+    assert any("free, about 268.8 kB needed" in line for line in lines["fine"])
 
 
 def test_a_missing_video_folder_is_an_error_and_a_missing_annotation_folder_a_warning(tmp_path: Path) -> None:
@@ -152,7 +152,7 @@ def test_an_empty_root_is_an_error_and_an_absent_list_a_warning(tmp_path: Path) 
 
 def test_too_small_a_disk_is_an_error(place: SourceWorkspace, monkeypatch: pytest.MonkeyPatch) -> None:
     free_disk(monkeypatch, 1000)
-    assert any("GiB free" in line and "annotated" in line for line in said(place)["error"])
+    assert any(" free, about" in line and "annotated" in line for line in said(place)["error"])
 
 
 def free_disk(monkeypatch: pytest.MonkeyPatch, free_bytes: int) -> None:
@@ -163,12 +163,12 @@ def free_disk(monkeypatch: pytest.MonkeyPatch, free_bytes: int) -> None:
 def test_frames_that_are_there_need_no_space_again(place: SourceWorkspace, monkeypatch: pytest.MonkeyPatch) -> None:
     needed = survey(place).frames_outstanding_bytes
     free_disk(monkeypatch, needed - 1)
-    assert any("GiB free" in line for line in said(place)["error"])
+    assert any(" free, about" in line for line in said(place)["error"])
     free_disk(monkeypatch, needed)
-    assert any("GiB free" in line for line in said(place)["fine"])
+    assert any(" free, about" in line for line in said(place)["fine"])
     extract_one(place.extraction_jobs([WAITING])[0])
     free_disk(monkeypatch, 0)
-    assert any("GiB free" in line for line in said(place)["fine"])
+    assert any(" free, about" in line for line in said(place)["fine"])
 
 
 @pytest.mark.parametrize(("own_disk", "severity"), [(False, "error"), (True, "fine")])
@@ -188,7 +188,7 @@ def test_sources_that_share_a_disk_must_fit_on_it_together(
             return os.stat_result((*found[:2], -1, *found[3:])) if path == mounted else found
 
         monkeypatch.setattr(Path, "stat", on_another_disk)
-    about_disk = [finding for finding in findings(place, other) if "GiB free" in finding.what]
+    about_disk = [finding for finding in findings(place, other) if " free, about" in finding.what]
     assert [(finding.source, finding.severity) for finding in about_disk] == [("100doh", severity), ("ego4d", severity)]
     assert ("with those of ego4d" in about_disk[0].what) is not own_disk
 

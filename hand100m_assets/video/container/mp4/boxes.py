@@ -1,6 +1,6 @@
-"""Reads the outermost boxes of an mp4 file: enough to tell whether a download was cut, and how. Only headers are read.
+"""Reads the headers of the outermost boxes of an mp4 file, to find out whether a download was cut, and how.
 
-A fragmented file has no table that counts its frames, and ffmpeg takes what it finds for everything. So every box of
+A fragmented file has no table that counts its frames, and ffmpeg treats what it finds as everything. So every box of
 such a file must be known, and the length that the file promises is compared with what is there.
 """
 
@@ -12,6 +12,7 @@ from itertools import takewhile
 from pathlib import Path
 from typing import BinaryIO, Final
 
+from hand100m_assets.amounts import sized
 from hand100m_assets.video.container.mp4.box_walker import FIRST_BOXES, HEADER_BYTES, Box, boxes_between
 from hand100m_assets.video.container.mp4.fragment_chain import FragmentChain, last_fragment_listed
 from hand100m_assets.video.container.mp4.fragments import is_whole_fragment
@@ -33,9 +34,9 @@ class Mp4Outline:
         is_fragmented: Whether frames are indexed piece by piece, so that no header knows their number.
         missing_bytes: Bytes that were cut off, or that lie after a hole in a fragmented file; 0 when none are missing.
         broken_from: Byte at which a fragmented file holds something that is not a box, or a piece that does not follow
-            the one before; None when there is no such place.
+            the one before; None if there is no such place.
         is_gap: Whether that place is a piece that does not follow the one before.
-        promised_s: Length in seconds that the header of a fragmented file promises; None when it does not.
+        promised_s: Length in seconds that the header of a fragmented file promises; None if it does not.
         has_promised_end: Whether a file that ends early can be told from a whole one.
 
     Example:
@@ -62,7 +63,7 @@ class Mp4Outline:
 
     @property
     def fault(self) -> str | None:
-        """In what way the file is not whole, in words; None when nothing shows it."""
+        """In what way the file is not whole, in words; None if nothing shows it."""
         if self.is_gap:
             return (
                 f"the piece that begins at byte {self.broken_from:,} does not follow the one before: pieces are missing"
@@ -70,13 +71,13 @@ class Mp4Outline:
         if self.broken_from is not None:
             return f"what begins at byte {self.broken_from:,} is no part of a video: the download has a hole"
         if self.missing_bytes:
-            return f"the file is {self.missing_bytes:,} bytes too short: the download was cut"
+            return f"the file is {sized(self.missing_bytes)} too short: the download was cut"
         return None
 
 
 @dataclass
 class _Findings:
-    """What the boxes so far have told."""
+    """What the boxes have shown so far."""
 
     kinds: dict[bytes, None] = field(default_factory=dict)
     end: int = 0

@@ -1,4 +1,4 @@
-"""Tells whether the fragments of an mp4 follow each other: each has a number, and says when its samples are decoded."""
+"""Checks that the fragments of an mp4 follow each other, by their numbers and the decoding times of their samples."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class FragmentChain:
     _is_numbered: bool = True
     """Each fragment so far had the next number."""
     _ends: dict[int, int | None] = field(default_factory=dict)
-    """Track -> when its next sample is decoded; None where its fragments do not say how long they are."""
+    """Track -> when its next sample is decoded; None if its fragments do not say how long they are."""
 
     def begin(self) -> None:
         """Begin a new movie: another file was appended here."""
@@ -60,14 +60,14 @@ def _decode_time(body: bytes) -> int:
 
 
 def _track_and_duration(body: bytes) -> tuple[int, int | None]:
-    """Track and default duration of its samples, None where the fragment gives none. ISO/IEC 14496-12, 8.8.7."""
+    """Track and default duration of its samples, None if the fragment gives none. ISO/IEC 14496-12, 8.8.7."""
     flags, track = struct.unpack_from(">II", body.ljust(8, b"\0"))
     at = 8 + 8 * bool(flags & 0x1) + 4 * bool(flags & 0x2)
     return track, int.from_bytes(body[at : at + 4], "big") if flags & 0x8 else None
 
 
 def _run_length(body: bytes, default: int | None) -> int | None:
-    """Duration of all samples of a run; None where one is not given here, or is 0. ISO/IEC 14496-12, 8.8.8."""
+    """Duration of all samples of a run; None if one is not given here, or is 0. ISO/IEC 14496-12, 8.8.8."""
     flags, count = struct.unpack_from(">II", body.ljust(8, b"\0"))
     if not flags & _DURATION:
         return default * count if default else None

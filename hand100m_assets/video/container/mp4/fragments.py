@@ -1,4 +1,4 @@
-"""Tells whether the table of an mp4 fragment (moof) is whole. ffmpeg reads a broken one without an error."""
+"""Checks that the table of an mp4 fragment (moof) is complete. ffmpeg reads a broken one without an error."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reads what the sample tables of an mp4 file claim, before a library believes it.
+"""Checks the claims of the sample tables of an mp4 file before a library uses them.
 
 A table may give one size or one duration for all samples, and only their number. So a file of a kilobyte can claim two
 thousand million samples, and a demuxer that opens it makes an entry for each, or says that there are so many frames.
@@ -15,6 +15,7 @@ from typing import BinaryIO, Final
 
 import numpy as np
 
+from hand100m_assets.amounts import counted, sized
 from hand100m_assets.errors import VideoUnreadableError
 from hand100m_assets.video.container.mp4.box_walker import FIRST_BOXES, HEADER_BYTES, MAX_BOXES, boxes_between
 
@@ -47,7 +48,7 @@ class _Track:
 
 
 def refuse_impossible_tables(path: Path) -> None:
-    """Refuse an mp4 file whose tables cannot be true of a file of its size. Other formats pass.
+    """Refuse an mp4 file whose tables cannot be true for a file of its size. Other formats pass.
 
     Args:
         path: The file, of any format.
@@ -66,7 +67,7 @@ def refuse_impossible_tables(path: Path) -> None:
     claimed = _claimed_samples(path, size_bytes)
     if claimed > min(size_bytes, MAX_TABLE_SAMPLES):
         raise VideoUnreadableError(
-            f"its index claims {claimed:,} samples in {size_bytes:,} bytes: broken, or made to do harm",
+            f"its index claims {counted(claimed, 'sample')} in {sized(size_bytes)}: broken, or made to do harm",
             where=path,
             fix="Download it again, or leave it out.",
         )

@@ -121,7 +121,7 @@ def test_a_reject_names_record_field_rule_reason_and_value(tmp_path: Path) -> No
         ("annotations", 1, "left_right"),
     }
     assert rows["annotations", 1, "left_right"]["value"] == "Both"
-    assert rows["images", 3, ""]["reason"] == "Input should be an object, not a string"
+    assert rows["images", 3, ""]["reason"] == "must be an object, not a string"
     assert "62 more" in rows["annotations", 1, "keypoint_25d.0"]["reason"]
     assert rows["images", 2, "file_name"]["reason"] == "does not end in <video id>/frame_NNNNNN.jpg"
     assert {row["rule"].split(":")[0] for row in rows.values()} == {"contract"}

@@ -208,7 +208,7 @@ def test_counts_that_do_not_add_up_are_found(scene: Scene) -> None:
     words = [fault.what for fault in count_faults(pairs, scene.tables)]
     assert words == [
         "6 samples and 1 left out are not the 6 hands of the annotation set",
-        "1 hands are left out without a reason",
+        "1 hand is left out without a reason",
     ]
     assert "a hand is there twice" in [f.what for f in count_faults(spoil(scene, 1, row_index=0), scene.tables)]
 

@@ -168,7 +168,7 @@ def test_file_names_reach_the_path_finder_when_images_are_given(scene):
 
 
 def test_more_anchors_than_places_are_refused(scene):
-    with pytest.raises(ValueError, match="51 anchors do not fit into 50 places"):
+    with pytest.raises(ValueError, match="a grid has 50 places for anchors, not 51"):
         draw(scene, [0] * 51)
 
 

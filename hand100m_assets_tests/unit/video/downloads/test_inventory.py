@@ -7,6 +7,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from hand100m_assets.amounts import sized
 from hand100m_assets.errors import OutputUnwritableError, VideoUnreadableError
 from hand100m_assets.files import FileStamp
 from hand100m_assets.sources import DOH, EGO4D
@@ -94,7 +95,7 @@ def test_every_video_on_disk_or_listed_has_one_row_with_its_state(folder: Path) 
     }
     rows = {row["video_id"]: row for row in table.iter_rows(named=True)}
     assert all((row["reason"] is None) == (row["state"] == "complete") for row in rows.values())
-    assert "bytes too short" in rows["cut"]["reason"]
+    assert "too short: the download was cut" in rows["cut"]["reason"]
     assert "moov" in rows["noindex"]["reason"]
     assert (rows["turned"]["width_px"], rows["turned"]["height_px"], rows["turned"]["rotation_deg"]) == (240, 320, 90)
     assert rows["whole"]["frame_count_from_header"] == media.FRAME_COUNT
@@ -153,16 +154,23 @@ def test_the_missing_report_names_each_with_its_kind_of_reason(clip, folder: Pat
     ]
     assert missing["reason"].null_count() == 0
     target = tmp_path / "reports" / "missing_videos.txt"
-    write_missing_list(missing, target)
+    write_missing_list(missing, target, DOH)
     assert target.read_text() == "absent.mp4\ncoming.mp4\ncut.mp4\nnoindex.mp4\nwhole.mp4\nzero.mp4\n"
-    write_missing_list(missing.clear(), target)
+    note = target.with_name("missing_videos_note.txt")
+    assert note.read_text().startswith("missing_videos.txt names 6 videos of 100DOH that are missing")
+    assert "README in the folder Hand100M" in note.read_text()
+    write_missing_list(missing.head(1), target, EGO4D)
+    assert note.read_text().startswith("missing_videos.txt names 1 video of Ego4D that is missing")
+    assert "ego4d command" in note.read_text()
+    write_missing_list(missing.clear(), target, DOH)
     assert target.read_text() == ""
+    assert note.read_text() == "missing_videos.txt is empty: no video of 100DOH is missing.\n"
 
 
 def test_a_report_that_cannot_be_written_is_one_clear_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputUnwritableError):
-        write_missing_list(pl.DataFrame(schema=MISSING_SCHEMA), tmp_path / "file" / "missing.txt")
+        write_missing_list(pl.DataFrame(schema=MISSING_SCHEMA), tmp_path / "file" / "missing.txt", DOH)
 
 
 def test_half_of_the_real_list_absent_is_reported_exactly(clip) -> None:
@@ -200,7 +208,7 @@ def test_a_file_below_its_official_size_counts_as_still_coming(clip, tmp_path: P
     listed = listed_as(info, size_bytes_listed=info.size_bytes + 1)
     missing = missing_videos(build_inventory(listed, listing, {"vid": info}))
     assert missing["reason_kind"].to_list() == ["incomplete"]
-    assert f"{info.size_bytes:,} of {info.size_bytes + 1:,} official bytes" in missing["reason"][0]
+    assert f"still to come: 1 byte of {sized(info.size_bytes + 1)}" in missing["reason"][0]
 
 
 def test_headers_of_files_that_did_not_change_come_from_the_table_before(folder: Path, tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ def test_a_file_below_its_official_size_is_never_complete_however_long_it_rests(
     for _ in range(3):
         look, known = take_look(listing, ["b"], known, concluded=None, limit=9, official_bytes={"a": 11, "b": 10})
     assert look.new == look.due == []
-    assert look.short == {"a": "10 of 11 bytes"}
+    assert look.short == {"a": "still to come: 1 byte of 11 bytes"}
 
 
 def test_a_file_registered_before_stamps_were_kept_is_taken_as_it_is() -> None:

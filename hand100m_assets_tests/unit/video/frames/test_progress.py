@@ -49,20 +49,20 @@ def test_a_line_comes_every_few_seconds_and_not_for_every_video(clock: Clock) ->
 def test_the_line_says_how_many_how_fast_and_how_long_still(clock: Clock) -> None:
     progress = Progress(total=8, every_s=10, clock=clock)
     clock.now_s += 60
-    assert progress.add(good(30)) == "1 of 8 videos, 30 frames, 0.5 frames/s, 7 min left"
+    assert progress.add(good(30)) == "1 of 8 videos, 30 frames, 0.5 frames per second, 7 min left"
     clock.now_s += 60
-    assert progress.add(bad()) == "2 of 8 videos, 1 failed, 30 frames, 0.2 frames/s, 6 min left"
+    assert progress.add(bad()) == "2 of 8 videos, 1 failed, 30 frames, 0.2 frames per second, 6 min left"
 
 
 def test_the_last_video_always_gives_a_line(clock: Clock) -> None:
     progress = Progress(total=2, every_s=10, clock=clock)
     clock.now_s += 1
     assert progress.add(good(4)) is None
-    assert progress.add(good(4)) == "2 of 2 videos, 8 frames, 8.0 frames/s, 0 min left"
+    assert progress.add(good(4)) == "2 of 2 videos, 8 frames, 8.0 frames per second, 0 min left"
 
 
 def test_a_batch_that_takes_no_time_divides_by_nothing(clock: Clock) -> None:
-    assert (Progress(total=1, clock=clock).add(good(1)) or "").startswith("1 of 1 videos, 1 frames, ")
+    assert (Progress(total=1, clock=clock).add(good(1)) or "").startswith("1 of 1 video, 1 frame, ")
 
 
 def job(out: Path, video_id: str, selection: Selection, path: Path = Path("gone.mp4")) -> ExtractionJob:
@@ -90,21 +90,21 @@ def test_a_long_video_gives_lines_before_it_ends(clock: Clock, tmp_path: Path) -
     journal(long, range(0, 400, 10))
     assert progress.look([long]) is None
     clock.now_s += 31
-    assert progress.look([long]) == "0 of 2 videos, 40 frames, 0.7 frames/s, 4 min left"
+    assert progress.look([long]) == "0 of 2 videos, 40 frames, 0.7 frames per second, 4 min left"
     assert progress.look([long]) is None
     clock.now_s += 60
     journal(long, range(0, 800, 10))
-    assert progress.look([long]) == "0 of 2 videos, 80 frames, 0.7 frames/s, 3 min left"
+    assert progress.look([long]) == "0 of 2 videos, 80 frames, 0.7 frames per second, 3 min left"
     assert progress.add(replace(good(100), video_id="long")) is None
     clock.now_s += 30
-    assert progress.look([]) == "1 of 2 videos, 100 frames, 0.7 frames/s, 2 min left"
+    assert progress.look([]) == "1 of 2 videos, 100 frames, 0.7 frames per second, 2 min left"
 
 
 def test_before_the_first_frame_no_time_is_promised(clock: Clock, tmp_path: Path) -> None:
     progress = Progress(total=1, every_s=30, clock=clock)
     clock.now_s += 30
     line = progress.look([job(tmp_path, "long", EVERY_TENTH)])
-    assert line == "0 of 1 videos, 0 frames, 0.0 frames/s, time left not known yet"
+    assert line == "0 of 1 video, 0 frames, 0.0 frames per second, time left not known yet"
 
 
 def test_what_an_interrupted_run_had_made_is_counted_but_makes_this_one_no_faster(clock: Clock, tmp_path: Path) -> None:
@@ -115,9 +115,12 @@ def test_what_an_interrupted_run_had_made_is_counted_but_makes_this_one_no_faste
     progress.look([begun])
     clock.now_s += 60
     journal(begun, range(0, 750, 10))
-    assert progress.look([begun]) == "1 of 2 videos, 145 frames, 0.4 frames/s, 1 min left"
+    assert progress.look([begun]) == "1 of 2 videos, 145 frames, 0.4 frames per second, 1 min left"
     clock.now_s += 60
-    assert progress.add(replace(good(100), video_id="begun")) == "2 of 2 videos, 170 frames, 0.4 frames/s, 0 min left"
+    assert (
+        progress.add(replace(good(100), video_id="begun"))
+        == "2 of 2 videos, 170 frames, 0.4 frames per second, 0 min left"
+    )
 
 
 def test_frames_that_are_thrown_away_are_not_counted(clock: Clock, tmp_path: Path) -> None:
@@ -127,7 +130,7 @@ def test_frames_that_are_thrown_away_are_not_counted(clock: Clock, tmp_path: Pat
     progress.look([begun])
     clock.now_s += 60
     journal(begun, range(0, 60, 10))
-    assert progress.look([begun]) == "0 of 1 videos, 6 frames, 0.0 frames/s, time left not known yet"
+    assert progress.look([begun]) == "0 of 1 video, 6 frames, 0.0 frames per second, time left not known yet"
 
 
 def test_a_header_says_how_long_a_video_is_and_file_sizes_what_others_cost(clip, clock: Clock, tmp_path: Path) -> None:
@@ -137,5 +140,5 @@ def test_a_header_says_how_long_a_video_is_and_file_sizes_what_others_cost(clip,
     progress.look([long])
     journal(long, range(50))
     clock.now_s += 60
-    assert progress.look([long]) == "0 of 2 videos, 50 frames, 0.4 frames/s, 2 min left"
+    assert progress.look([long]) == "0 of 2 videos, 50 frames, 0.4 frames per second, 2 min left"
     assert Progress.of([long]).work == {"long": clip("defaults").stat().st_size}
