@@ -167,7 +167,7 @@ def test_an_unmounted_folder_skips_the_night_with_a_reason_and_spoils_no_failure
     videos_dir.rename(videos_dir.with_name("elsewhere"))
     assert f"{videos_dir}: the 100DOH video folder cannot be read" in (ask(six).skip_message or "")
     videos_dir.mkdir()
-    assert ask(six).skip_message == "nothing to do: 5 videos done, 0 failed for good, 1 missing or incomplete"
+    assert ask(six).skip_message == "nothing to do: 5 videos are done, 0 failed for good, 1 missing or incomplete"
 
 
 def test_a_deleted_video_and_one_below_its_official_size_are_not_asked_for(six: TinyWorkspace) -> None:
