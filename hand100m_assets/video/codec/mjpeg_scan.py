@@ -10,6 +10,7 @@ from hand100m_assets.video.codec.bitstream import Data
 
 _SCAN, _CODES, _STEPS, _INTERVAL = 0xDA, 0xC4, 0xDB, 0xDD
 _BEGIN: Final = re.compile(rb"\xff[\xc0-\xcf\xda-\xfe]")
+_PICTURE: Final = b"\xff\xd8"
 _FILL: Final = b"\xff"
 """Any number of these bytes may come before a segment."""
 _NOTES: Final = frozenset({*range(0xE0, 0xF0), 0xFE})
@@ -27,8 +28,12 @@ def mjpeg_holds_hole(data: Data) -> bool:
     If a block of another picture overwrites the tables, the decoder continues at data that looks like the next table.
     Samples are searched only if the picture uses the standard's tables. An encoder that makes its own tables may give
     the most frequent symbol the code 0, and write zeros for a flat picture.
+
+    A packet that begins within a picture shows that the sizes of packets are wrong.
     """
     packet = bytes(data)
+    if packet[: packet.find(_PICTURE)].strip(b"\0" + _FILL):
+        return True
     codes, end_of_table = b"", 0
     for kind, at, end in _segments(packet):
         if end_of_table and packet[end_of_table:at].strip(_FILL):

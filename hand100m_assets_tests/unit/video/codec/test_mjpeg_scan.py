@@ -83,3 +83,9 @@ def test_a_hole_that_hides_where_the_samples_begin_is_found(huffman: str) -> Non
 def test_a_note_of_an_odd_length_is_no_fault(note: bytes, huffman: str) -> None:
     for unit in random_track(random.Random(2), "mjpeg", LOOK, huffman=huffman).units:
         assert not mjpeg_holds_hole(unit.data[:2] + note + unit.data[2:])
+
+
+def test_a_packet_that_begins_within_a_picture_is_found_and_padding_before_one_is_not() -> None:
+    picture = cv2.imencode(".jpg", smooth(1))[1].tobytes()
+    assert not any(mjpeg_holds_hole(data) for data in (picture, bytes(3) + picture, b"\xff\xff" + picture))
+    assert all(mjpeg_holds_hole(data) for data in (picture[2:], picture[100:], picture[-20:] + picture))
