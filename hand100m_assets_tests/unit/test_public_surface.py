@@ -107,7 +107,7 @@ FACES = {
         duration_shortfall is_tag_of_key_frame open_video outline_of packets_promised probe_video stamp_video
     """,
     "hand100m_assets.video.container.mp4": """
-        Mp4Outline read_outline refuse_impossible_tables
+        Mp4Outline edit_count read_outline refuse_impossible_tables
     """,
     "hand100m_assets.video.decode": """
         DecodeAgainError DecodeReport DecoderError FrameSetSelection HARMLESS RemainingSelection Selection

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Final
 
 import av.container
 import av.error
@@ -23,7 +24,7 @@ from hand100m_assets.video.container import (
     packets_promised,
     stamp_video,
 )
-from hand100m_assets.video.container.mp4 import Mp4Outline
+from hand100m_assets.video.container.mp4 import Mp4Outline, edit_count
 from hand100m_assets.video.decode.complaints import complaints_about, listen_to_libraries
 from hand100m_assets.video.decode.full import FullDecode
 from hand100m_assets.video.decode.losses import WATCHED_FORMATS
@@ -32,6 +33,10 @@ from hand100m_assets.video.decode.sample_index import sample_index
 from hand100m_assets.video.decode.selection import Selection
 from hand100m_assets.video.decode.selective import SelectiveDecode
 from hand100m_assets.video.pictures import ColourRule, PickedFrame
+
+HIDDEN: Final = "the tables hide packets that the edit list does not cut off"
+_REORDERED_PACKETS: Final = 17
+"""No codec reorders more pictures than 16."""
 
 __all__ = [
     "ColourRule",
@@ -124,6 +129,10 @@ def decode_frames(
         outline = outline_of(path, container)
         report.video = describe_video(path, stamp, container, stream, outline)
         report.converter = report.video.converter()
+        hidden_from = _hidden_from(path, stream) if outline.is_mp4 else None
+        if hidden_from is not None:
+            report.add_error(0, HIDDEN)
+            why_full = why_full or HIDDEN
         report.expected_from_header = packets_promised(path, stream, report.video.frame_count_from_header)
         fault = _fault_of_bytes(outline, report.video, stream)
         if fault:
@@ -147,7 +156,8 @@ def decode_frames(
                 yield from _or_again(selective.run(stop))
                 return
         report.mode, report.why_full = "full", why_full
-        yield from FullDecode(container, stream, selection, report, outline.broken_from).run(stop)
+        broken = [place for place in (outline.broken_from, hidden_from) if place is not None]
+        yield from FullDecode(container, stream, selection, report, min(broken, default=None)).run(stop)
 
 
 def _fault_of_bytes(outline: Mp4Outline, video: VideoInfo, stream: av.video.stream.VideoStream) -> str | None:
@@ -160,6 +170,21 @@ def _fault_of_bytes(outline: Mp4Outline, video: VideoInfo, stream: av.video.stre
     if len(entries) == video.frame_count_from_header and all(e.pos + e.size <= video.size_bytes for e in entries):
         return None
     return outline.fault
+
+
+def _hidden_from(path: Path, stream: av.video.stream.VideoStream) -> int | None:
+    """Byte of the first packet that the tables of an mp4 hide although its edit list hides a beginning or end only.
+
+    None when there is no such packet. Near the first and the last shown packet, hidden ones may stand among the shown
+    because of reordering.
+    """
+    is_hidden = [entry.is_discard for entry in getattr(stream, "index_entries", ())]
+    if not any(is_hidden) or all(is_hidden):
+        return None
+    first, last = is_hidden.index(False), len(is_hidden) - 1 - is_hidden[::-1].index(False)
+    inner = range(first + _REORDERED_PACKETS, last - _REORDERED_PACKETS)
+    hidden = next((number for number in inner if is_hidden[number]), None)
+    return None if hidden is None or edit_count(path) > 1 else stream.index_entries[hidden].pos
 
 
 def _or_again(frames: Iterator[PickedFrame]) -> Iterator[PickedFrame]:

@@ -24,9 +24,10 @@ MAX_TABLE_SAMPLES: Final = 50_000_000
 
 _MAX_TIMES_BYTES: Final = 64 * 2**20
 """At most so many bytes of a table of durations are read: eight million changes of the frame rate."""
-_CONTAINERS: Final = frozenset({b"moov", b"trak", b"mdia", b"minf", b"stbl", b"moof", b"traf"})
-_LEAVES: Final = frozenset({b"hdlr", b"stsz", b"stz2", b"stts", b"trun"})
+_CONTAINERS: Final = frozenset({b"moov", b"trak", b"mdia", b"minf", b"stbl", b"moof", b"traf", b"edts"})
+_LEAVES: Final = frozenset({b"hdlr", b"stsz", b"stz2", b"stts", b"trun", b"elst"})
 _LEAF_BYTES: Final = 16
+_MAX_EDITS_BYTES: Final = 4096
 _MAX_DEPTH: Final = 10
 """As in FFmpeg's reader. Deeper boxes are not read."""
 
@@ -39,6 +40,7 @@ class _Track:
     is_picture: bool = False
     sample_bytes: int = 0
     sample_count: int = 0
+    edit_count: int = 0
     has_unit_durations: bool = False
 
     @property
@@ -73,6 +75,35 @@ def refuse_impossible_tables(path: Path) -> None:
         )
 
 
+def edit_count(path: Path) -> int:
+    """Return the largest number of edits that a picture track of an mp4 file has, without empty ones.
+
+    Args:
+        path: The file, of any format.
+
+    Returns:
+        0 where there is no edit list: everything is shown. 1 where a beginning or an end may be cut off. More where
+        anything may be left out.
+
+    Raises:
+        OSError: The file is absent or cannot be read, as with `open`.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from hand100m_assets.video.container.mp4 import edit_count
+        >>> edit_count(Path("video.mp4"))
+        1
+    """
+    tracks: list[_Track] = []
+    with path.open("rb") as file:
+        for kind, body in _tree(file, path.stat().st_size):
+            if kind == b"trak":
+                tracks.append(_Track())
+            elif tracks:
+                _note(tracks[-1], kind, body)
+    return max((track.edit_count for track in tracks if track.is_picture), default=0)
+
+
 def _claimed_samples(path: Path, size_bytes: int) -> int:
     tracks: list[_Track] = []
     in_fragments = 0
@@ -98,12 +129,21 @@ def _note(track: _Track, kind: bytes, body: bytes) -> None:
         size, count = struct.unpack(">II", body[4:12])
         track.sample_bytes = size if kind == b"stsz" else 0
         track.sample_count = max(track.sample_count, count)
+    elif kind == b"elst" and len(body) >= 8:
+        track.edit_count = _edits_with_media(body)
     elif kind == b"stts" and len(body) >= 16:
         track.has_unit_durations = struct.unpack(">I4xI", body[4:16]) == (1, 1)
         if not track.is_picture:
             return  # the durations make no index longer, and nobody counts the frames of such a track
         runs = np.frombuffer(body[8 : len(body) // 8 * 8], ">u4")[::2]
         track.sample_count = max(track.sample_count, int(runs.sum(dtype=np.uint64)))
+
+
+def _edits_with_media(body: bytes) -> int:
+    """Source: ISO/IEC 14496-12, section 8.6.6."""
+    form = ">QqI" if body[0] == 1 else ">IiI"
+    entries = body[8 : 8 + (len(body) - 8) // struct.calcsize(form) * struct.calcsize(form)]
+    return sum(media_time >= 0 for _, media_time, _ in struct.iter_unpack(form, entries))
 
 
 def _tree(file: BinaryIO, size_bytes: int) -> Iterator[tuple[bytes, bytes]]:
@@ -122,4 +162,5 @@ def _tree(file: BinaryIO, size_bytes: int) -> Iterator[tuple[bytes, bytes]]:
                 end = min(box.end, end)
                 levels.append((boxes_between(file, box.body, end), end))
         elif box.kind in _LEAVES:
-            yield box.kind, box.read(file, _MAX_TIMES_BYTES if box.kind == b"stts" else _LEAF_BYTES)
+            limits = {b"stts": _MAX_TIMES_BYTES, b"elst": _MAX_EDITS_BYTES}
+            yield box.kind, box.read(file, limits.get(box.kind, _LEAF_BYTES))

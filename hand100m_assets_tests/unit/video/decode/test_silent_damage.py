@@ -161,3 +161,22 @@ def test_a_matroska_file_is_whole_however_it_was_written(tmp_path: Path, codec: 
         frames, report = pick_frames(path, ALL)
         assert not report.is_damaged, (path.name, report.errors)
         assert len(frames) == len(opencv_frames(path)) == 50
+
+
+def test_a_wrong_time_in_the_tables_of_an_mp4_hides_no_frame(tmp_path: Path) -> None:
+    path = write(tmp_path / "whole.mp4", random_track(random.Random(3), "h264", Look(64, 48, 60), **H264))
+    data, truth = path.read_bytes(), truth_of(path, has_opencv=False).digests
+    table = data.index(b"ctts") + 12
+    entries = int.from_bytes(data[table - 4 : table], "big")
+    found = 0
+    for entry in range(entries // 3, 2 * entries // 3):
+        for bit in (9, 12, 15):
+            path.write_bytes(flipped(data, 8 * (table + 8 * entry + 4) + bit))
+            for why_full in ("to see all", None):
+                frames, report = pick_frames(path, ALL, why_full=why_full)
+                digests = {frame.frame_index: digest_of(frame) for frame in frames}
+                misplaced = [index for index, digest in digests.items() if digest != truth[index]]
+                assert not misplaced, (entry, bit, misplaced[:3])
+                assert report.is_damaged or len(frames) == len(truth)
+                found += report.is_damaged
+    assert found
