@@ -254,7 +254,7 @@ def test_without_a_list_the_inventory_is_what_is_on_disk(batch: TinyWorkspace) -
     assert result.success
     assert batch.table("video_list").is_empty()
     assert batch.table("inventory").height == 5
-    assert any("what is missing cannot be told" in line for line in log_lines(batch, result))
+    assert any("missing videos are not noticed" in line for line in log_lines(batch, result))
 
 
 def log_lines(tiny: TinyWorkspace, result: dg.ExecuteInProcessResult) -> list[str]:

@@ -14,6 +14,7 @@ from hand100m_assets.definitions import build_defs
 from hand100m_assets.defs.partitions import RANGE_END_TAG, RANGE_START_TAG
 from hand100m_assets.defs.resources import Workspace
 from hand100m_assets.errors import SettingsError
+from hand100m_assets.files import FileStamp
 from hand100m_assets.settings import Settings, load_settings
 from hand100m_assets.video.frames.job import extract_one
 from hand100m_assets_tests.defs.conftest import TinyWorkspace, hand, image
@@ -112,8 +113,11 @@ def test_two_nights_have_different_run_keys_and_one_night_the_same(six: TinyWork
 
 
 def test_a_passing_failure_is_tried_again(six: TinyWorkspace, monkeypatch: pytest.MonkeyPatch) -> None:
-    stamps = itertools.count()
-    monkeypatch.setattr("hand100m_assets.video.frames.extract.stamp_video", lambda _path: next(stamps))
+    times_ns = itertools.count()
+    monkeypatch.setattr(
+        "hand100m_assets.video.frames.extract.stamp_video",
+        lambda path: FileStamp.of(path)._replace(mtime_ns=next(times_ns)),
+    )
     extract(six, IDS[0])  # the file seemed to change while it was read
     monkeypatch.undo()
     extract(six, *IDS[1:])

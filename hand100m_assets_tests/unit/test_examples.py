@@ -54,11 +54,11 @@ OPTIONS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """`video.mp4` of 90 frames, also as avi, flv and ts; `set.json`, its tables, `frames/`, and its training set."""
+    """`video.mp4` of 90 frames, also as avi, flv, mkv and ts; `set.json`, its tables, `frames/`, its training set."""
     scene = ring(Scene(tmp_path_factory.mktemp("examples")), ("video_a", "video_b"))
     scene.build()
     media.encode(scene.root / "video.mp4", frames=90)
-    for suffix in ("avi", "flv", "ts"):
+    for suffix in ("avi", "flv", "mkv", "ts"):
         media.copy_with(scene.root / f"video.{suffix}", scene.root / "video.mp4")
     (scene.root / "tables").symlink_to(scene.tables)
     (scene.root / "pairs").symlink_to(scene.root / "training_set" / KEY)

@@ -173,8 +173,8 @@ def _tags(path: Path) -> Iterator[_Tag]:
         if len(header) < _HEADER_BYTES or header[:3] != b"FLV":
             return
         at = int.from_bytes(header[5:9], "big") + _BACK_POINTER_BYTES
-        sound_heads: set[int] = set()
-        picture_heads: set[int] = set()
+        heads: dict[int, set[int]] = {known: set() for known in _TAG_KINDS}
+        """By kind, with which bytes its tags begin."""
         while True:
             file.seek(at)
             head = file.read(_TAG_HEADER_BYTES + _HEAD_BYTES)
@@ -185,9 +185,10 @@ def _tags(path: Path) -> Iterator[_Tag]:
             kind = head[0] & 0x1F
             if kind not in _TAG_KINDS:
                 return
-            if kind == _SOUND and size and head[_TAG_HEADER_BYTES] in picture_heads - sound_heads:
-                return  # a picture under a wrong name: all sound of a file has one format
-            if size:
-                ({_SOUND: sound_heads, _PICTURE: picture_heads}.get(kind, set())).add(head[_TAG_HEADER_BYTES])
+            if len(head) > _TAG_HEADER_BYTES and size:
+                first = head[_TAG_HEADER_BYTES]
+                if kind == _SOUND and first in heads[_PICTURE] - heads[_SOUND]:
+                    return  # a picture under a wrong name: all sound of a file has one format
+                heads[kind].add(first)
             yield _Tag(kind, at, end, head[_TAG_HEADER_BYTES : _TAG_HEADER_BYTES + size])
             at = end

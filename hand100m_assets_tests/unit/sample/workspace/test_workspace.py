@@ -254,7 +254,7 @@ def test_a_refusing_encoder_is_one_clear_error(tmp_path: Path) -> None:
 
 
 def test_a_scale_without_other_videos_is_refused() -> None:
-    with pytest.raises(ValueError, match="two videos"):
+    with pytest.raises(ValueError, match="needs 2 videos or more"):
         SampleScale(videos_per_source=1)
 
 

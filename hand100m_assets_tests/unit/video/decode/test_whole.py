@@ -319,7 +319,7 @@ def test_a_file_without_permission_is_said_to_lack_it(plain: Path, tmp_path: Pat
 
 @pytest.mark.parametrize("length", [201, 240, 255, 1000])
 def test_a_name_too_long_leaves_nothing_behind(plain: Path, tmp_path: Path, length: int) -> None:
-    with pytest.raises(UnsafeIdError, match=f"{length} characters"):
+    with pytest.raises(UnsafeIdError, match=f"{length:,} of at most 200 characters"):
         extract_video(plain, tmp_path / "out", "x" * length, StrideSelection(30), ExtractionOptions())
     assert not (tmp_path / "out").exists()
 
