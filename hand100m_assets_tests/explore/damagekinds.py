@@ -18,6 +18,12 @@ BASES: dict[str, list[Maker]] = {
     "fragments": [fragmented(codec) for codec in ("h264", "hevc", "vp9", "av1")],
 }
 """Of Motion JPEG only what has the standard's tables: with an encoder's own, zeros may be a flat picture."""
+HEADS: dict[str, list[Maker]] = {
+    **{codec: BASES[codec] for codec in ("vp9", "av1", "avi")},
+    "h264": [plain("h264", s) for s in (".mp4", ".mov", ".mkv", ".flv")],
+    "hevc": [plain("hevc", s) for s in (".mp4", ".mkv")],
+}
+"""Not transport streams: where one ends with a packet of an unknown track, nothing tells that it was a picture."""
 WITHOUT_TIMES = frozenset({".avi", ".mpg"})
 """Containers that say nothing of when a frame is shown, so that a frame is known by its picture alone."""
 
@@ -59,6 +65,7 @@ KINDS = [
     *(DamageKind(f"repeated blocks, {b}", spoiling.repeated, BASES[b]) for b in _EVERYWHERE),
     *(DamageKind(f"shuffled blocks, {b}", spoiling.shuffled, BASES[b]) for b in _EVERYWHERE),
     *(DamageKind(f"flipped bits, {b}", spoiling.flips, BASES[b]) for b in _EVERYWHERE),
+    *(DamageKind(f"flipped bits in heads, {b}", spoiling.head_flips, HEADS[b]) for b in _EVERYWHERE),
     *(DamageKind(f"lost packets, {b}", spoiling.lost_packets, BASES[b], is_cut=b == "ts") for b in ("ts", "avi")),
     DamageKind("broken index, avi", spoiling.broken_index, BASES["avi"]),
     DamageKind("lost fragments", spoiling.lost_fragment, BASES["fragments"], is_cut=True),

@@ -66,6 +66,14 @@ def _over(data: bytes, place: int, block: bytes) -> bytes:
     return data[:place] + block[: end - place] + data[end:]
 
 
+def head_flips(rng: random.Random, whole: Target) -> bytes:
+    """One wrong bit in what stands before a packet (its name, length, track, time), or in the packet's first bytes."""
+    data = bytearray(whole.data)
+    place, _ = rng.choice(whole.packets[1:] or whole.packets)
+    data[min(len(data) - 1, max(0, place + rng.randrange(-12, 16)))] ^= 1 << rng.randrange(8)
+    return bytes(data)
+
+
 def zeros(*lengths: int, in_places: tuple[int, ...] = (1, 1, 2)) -> Spoiler:
     """Blocks of zeros, as a download or a disk leaves holes."""
 
