@@ -139,11 +139,11 @@ class ByteStreamOrder:
             layouts = hevc_slice_layouts(sets) if self._is_hevc else h264_slice_layouts(sets)
         except ParameterSetError:
             layouts = {}
-        may_skip = any(layout.sequence.fault for layout in layouts.values())
-        self._layouts = {} if self._is_hevc or may_skip else layouts
+        is_plain = not any(layout.sequence.fault for layout in layouts.values())
+        self._layouts = layouts if is_plain and not self._is_hevc else {}
         kinds = {layout.sequence.order_kind for layout in layouts.values()}
-        self._order = CountedOrder(layouts, is_hevc=self._is_hevc) if kinds == {0} else None
-        if may_skip and self._only_whole_frames:
-            self._order = None
-        elif kinds == {2} and not may_skip:
+        self._order = None
+        if kinds == {0} and (is_plain or not self._only_whole_frames):
+            self._order = CountedOrder(layouts, is_hevc=self._is_hevc)
+        elif kinds == {2} and is_plain:
             self._order = FrameNumberOrder(layouts)

@@ -80,13 +80,8 @@ class CountedOrder:
             raise UnsafeStreamError("a malformed slice header") from error
 
     def _read_h264(self, head: bytes) -> int:
-        """Source: ITU-T H.264, 7.3.3."""
-        bits = bits_of(head[1:])
-        bits.golomb()  # first_mb_in_slice
-        bits.golomb()  # slice_type
-        layout = self._layout(bits)
+        bits, layout, _ = _h264_head(head, self._layouts)
         sequence = layout.sequence
-        bits.take(2 * sequence.has_colour_planes + sequence.frame_number_bits)
         if head[0] & 31 == _H264_IDR:
             bits.golomb()  # idr_pic_id
         number = self._whole(bits.take(sequence.order_bits), sequence.order_bits)
@@ -98,7 +93,7 @@ class CountedOrder:
         kind = head[0] >> 1
         bits = bits_of(head[2:])
         bits.take(2 if kind >= 16 else 1)  # first_slice_segment_in_pic_flag, no_output_of_prior_pics_flag
-        layout = self._layout(bits)
+        layout = _layout_of(bits, self._layouts)
         bits.take(layout.extra_bits)
         bits.golomb()  # slice_type
         if layout.has_output_flag and not bits.take(1):
@@ -108,12 +103,6 @@ class CountedOrder:
         bits.take(2 * layout.sequence.has_colour_planes)
         self._is_anchor = self._is_anchor and kind not in _HEVC_LEADING
         return self._whole(bits.take(layout.sequence.order_bits), layout.sequence.order_bits)
-
-    def _layout(self, bits: Bits) -> SliceLayout:
-        layout = self._layouts.get(bits.golomb())
-        if layout is None:
-            raise UnsafeStreamError("a picture without its parameter set")
-        return layout
 
     def _whole(self, low: int, width: int) -> int:
         """Return the number nearest to the anchor's that has these low bits."""
@@ -157,18 +146,28 @@ def frame_number_of(nature: PacketNature, layouts: dict[int, SliceLayout]) -> tu
     Raises:
         UnsafeStreamError: The slice header cannot be read.
     """
-    bits = bits_of(nature.picture_head[1:])
     try:
-        bits.golomb()  # first_mb_in_slice
-        bits.golomb()  # slice_type
-        layout = layouts.get(bits.golomb())
-        if layout is None:
-            raise UnsafeStreamError("a picture without its parameter set")
-        bits.take(2 * layout.sequence.has_colour_planes)
-        width = layout.sequence.frame_number_bits
-        return bits.take(width), 1 << width
+        _, layout, number = _h264_head(nature.picture_head, layouts)
     except ParameterSetError as error:
         raise UnsafeStreamError("a malformed slice header") from error
+    return number, 1 << layout.sequence.frame_number_bits
+
+
+def _h264_head(head: bytes, layouts: dict[int, SliceLayout]) -> tuple[Bits, SliceLayout, int]:
+    """What follows `frame_num` in a slice, its layout, and `frame_num`. Source: ITU-T H.264, 7.3.3."""
+    bits = bits_of(head[1:])
+    bits.golomb()  # first_mb_in_slice
+    bits.golomb()  # slice_type
+    layout = _layout_of(bits, layouts)
+    bits.take(2 * layout.sequence.has_colour_planes)
+    return bits, layout, bits.take(layout.sequence.frame_number_bits)
+
+
+def _layout_of(bits: Bits, layouts: dict[int, SliceLayout]) -> SliceLayout:
+    layout = layouts.get(bits.golomb())
+    if layout is None:
+        raise UnsafeStreamError("a picture without its parameter set")
+    return layout
 
 
 def picture_order_of(stream: av.video.stream.VideoStream) -> PictureOrder:

@@ -1,4 +1,4 @@
-"""Follows the elements of a Matroska or WebM file, to tell whether every block of the picture track was read.
+"""Follows the elements of a Matroska or WebM file, to tell where it ends and whether every block of a track was read.
 
 ffmpeg's reader skips elements that it does not know, without an error. One wrong bit in the name of a block is enough:
 the picture is missing, and later frames would be numbered too low.
@@ -44,6 +44,8 @@ _MAX_NUMBER_BYTES: Final = 8
 _BLOCKS: Final = frozenset({_BLOCK, _SIMPLE_BLOCK})
 _HEAD_BYTES: Final = 12
 """An element's name takes 4 bytes at most, and its length 8."""
+_MAX_ELEMENTS: Final = 100
+"""Maximum number of elements that are read before the segment: a header, and perhaps padding."""
 
 HOLE: Final = "packets are missing: the file holds what is no element of Matroska here"
 MISSING: Final = "packets are missing: the reader has passed over a block of the file"
@@ -114,6 +116,27 @@ class MatroskaBlocks:
                 return MISSING if self._track in passed_over or self._track != block.track else None
             passed_over.add(block.track)
         return MISSING if position is not None or self._track in passed_over else None
+
+
+def segment_missing_bytes(path: Path) -> int | None:
+    """Number of bytes that the file lacks of its segment; None for other formats and for a segment of unknown size.
+
+    This is better evidence than the duration, which is that of the longest track and counts from zero in some muxers
+    and from the first picture in others. Source: RFC 8794 (EBML), sections 4 to 6; RFC 9559 (Matroska), section 4.5.
+
+    Raises:
+        OSError: As `open` does.
+    """
+    size_bytes, at = path.stat().st_size, 0
+    with path.open("rb") as file:
+        for number in range(_MAX_ELEMENTS):
+            kind, _, end = _element_at(file, at) or (_NO_ELEMENT, at, None)
+            if end is None or (number == 0 and kind != _EBML):
+                return None
+            if kind == _SEGMENT:
+                return max(0, end - size_bytes)
+            at = end
+    return None
 
 
 def _blocks(path: Path) -> Iterator[_Block]:

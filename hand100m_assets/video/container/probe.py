@@ -18,7 +18,7 @@ from hand100m_assets.files import FileStamp
 from hand100m_assets.video.container.avi_chunks import avi_promises_end
 from hand100m_assets.video.container.file_kind import known_kind, not_a_file
 from hand100m_assets.video.container.flv_tags import flv_missing_bytes
-from hand100m_assets.video.container.matroska_segment import segment_missing_bytes
+from hand100m_assets.video.container.matroska_blocks import segment_missing_bytes
 from hand100m_assets.video.container.mp4 import Mp4Outline, read_outline, refuse_impossible_tables
 from hand100m_assets.video.container.picture_track import (
     choose_picture_track,

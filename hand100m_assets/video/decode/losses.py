@@ -69,53 +69,19 @@ class _NoWatch:
         return packet
 
 
-class AviWatch(_NoWatch):
-    """AVI: if the chunks do not follow each other, something is missing."""
+class ChainWatch(_NoWatch):
+    """Formats whose pieces each tell where the next one is, so that the file can be followed beside the reader."""
 
-    def __init__(self, path: Path, track: int) -> None:
-        self._chunks = AviChunks(path, track)
-        self._chunks.look_ahead()
+    def __init__(self, chain: AviChunks | FlvTags | MatroskaBlocks) -> None:
+        self._chain = chain
 
     def loss_before(self, packet: _Packet) -> str | None:
         """As `LossWatch.loss_before`; only the first loss is reported, because everything after it is out of step."""
-        return self._chunks.loss_before(packet.pos)
+        return self._chain.loss_before(packet.pos)
 
     def loss_at_end(self) -> str | None:
         """As `LossWatch.loss_at_end`."""
-        return self._chunks.loss_at_end()
-
-
-class FlvWatch(_NoWatch):
-    """FLV: the tags must follow each other, each with a picture must give a packet, and the last one must be whole.
-
-    A file that was cut may lack a picture that is shown before those that are there.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self._tags = FlvTags(path)
-
-    def loss_before(self, packet: _Packet) -> str | None:
-        """As `LossWatch.loss_before`; only the first loss is told."""
-        return self._tags.loss_before(packet.pos)
-
-    def loss_at_end(self) -> str | None:
-        """As `LossWatch.loss_at_end`."""
-        return self._tags.loss_at_end()
-
-
-class MatroskaWatch(_NoWatch):
-    """Matroska: every element must be known, and each block of the track must give a packet."""
-
-    def __init__(self, path: Path) -> None:
-        self._blocks = MatroskaBlocks(path)
-
-    def loss_before(self, packet: _Packet) -> str | None:
-        """As `LossWatch.loss_before`; only the first loss is told."""
-        return self._blocks.loss_before(packet.pos)
-
-    def loss_at_end(self) -> str | None:
-        """As `LossWatch.loss_at_end`."""
-        return self._blocks.loss_at_end()
+        return self._chain.loss_at_end()
 
 
 class TransportWatch(_NoWatch):
@@ -141,7 +107,7 @@ class TransportWatch(_NoWatch):
         self._is_steady = True
 
     def loss_before(self, packet: _Packet) -> str | None:
-        """As `LossWatch.loss_before`; only the first loss is told."""
+        """As `LossWatch.loss_before`."""
         place = None if self._order is None else self._order.place_of(memoryview(packet))
         if self._order is not None and place is not None and packet.pts is not None:
             self._steps[self._order.encoding_count] = self._order.step
@@ -235,11 +201,13 @@ class TransportWatch(_NoWatch):
 def loss_watch(path: Path, format_name: str, stream: av.video.stream.VideoStream) -> LossWatch:
     """Return the watch for a container format."""
     if format_name == "avi":
-        return AviWatch(path, stream.index)
+        chunks = AviChunks(path, stream.index)
+        chunks.look_ahead()
+        return ChainWatch(chunks)
     if format_name == "flv":
-        return FlvWatch(path)
+        return ChainWatch(FlvTags(path))
     if format_name == "matroska,webm":
-        return MatroskaWatch(path)
+        return ChainWatch(MatroskaBlocks(path))
     if format_name == "mpegts":
         return TransportWatch(path, stream)
     return _NoWatch()

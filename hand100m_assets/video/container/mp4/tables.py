@@ -66,7 +66,8 @@ def refuse_impossible_tables(path: Path) -> None:
         >>> refuse_impossible_tables(Path("video.mp4"))
     """
     size_bytes = path.stat().st_size
-    claimed = _claimed_samples(path, size_bytes)
+    tracks, in_fragments = _tables_of(path)
+    claimed = sum(track.index_entries for track in tracks) + in_fragments
     if claimed > min(size_bytes, MAX_TABLE_SAMPLES):
         raise VideoUnreadableError(
             f"its index claims {counted(claimed, 'sample')} in {sized(size_bytes)}: broken, or made to do harm",
@@ -94,30 +95,25 @@ def edit_count(path: Path) -> int:
         >>> edit_count(Path("video.mp4"))
         1
     """
-    tracks: list[_Track] = []
-    with path.open("rb") as file:
-        for kind, body in _tree(file, path.stat().st_size):
-            if kind == b"trak":
-                tracks.append(_Track())
-            elif tracks:
-                _note(tracks[-1], kind, body)
+    tracks, _ = _tables_of(path)
     return max((track.edit_count for track in tracks if track.is_picture), default=0)
 
 
-def _claimed_samples(path: Path, size_bytes: int) -> int:
+def _tables_of(path: Path) -> tuple[list[_Track], int]:
+    """The sample table of each track, and the number of samples in fragments."""
     tracks: list[_Track] = []
     in_fragments = 0
     with path.open("rb") as file:
         if file.read(HEADER_BYTES)[4:] not in FIRST_BOXES:
-            return 0
-        for kind, body in _tree(file, size_bytes):
+            return [], 0
+        for kind, body in _tree(file, path.stat().st_size):
             if kind == b"trak":
                 tracks.append(_Track())
             elif kind == b"trun" and len(body) >= 8:
                 in_fragments += struct.unpack(">I", body[4:8])[0]
             elif tracks:
                 _note(tracks[-1], kind, body)
-    return sum(track.index_entries for track in tracks) + in_fragments
+    return tracks, in_fragments
 
 
 def _note(track: _Track, kind: bytes, body: bytes) -> None:

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 from hand100m_assets.errors import Hand100mError, RetryableError, UnsafeIdError, VideoUnreadableError
-from hand100m_assets.video.container.matroska_segment import segment_missing_bytes
+from hand100m_assets.video.container.matroska_blocks import segment_missing_bytes
 from hand100m_assets.video.container.probe import probe_video
 from hand100m_assets.video.decode.picking import pick_frames
 from hand100m_assets.video.decode.selection import StrideSelection
