@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, TypeVar, get_args
 
 import click
 import polars as pl
@@ -29,6 +30,29 @@ from hand100m_assets.pairs import (
 from hand100m_assets.settings import Settings, load_settings
 from hand100m_assets.sources import SOURCES
 
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+
+
+def _image_options(command: _Command) -> _Command:
+    """Add the options by which a command that writes annotations finds their images."""
+    options = [
+        click.option("--frames-prefix", default="", help="Path before <video id>/frame_NNNNNN.jpg in --annotations."),
+        click.option(
+            "--frames",
+            type=HomePath(exists=True, file_okay=False),
+            help="Folder of frame folders, for --annotations. Default: if TABLES are in an output folder, its frames. "
+            "Hands whose image is missing are left out.",
+        ),
+        click.option(
+            "--images",
+            type=click.Choice(EXPORT_IMAGES),
+            help="on_disk: leave out hands whose image is missing. all: keep all hands. Default: on_disk.",
+        ),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
 
 @click.command()
 @click.argument("tables", type=HomePath(exists=True, file_okay=False))
@@ -49,18 +73,7 @@ from hand100m_assets.sources import SOURCES
     show_default=True,
     help="Rank of the neighbour that becomes the positive in --annotations.",
 )
-@click.option("--frames-prefix", default="", help="Path before <video id>/frame_NNNNNN.jpg in --annotations.")
-@click.option(
-    "--frames",
-    type=HomePath(exists=True, file_okay=False),
-    help="Folder of frame folders, for --annotations. Default: if TABLES are in an output folder, its frames. "
-    "Hands whose image is missing are left out.",
-)
-@click.option(
-    "--images",
-    type=click.Choice(EXPORT_IMAGES),
-    help="on_disk: leave out hands whose image is missing. all: keep all hands. Default: on_disk.",
-)
+@_image_options
 @as_json
 def mine(
     *,
@@ -112,18 +125,7 @@ def mine(
 @click.argument("out", type=HomePath(dir_okay=False))
 @click.option("--max-gap", type=click.IntRange(1), help="Maximum distance to the next frame, in frames.")
 @click.option("--annotations", type=HomePath(dir_okay=False), help="Also write the pairs to this annotation file.")
-@click.option("--frames-prefix", default="", help="Path before <video id>/frame_NNNNNN.jpg in --annotations.")
-@click.option(
-    "--frames",
-    type=HomePath(exists=True, file_okay=False),
-    help="Folder of frame folders, for --annotations. Default: if TABLES are in an output folder, its frames. "
-    "Hands whose image is missing are left out.",
-)
-@click.option(
-    "--images",
-    type=click.Choice(EXPORT_IMAGES),
-    help="on_disk: leave out hands whose image is missing. all: keep all hands. Default: on_disk.",
-)
+@_image_options
 @as_json
 def temporal(
     *,

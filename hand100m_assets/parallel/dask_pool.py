@@ -21,13 +21,11 @@ import cv2
 
 from hand100m_assets.errors import PermanentError, RetryableError, SettingsError
 from hand100m_assets.files import output_errors
-from hand100m_assets.parallel.task import Order, Outcome
+from hand100m_assets.parallel.task import POLL_S, Order, Outcome
 
 if TYPE_CHECKING:
     from distributed import Client, Future
 
-POLL_S: Final = 0.5
-"""How long `collect` waits, in seconds."""
 BEAT_S: Final = 10.0
 """How often a run updates its file, in seconds."""
 SILENCE_S: Final = 180.0

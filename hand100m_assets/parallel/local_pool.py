@@ -19,10 +19,8 @@ from typing import Any, Final
 
 import cv2
 
-from hand100m_assets.parallel.task import Order, Outcome, WorkerDiedError, failed
+from hand100m_assets.parallel.task import POLL_S, Order, Outcome, WorkerDiedError, failed
 
-_POLL_S: Final = 0.5
-"""How long `collect` waits, in seconds."""
 _SPAWN: Final = multiprocessing.get_context("spawn")
 """Spawned, not forked: the caller may have threads, and a fork would copy their locks."""
 
@@ -54,7 +52,7 @@ class LocalPool:
     def collect(self) -> list[tuple[int, Outcome[Any, Any]]]:
         """Wait a little for an item that has ended; return its number and outcome."""
         with suppress(Empty):
-            return [self._ended.get(timeout=_POLL_S)]
+            return [self._ended.get(timeout=POLL_S)]
         return []
 
     def kill(self) -> None:

@@ -7,9 +7,12 @@ import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 from hand100m_assets.errors import Hand100mError, RetryableError
+
+POLL_S: Final = 0.5
+"""How long a pool waits for an item that has ended, in seconds."""
 
 Item = TypeVar("Item")
 Value = TypeVar("Value")
