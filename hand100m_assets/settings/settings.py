@@ -474,8 +474,14 @@ def settings_file() -> Path | None:
         >>> settings_file() == Path.cwd() / ".env"
         True
     """
-    file = Path(os.path.expanduser(os.environ.get(ENV_FILE_VARIABLE, "") or ".env")).absolute()  # noqa: PTH111 - as below
+    file = (_named_file() or Path(".env")).absolute()
     return file if file.is_file() else None
+
+
+def _named_file() -> Path | None:
+    """The settings file that the environment names; None if it names none."""
+    named = os.path.expanduser(os.environ.get(ENV_FILE_VARIABLE, ""))  # noqa: PTH111 - `Path` raises for nobody's
+    return Path(named) if named else None
 
 
 def load_settings() -> Settings:
@@ -495,19 +501,20 @@ def load_settings() -> Settings:
         >>> load_settings().frame_stride
         30
     """
-    env_file = os.path.expanduser(os.environ.get(ENV_FILE_VARIABLE, ""))  # noqa: PTH111 - `Path` raises for nobody's
-    if env_file and not Path(env_file).is_file():
+    chosen = _named_file()
+    if chosen is not None and not chosen.is_file():
         raise SettingsError(
             "no such settings file",
-            where=env_file,
+            where=chosen,
             fix=f"Correct {ENV_FILE_VARIABLE}; `hand100m init` writes a settings file.",
         )
-    where, fix = env_file or ".env / environment", "See .env.example (`hand100m init` writes it)."
-    insist_on_settings(Path(env_file or ".env"))
-    if unknown := list(_unknown_names(Path(env_file or ".env"))):
+    file = chosen or Path(".env")
+    where, fix = chosen or ".env / environment", "See .env.example (`hand100m init` writes it)."
+    insist_on_settings(file)
+    if unknown := list(_unknown_names(file)):
         raise SettingsError("; ".join(unknown), where=where, fix=fix)
     try:
-        return Settings(_env_file=env_file or ".env")
+        return Settings(_env_file=file)
     except ValidationError as error:
         raise SettingsError("; ".join(map(_in_words, error.errors())), where=where, fix=fix) from error
     except SettingsSourceError as error:
